@@ -1,0 +1,420 @@
+"""The R4 elements this service reads, as typed values decoded straight from JSON.
+
+Only what a fact needs is named; every other member is skipped by the decoder at no cost.
+Lists that real clients send as a single object are typed ``Many`` and read with :func:`many`.
+What cannot be decoded as typed goes through :mod:`cds_service.fhir.mending`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Union
+
+import msgspec
+
+T = TypeVar("T")
+Many: TypeAlias = list[T] | T | None
+Number: TypeAlias = float | str | None
+
+
+class Element(msgspec.Struct, gc=False, rename="camel"):
+    """A FHIR data type or backbone element."""
+
+
+class Coding(Element):
+    system: str | None = None
+    code: str | None = None
+    display: str | None = None
+
+
+class CodeableConcept(Element):
+    coding: Many[Coding] = None
+    text: str | None = None
+
+
+class Reference(Element):
+    reference: str | None = None
+    display: str | None = None
+    type: str | None = None
+
+
+class Period(Element):
+    start: str | None = None
+    end: str | None = None
+
+
+class Quantity(Element):
+    value: Number = None
+    comparator: str | None = None
+    unit: str | None = None
+    system: str | None = None
+    code: str | None = None
+
+
+class Range(Element):
+    low: Quantity | None = None
+    high: Quantity | None = None
+
+
+class Ratio(Element):
+    numerator: Quantity | None = None
+    denominator: Quantity | None = None
+
+
+class Repeat(Element):
+    frequency: Number = None
+    frequency_max: Number = None
+    period: Number = None
+    period_max: Number = None
+    period_unit: str | None = None
+    when: list[str] | str | None = None
+    time_of_day: list[str] | str | None = None
+    day_of_week: list[str] | str | None = None
+    bounds_period: Period | None = None
+
+
+class Timing(Element):
+    repeat: Repeat | None = None
+    code: CodeableConcept | None = None
+
+
+class DoseAndRate(Element):
+    dose_quantity: Quantity | None = None
+    dose_range: Range | None = None
+
+
+class Dosage(Element):
+    text: str | None = None
+    timing: Timing | None = None
+    as_needed_boolean: bool | None = None
+    route: CodeableConcept | None = None
+    dose_and_rate: Many[DoseAndRate] = None
+    dose_quantity: Quantity | None = None
+
+
+class DispenseRequest(Element):
+    validity_period: Period | None = None
+
+
+class Ingredient(Element):
+    item_codeable_concept: CodeableConcept | None = None
+    item_reference: Reference | None = None
+    strength: Ratio | None = None
+
+
+class Answer(Element):
+    value_boolean: bool | None = None
+    value_coding: Coding | None = None
+    value_string: str | None = None
+    item: Many[Item] = None
+
+
+class Item(Element):
+    link_id: str | None = None
+    answer: Many[Answer] = None
+    item: Many[Item] = None
+
+
+class Reaction(Element):
+    substance: CodeableConcept | None = None
+
+
+class Issue(Element):
+    severity: str | None = None
+    code: str | None = None
+
+
+class Resource(msgspec.Struct, gc=False, rename="camel", tag_field="resourceType"):
+    """Any FHIR resource; the name of its type is ``type_of(resource)``."""
+
+    id: str | None = None
+
+
+class Patient(Resource, tag=True):
+    birth_date: str | None = None
+    gender: str | None = None
+    deceased_boolean: bool | None = None
+    deceased_date_time: str | None = None
+
+
+class Condition(Resource, tag=True):
+    clinical_status: CodeableConcept | str | None = None
+    verification_status: CodeableConcept | str | None = None
+    code: CodeableConcept | None = None
+    subject: Reference | None = None
+    encounter: Reference | None = None
+    onset_date_time: str | None = None
+    onset_period: Period | None = None
+    onset_age: Quantity | None = None
+    abatement_date_time: str | None = None
+    abatement_period: Period | None = None
+    abatement_boolean: bool | None = None
+    recorded_date: str | None = None
+
+
+class Observation(Resource, tag=True):
+    status: str | None = None
+    code: CodeableConcept | None = None
+    subject: Reference | None = None
+    focus: Many[Reference] = None
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    effective_instant: str | None = None
+    issued: str | None = None
+    value_quantity: Quantity | None = None
+    value_codeable_concept: CodeableConcept | None = None
+    value_boolean: bool | None = None
+    value_string: str | None = None
+    value_integer: Number = None
+    data_absent_reason: CodeableConcept | None = None
+
+
+class Medication(Resource, tag=True):
+    code: CodeableConcept | None = None
+    form: CodeableConcept | None = None
+    ingredient: Many[Ingredient] = None
+
+
+class MedicationRequest(Resource, tag=True):
+    contained: Many[AnyResource] = None
+    status: str | None = None
+    intent: str | None = None
+    do_not_perform: bool | None = None
+    medication_codeable_concept: CodeableConcept | None = None
+    medication_reference: Reference | None = None
+    medication: dict[str, Any] | None = None
+    """Only R5 has this member; it marks the resource as not R4."""
+    subject: Reference | None = None
+    authored_on: str | None = None
+    reason_code: Many[CodeableConcept] = None
+    reason_reference: Many[Reference] = None
+    dosage_instruction: Many[Dosage] = None
+    dispense_request: DispenseRequest | None = None
+
+
+class MedicationStatement(Resource, tag=True):
+    contained: Many[AnyResource] = None
+    status: str | None = None
+    taken: str | None = None
+    """Only STU3 has this member; it marks the resource as not R4."""
+    medication_codeable_concept: CodeableConcept | None = None
+    medication_reference: Reference | None = None
+    medication: dict[str, Any] | None = None
+    subject: Reference | None = None
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    date_asserted: str | None = None
+    reason_code: Many[CodeableConcept] = None
+    reason_reference: Many[Reference] = None
+    dosage: Many[Dosage] = None
+
+
+class MedicationDispense(Resource, tag=True):
+    contained: Many[AnyResource] = None
+    status: str | None = None
+    medication_codeable_concept: CodeableConcept | None = None
+    medication_reference: Reference | None = None
+    medication: dict[str, Any] | None = None
+    subject: Reference | None = None
+    days_supply: Quantity | None = None
+    when_handed_over: str | None = None
+    dosage_instruction: Many[Dosage] = None
+
+
+class Procedure(Resource, tag=True):
+    status: str | None = None
+    code: CodeableConcept | None = None
+    subject: Reference | None = None
+    performed_date_time: str | None = None
+    performed_period: Period | None = None
+
+
+class ServiceRequest(Resource, tag=True):
+    contained: Many[AnyResource] = None
+    status: str | None = None
+    intent: str | None = None
+    do_not_perform: bool | None = None
+    code: CodeableConcept | None = None
+    subject: Reference | None = None
+    authored_on: str | None = None
+    occurrence_date_time: str | None = None
+    occurrence_period: Period | None = None
+    reason_code: Many[CodeableConcept] = None
+    reason_reference: Many[Reference] = None
+
+
+class CarePlan(Resource, tag=True):
+    status: str | None = None
+    intent: str | None = None
+    category: Many[CodeableConcept] = None
+    title: str | None = None
+    subject: Reference | None = None
+    period: Period | None = None
+    created: str | None = None
+
+
+class Task(Resource, tag=True):
+    status: str | None = None
+    intent: str | None = None
+    code: CodeableConcept | None = None
+    description: str | None = None
+    for_: Reference | None = msgspec.field(default=None, name="for")
+    authored_on: str | None = None
+    last_modified: str | None = None
+
+
+class QuestionnaireResponse(Resource, tag=True):
+    questionnaire: str | None = None
+    status: str | None = None
+    subject: Reference | None = None
+    authored: str | None = None
+    item: Many[Item] = None
+
+
+class AllergyIntolerance(Resource, tag=True):
+    clinical_status: CodeableConcept | str | None = None
+    verification_status: CodeableConcept | str | None = None
+    code: CodeableConcept | None = None
+    patient: Reference | None = None
+    reaction: Many[Reaction] = None
+
+
+class DiagnosticReport(Resource, tag=True):
+    contained: Many[AnyResource] = None
+    status: str | None = None
+    code: CodeableConcept | None = None
+    subject: Reference | None = None
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    issued: str | None = None
+    result: Many[Reference] = None
+
+
+class Encounter(Resource, tag=True):
+    status: str | None = None
+    subject: Reference | None = None
+    period: Period | None = None
+    reason_code: Many[CodeableConcept] = None
+
+
+class AdverseEvent(Resource, tag=True):
+    actuality: str | None = None
+    event: CodeableConcept | None = None
+    subject: Reference | None = None
+    date: str | None = None
+
+
+class OperationOutcome(Resource, tag=True):
+    issue: Many[Issue] = None
+
+
+class Search(Element):
+    mode: str | None = None
+
+
+class BundleLink(Element):
+    relation: str | None = None
+    url: str | None = None
+
+
+class Entry(Element):
+    full_url: str | None = None
+    resource: AnyResource | None = None
+    search: Search | None = None
+
+
+class Bundle(Resource, tag=True):
+    type: str | None = None
+    total: Number = None
+    link: Many[BundleLink] = None
+    entry: Many[Entry] = None
+
+
+NOT_R4 = ("MedicationOrder", "ProcedureRequest", "ReferralRequest", "MedicationUsage", "DiagnosticOrder", "DeviceUseRequest")
+"""Resource types of other FHIR releases that mark a request as not R4."""
+
+_UNREAD = """
+Account ActivityDefinition Appointment AppointmentResponse AuditEvent Basic Binary BiologicallyDerivedProduct
+BodyStructure CapabilityStatement CareTeam CatalogEntry ChargeItem ChargeItemDefinition Claim ClaimResponse
+ClinicalImpression CodeSystem Communication CommunicationRequest CompartmentDefinition Composition ConceptMap Consent
+Contract Coverage CoverageEligibilityRequest CoverageEligibilityResponse DetectedIssue Device DeviceDefinition
+DeviceMetric DeviceRequest DeviceUseStatement DocumentManifest DocumentReference EffectEvidenceSynthesis Endpoint
+EnrollmentRequest EnrollmentResponse EpisodeOfCare EventDefinition Evidence EvidenceVariable ExampleScenario
+ExplanationOfBenefit FamilyMemberHistory Flag Goal GraphDefinition Group GuidanceResponse HealthcareService
+ImagingStudy Immunization ImmunizationEvaluation ImmunizationRecommendation ImplementationGuide InsurancePlan Invoice
+Library Linkage List Location Measure MeasureReport Media MedicationAdministration MedicationKnowledge
+MedicinalProduct MedicinalProductAuthorization MedicinalProductContraindication MedicinalProductIndication
+MedicinalProductIngredient MedicinalProductInteraction MedicinalProductManufactured MedicinalProductPackaged
+MedicinalProductPharmaceutical MedicinalProductUndesirableEffect MessageDefinition MessageHeader MolecularSequence
+NamingSystem NutritionOrder ObservationDefinition OperationDefinition Organization OrganizationAffiliation Parameters
+PaymentNotice PaymentReconciliation Person PlanDefinition Practitioner PractitionerRole Provenance Questionnaire
+RelatedPerson RequestGroup ResearchDefinition ResearchElementDefinition ResearchStudy ResearchSubject RiskAssessment
+RiskEvidenceSynthesis Schedule SearchParameter Slot Specimen SpecimenDefinition StructureDefinition StructureMap
+Subscription Substance SubstanceNucleicAcid SubstancePolymer SubstanceProtein SubstanceReferenceInformation
+SubstanceSourceMaterial SubstanceSpecification SupplyDelivery SupplyRequest TerminologyCapabilities TestReport
+TestScript ValueSet VerificationResult VisionPrescription
+""".split()
+
+# A tagged union refuses a body that holds an unnamed type, so every R4 type is named, those we do not read without fields.
+READ: tuple[type[Resource], ...] = tuple(Resource.__subclasses__())
+OTHERS: tuple[type[Resource], ...] = tuple(
+    msgspec.defstruct(name, [], bases=(Resource,), tag=True) for name in (*_UNREAD, *NOT_R4)
+)
+
+if TYPE_CHECKING:
+    AnyResource: TypeAlias = Resource
+else:
+    AnyResource = Union[(*READ, *OTHERS)]  # noqa: UP007 - built at run time
+
+
+def type_of(resource: Resource) -> str:
+    """The resource's ``resourceType``."""
+    return type(resource).__name__
+
+
+def many(value: Many[T]) -> list[T]:
+    """The items of a member that is a list by the standard and a single object from some clients."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def codings(concept: CodeableConcept | None) -> list[Coding]:
+    return [] if concept is None else many(concept.coding)
+
+
+def status_code(status: CodeableConcept | str | None) -> str | None:
+    """The code of a Condition's clinical or verification status, whether sent as R4 has it or as a plain string."""
+    if status is None or isinstance(status, str):
+        return status or None
+    return next((c.code for c in codings(status) if c.code), None) or (status.text or None)
+
+
+def texts(concept: CodeableConcept | None) -> Iterator[str]:
+    """The words of a concept: its text, then each coding's display."""
+    if concept is None:
+        return
+    if concept.text:
+        yield concept.text
+    for coding in codings(concept):
+        if coding.display:
+            yield coding.display
+
+
+def number(value: Number) -> float | None:
+    """A decimal that may have been sent as a string; None when it is not a finite number."""
+    if value is None:
+        return None
+    try:
+        found = float(value)
+    except ValueError:
+        return None
+    return found if abs(found) != float("inf") and found == found else None
+
+
+def reference_id(reference: Reference | None, resource_type: str) -> str | None:
+    """The bare id in ``Type/id``, an absolute address or a versioned one; None for another type or no reference."""
+    if reference is None or not reference.reference:
+        return None
+    parts = reference.reference.split("/_history/")[0].split("/")
+    return parts[-1] if len(parts) >= 2 and parts[-2] == resource_type else None
