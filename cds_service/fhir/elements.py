@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Union
 
 import msgspec
 
+from cds_service.fhir.type_names import OTHER_RELEASES, UNREAD
+
+NOT_R4 = OTHER_RELEASES
 T = TypeVar("T")
 Many: TypeAlias = list[T] | T | None
 Number: TypeAlias = float | str | None
@@ -330,41 +333,16 @@ class Bundle(Resource, tag=True):
     entry: Many[Entry] = None
 
 
-NOT_R4 = ("MedicationOrder", "ProcedureRequest", "ReferralRequest", "MedicationUsage", "DiagnosticOrder", "DeviceUseRequest")
-"""Resource types of other FHIR releases that mark a request as not R4."""
-
-_UNREAD = """
-Account ActivityDefinition Appointment AppointmentResponse AuditEvent Basic Binary BiologicallyDerivedProduct
-BodyStructure CapabilityStatement CareTeam CatalogEntry ChargeItem ChargeItemDefinition Claim ClaimResponse
-ClinicalImpression CodeSystem Communication CommunicationRequest CompartmentDefinition Composition ConceptMap Consent
-Contract Coverage CoverageEligibilityRequest CoverageEligibilityResponse DetectedIssue Device DeviceDefinition
-DeviceMetric DeviceRequest DeviceUseStatement DocumentManifest DocumentReference EffectEvidenceSynthesis Endpoint
-EnrollmentRequest EnrollmentResponse EpisodeOfCare EventDefinition Evidence EvidenceVariable ExampleScenario
-ExplanationOfBenefit FamilyMemberHistory Flag Goal GraphDefinition Group GuidanceResponse HealthcareService
-ImagingStudy Immunization ImmunizationEvaluation ImmunizationRecommendation ImplementationGuide InsurancePlan Invoice
-Library Linkage List Location Measure MeasureReport Media MedicationAdministration MedicationKnowledge
-MedicinalProduct MedicinalProductAuthorization MedicinalProductContraindication MedicinalProductIndication
-MedicinalProductIngredient MedicinalProductInteraction MedicinalProductManufactured MedicinalProductPackaged
-MedicinalProductPharmaceutical MedicinalProductUndesirableEffect MessageDefinition MessageHeader MolecularSequence
-NamingSystem NutritionOrder ObservationDefinition OperationDefinition Organization OrganizationAffiliation Parameters
-PaymentNotice PaymentReconciliation Person PlanDefinition Practitioner PractitionerRole Provenance Questionnaire
-RelatedPerson RequestGroup ResearchDefinition ResearchElementDefinition ResearchStudy ResearchSubject RiskAssessment
-RiskEvidenceSynthesis Schedule SearchParameter Slot Specimen SpecimenDefinition StructureDefinition StructureMap
-Subscription Substance SubstanceNucleicAcid SubstancePolymer SubstanceProtein SubstanceReferenceInformation
-SubstanceSourceMaterial SubstanceSpecification SupplyDelivery SupplyRequest TerminologyCapabilities TestReport
-TestScript ValueSet VerificationResult VisionPrescription
-""".split()
-
-# A tagged union refuses a body that holds an unnamed type, so every R4 type is named, those we do not read without fields.
+# A tagged union refuses a whole body for one unnamed type, so every R4 type is named, the unread ones without fields.
 READ: tuple[type[Resource], ...] = tuple(Resource.__subclasses__())
-OTHERS: tuple[type[Resource], ...] = tuple(
-    msgspec.defstruct(name, [], bases=(Resource,), tag=True) for name in (*_UNREAD, *NOT_R4)
+OTHERS: tuple[type[msgspec.Struct], ...] = tuple(
+    msgspec.defstruct(name, [], bases=(Resource,), tag=True) for name in (*UNREAD, *OTHER_RELEASES)
 )
 
 if TYPE_CHECKING:
     AnyResource: TypeAlias = Resource
 else:
-    AnyResource = Union[(*READ, *OTHERS)]  # noqa: UP007 - built at run time
+    AnyResource = Union[(*READ, *OTHERS)]
 
 
 def type_of(resource: Resource) -> str:
