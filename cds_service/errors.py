@@ -1,0 +1,200 @@
+"""Every exception this package raises.
+
+    CdsError
+    ├── FaultsFound               what must be put right before the service can start
+    │   ├── SettingsError         the environment
+    │   └── ContentError          cards/
+    ├── UnwritableCard            a card that would break the response shape; the program is at fault
+    └── CallRefused               an answer other than 2xx
+        ├── NotJson               400  structure
+        ├── NotAuthenticated      401  login
+        ├── NotEntitled           403  forbidden
+        ├── NotFound              404  not-found
+        ├── MethodNotAllowed      405  not-supported
+        ├── BodyTooSlow           408  timeout
+        ├── DataMissing           412  required
+        ├── BodyTooLarge          413  too-long
+        ├── MediaTypeRefused      415  not-supported
+        ├── ContractBroken        422  required, value or invariant
+        ├── TooManyCalls          429  throttled
+        ├── UnforeseenFault       500  exception
+        └── NotReady              503  transient
+
+A text never holds a value from the request or the chart: it is sent to the caller and may be logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class CdsError(Exception):
+    """Anything this package raises on purpose."""
+
+
+class FaultsFound(CdsError):
+    """Faults found together, so that they can be put right together."""
+
+    subject: ClassVar[str]
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join((f"{self.subject} cannot be used:", *(f"  - {fault}" for fault in self.faults))))
+
+
+class SettingsError(FaultsFound):
+    subject = "The settings"
+
+
+class ContentError(FaultsFound):
+    subject = "The cards"
+
+
+class UnwritableCard(CdsError):
+    """A card, suggestion, action or link that the response schema would refuse."""
+
+
+class CallRefused(CdsError):
+    """A call that is answered with a status and an OperationOutcome.
+
+    ``code`` is an R4 issue-type code; ``expression`` names members of the request, never their values.
+    """
+
+    status: ClassVar[int]
+    code: str
+    text: str
+
+    def __init__(self, text: str | None = None, *, code: str | None = None, expression: tuple[str, ...] = ()) -> None:
+        self.text = text or self.text
+        self.code = code or self.code
+        self.expression = expression
+        super().__init__(self.text)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers that belong to this answer alone."""
+        return {}
+
+
+class NotJson(CallRefused):
+    status = 400
+    code = "structure"
+    text = "The body is not JSON that this service can read."
+
+
+class NotAuthenticated(CallRefused):
+    """One text for every reason, so that a caller cannot tell an expired token from a forged one."""
+
+    status = 401
+    code = "login"
+    text = "The call is not authenticated."
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": "Bearer"}
+
+
+class NotEntitled(CallRefused):
+    status = 403
+    code = "forbidden"
+    text = "The caller may not use this service."
+
+
+class NotFound(CallRefused):
+    status = 404
+    code = "not-found"
+    text = "There is nothing at this address."
+
+
+class MethodNotAllowed(CallRefused):
+    status = 405
+    code = "not-supported"
+    text = "This address does not take this method."
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        self.allowed = tuple(sorted(allowed))
+        super().__init__()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Allow": ", ".join(self.allowed)}
+
+
+class BodyTooSlow(CallRefused):
+    status = 408
+    code = "timeout"
+    text = "The body did not arrive in time."
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Connection": "close"}
+
+
+class DataMissing(CallRefused):
+    """Required FHIR data is neither in the prefetch nor readable from the FHIR server (CDS Hooks: 412)."""
+
+    status = 412
+    code = "required"
+    text = "Data this service needs was neither prefetched nor readable from the FHIR server."
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self.keys = tuple(keys)
+        super().__init__(expression=tuple(f"prefetch.{key}" for key in self.keys))
+
+
+class BodyTooLarge(CallRefused):
+    status = 413
+    code = "too-long"
+    text = "The body is larger than this service accepts."
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Connection": "close"}
+
+
+class MediaTypeRefused(CallRefused):
+    status = 415
+    code = "not-supported"
+    text = "The body must be sent as application/json."
+
+
+class ContractBroken(CallRefused):
+    """Valid JSON that breaks the contract of the hook; ``member`` says where."""
+
+    status = 422
+    code = "value"
+    text = "The request breaks the hook's contract."
+
+    def __init__(self, member: str, text: str, *, code: str = "value") -> None:
+        super().__init__(text, code=code, expression=(member,))
+
+
+class TooManyCalls(CallRefused):
+    status = 429
+    code = "throttled"
+    text = "Too many calls; try again later."
+
+    def __init__(self, retry_after: int = 1) -> None:
+        self.retry_after = retry_after
+        super().__init__()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
+
+
+class UnforeseenFault(CallRefused):
+    status = 500
+    code = "exception"
+    text = "The service failed; the request id leads to its log."
+
+
+class NotReady(CallRefused):
+    status = 503
+    code = "transient"
+    text = "The service is not ready; try again shortly."
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "1"}

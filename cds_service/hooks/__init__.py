@@ -1,0 +1,1 @@
+"""CDS Hooks as it travels: requests, responses, discovery, feedback. Knows nothing of rules."""

@@ -1,0 +1,193 @@
+"""What a site may set, read once from the environment; nothing else in the package reads the environment."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from cds_service.errors import SettingsError
+
+T = TypeVar("T")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings in force; a field's variable is its name in capitals after ``CDS_``."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = "http://127.0.0.1:8000"
+    """Base of ``aud``, links and launch addresses, without a slash at its end."""
+    clients: Path | None = None
+    cards: Path | None = None
+    database_url: str = "sqlite:///var/cds-service.sqlite"
+    mode: Literal["show", "silent"] = "show"
+    time_zone: str = "UTC"
+    fixed_day: dt.date | None = None
+    """``CDS_TODAY``: for tests and demonstrations only."""
+    deadline_ms: int = 400
+    max_body_mb: float = 5
+    spec_version: str = "3.0.0-ballot"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def open(self) -> bool:
+        """Whether anyone is served, because no trusted clients are configured."""
+        return self.clients is None
+
+    @property
+    def max_body_bytes(self) -> int:
+        return int(self.max_body_mb * 1_048_576)
+
+    def today(self) -> dt.date:
+        """The calendar day at the site."""
+        return self.fixed_day or dt.datetime.now(_zone(self.time_zone)).date()
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Settings:
+        """The settings in an environment; every fault is reported at once. An empty variable counts as unset."""
+        given: dict[str, Any] = {}
+        faults: list[str] = []
+        for variable, (field, read) in _READERS.items():
+            text = environ.get(variable, "").strip()
+            if text:
+                try:
+                    given[field] = read(text)
+                except ValueError as refusal:
+                    faults.append(f"{variable} {refusal}.")
+        settings = cls(**given)
+        faults += _exposure_faults(settings)
+        if faults:
+            raise SettingsError(faults)
+        return settings
+
+
+def is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _exposure_faults(settings: Settings) -> list[str]:
+    if is_loopback(settings.host):
+        return []
+    if settings.open:
+        return [
+            "CDS_CLIENTS is not set, so anyone would be served: that is allowed only while CDS_HOST is a loopback "
+            "address such as 127.0.0.1. Name the trusted EHRs in a clients.toml, or listen on loopback."
+        ]
+    if not settings.public_url.startswith("https://"):
+        return ["CDS_PUBLIC_URL must begin with https:// when CDS_HOST is not a loopback address."]
+    return []
+
+
+def _zone(name: str) -> dt.tzinfo:
+    # UTC must work on hosts without a time zone database.
+    return dt.UTC if name == "UTC" else ZoneInfo(name)
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _number_from(least: float, most: float, kind: Callable[[str], T]) -> Callable[[str], T]:
+    def read(text: str) -> T:
+        try:
+            value = kind(text)
+            fits = least <= float(text) <= most
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError(f"must be a number from {least:g} to {most:g}")
+        return value
+
+    return read
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.lower() not in allowed:
+            raise ValueError(f"must be one of: {', '.join(allowed)}")
+        return text.lower()
+
+    return read
+
+
+def _file(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise ValueError("must name a file that exists")
+    return path
+
+
+def _folder(text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        raise ValueError("must name a folder that exists")
+    return path
+
+
+def _address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        plain = parts.port != 0 and not (parts.query or parts.fragment or parts.username)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and plain
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError("must be an http or https address without user, query or fragment")
+    return text.rstrip("/")
+
+
+def _database(text: str) -> str:
+    if not text.startswith(("sqlite:", "postgresql:")):
+        raise ValueError("must begin with sqlite: or postgresql:")
+    return text
+
+
+def _time_zone(text: str) -> str:
+    try:
+        _zone(text)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("must be the name of a time zone, such as Europe/Berlin") from None
+    return text
+
+
+def _day(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("must be a day written as 2026-11-20") from None
+
+
+def _version(text: str) -> str:
+    numbers = text.split("+")[0].split("-")[0].split(".")
+    if len(numbers) != 3 or not all(part.isascii() and part.isdigit() for part in numbers):
+        raise ValueError("must be a semantic version such as 2.0.1")
+    return text
+
+
+_READERS: dict[str, tuple[str, Callable[[str], object]]] = {
+    "CDS_HOST": ("host", _text),
+    "CDS_PORT": ("port", _number_from(1, 65535, int)),
+    "CDS_PUBLIC_URL": ("public_url", _address),
+    "CDS_CLIENTS": ("clients", _file),
+    "CDS_CARDS": ("cards", _folder),
+    "CDS_DATABASE_URL": ("database_url", _database),
+    "CDS_MODE": ("mode", _one_of("show", "silent")),
+    "CDS_TIME_ZONE": ("time_zone", _time_zone),
+    "CDS_TODAY": ("fixed_day", _day),
+    "CDS_DEADLINE_MS": ("deadline_ms", _number_from(1, 5000, int)),
+    "CDS_MAX_BODY_MB": ("max_body_mb", _number_from(0.001, 1000, float)),
+    "CDS_SPEC_VERSION": ("spec_version", _version),
+    "CDS_LOG_LEVEL": ("log_level", _one_of("debug", "info", "warning", "error")),
+}
