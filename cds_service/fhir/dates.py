@@ -1,0 +1,146 @@
+"""FHIR dates of any precision as the days they may mean, and a person's age as the years it may be.
+
+A dateTime counts on the calendar day written in it: its offset is never converted.
+Today is always an argument.
+"""
+
+from __future__ import annotations
+
+import calendar
+from datetime import date
+
+import msgspec
+
+_LONGEST_LIFE = 120 * 12  # months
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Interval(msgspec.Struct, frozen=True, gc=False):
+    """The days that a FHIR date or period may mean, both included; an open end is ``date.min`` or ``date.max``."""
+
+    first: date
+    last: date
+
+
+def interval(text: str | None) -> Interval | None:
+    """The days meant by a FHIR year, year and month, date or dateTime; None for no date or an unreadable one.
+
+    Times are not looked at, so one without zone or seconds, or of 24:00, does no harm.
+    """
+    if text is None:
+        return None
+    if len(text) != 10:
+        text = text.strip()
+        if len(text) < 10:
+            return _partial(text)
+        if len(text) > 10 and text[10] not in "Tt ":
+            return None
+    if text[4] != "-" or text[7] != "-":
+        return None
+    try:
+        day = date.fromisoformat(text[:10])
+    except ValueError:
+        return None
+    return Interval(day, day)
+
+
+def _partial(text: str) -> Interval | None:
+    year, dash, month = text.partition("-")
+    if not _digits(year, 4) or (dash and not _digits(month, 2)):
+        return None
+    try:
+        first = date(int(year), int(month or 1), 1)
+    except ValueError:
+        return None
+    last_month = first.month if dash else 12
+    return Interval(first, _month_end(first.year, last_month))
+
+
+def _digits(text: str, count: int) -> bool:
+    return len(text) == count and text.isascii() and text.isdigit()
+
+
+def _month_end(year: int, month: int) -> date:
+    return date(year, month, calendar.monthrange(year, month)[1])
+
+
+def period(start: str | None, end: str | None) -> Interval | None:
+    """The days of a Period: a missing or unreadable end is open; None if both are, or if it ends before it starts."""
+    opened, closed = interval(start), interval(end)
+    if opened is None and closed is None:
+        return None
+    first = opened.first if opened else date.min
+    last = closed.last if closed else date.max
+    return Interval(first, last) if first <= last else None
+
+
+def months_before(day: date, n: int) -> date:
+    """The same day ``n`` calendar months earlier, or the last day of that month if it is shorter."""
+    months = day.year * 12 + day.month - 1 - n
+    year, month = divmod(months, 12)
+    if year < date.min.year:
+        return date.min
+    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
+def within_months(when: Interval, months: int, today: date) -> bool:
+    """Whether some day it may mean lies in the last ``months`` calendar months, both ends included."""
+    return when.first <= today and when.last >= months_before(today, months)
+
+
+def within_days(when: Interval, days: int, today: date) -> bool:
+    """Whether some day it may mean lies from ``days`` days ago to today, both included."""
+    return when.first <= today and (today - when.last).days <= days
+
+
+class Age(msgspec.Struct, frozen=True, gc=False):
+    """Completed years on a day; two bounds because a birth date may be a year only. A threshold must hold for both."""
+
+    lowest: int
+    highest: int
+
+    def over(self, n: int) -> bool:
+        return self.lowest > n
+
+    def under(self, n: int) -> bool:
+        return self.highest < n
+
+    def at_least(self, n: int) -> bool:
+        return self.lowest >= n
+
+    def __str__(self) -> str:
+        if self.lowest == self.highest:
+            return str(self.lowest)
+        joined = "or" if self.highest == self.lowest + 1 else "to"
+        return f"{self.lowest} {joined} {self.highest}"
+
+
+def age_on(birth: Interval, day: date) -> Age | None:
+    """The age on a day; None if the birth lies after it or more than 120 years before it."""
+    if birth.first > day or birth.last < months_before(day, _LONGEST_LIFE):
+        return None
+    return Age(max(_completed_years(birth.last, day), 0), _completed_years(birth.first, day))
+
+
+def _completed_years(born: date, day: date) -> int:
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+
+def spell(when: Interval) -> str:
+    """As a card says it, no more precise than the record: ``5 Jun 2026``, ``Jun 2026``, ``since 2 Jan 2026``."""
+    if when.last == date.max:
+        return f"since {_spell_day(when.first)}"
+    if when.first == date.min:
+        return f"until {_spell_day(when.last)}"
+    if when.first == when.last:
+        return _spell_day(when.first)
+    if when.first.day == 1 and when.last == _month_end(when.first.year, when.first.month):
+        return _spell_day(when.first).partition(" ")[2]
+    if (when.first.month, when.first.day) == (1, 1) and when.last == date(when.first.year, 12, 31):
+        return str(when.first.year)
+    return f"{_spell_day(when.first)} to {_spell_day(when.last)}"
+
+
+def _spell_day(day: date) -> str:
+    # Not strftime: its month names follow the process's locale.
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
