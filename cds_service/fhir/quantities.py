@@ -82,7 +82,7 @@ _SPELLINGS = {
     "{score}": "scores point points pts totalscore",
     "/h": "1/h h-1 /hr /hour perhour events/h event/h events/hr events/hour eventsperhour #/h count/h",
     "mL/min/{1.73_m2}": (
-        "mL/min/1.73m2 mL/min/1.73sqm mL/min/1.73/m2 mL/min/m2 mL/min/bsa mL/min.1.73m2 mL/min1.73m2"
+        "mL/min/1.73m2 mL/min/1.73sqm mL/min/1.73/m2 mL/min/bsa mL/min.1.73m2 mL/min1.73m2"
         " mL/minper1.73m2 mL/min/1.7m2 mL/min/173.10-2.m2"
     ),
 }
