@@ -5,6 +5,7 @@
     │   ├── SettingsError         the environment
     │   └── ContentError          cards/
     ├── UnwritableCard            a card that would break the response shape; the program is at fault
+    ├── UndeclaredFact            a rule asked for a fact that its card file does not list in `reads`
     └── CallRefused               an answer other than 2xx
         ├── NotJson               400  structure
         ├── NotAuthenticated      401  login
@@ -53,6 +54,10 @@ class ContentError(FaultsFound):
 
 class UnwritableCard(CdsError):
     """A card, suggestion, action or link that the response schema would refuse."""
+
+
+class UndeclaredFact(CdsError):
+    """A rule asked for a fact that its card file does not declare, so that no prefetch key would bring it."""
 
 
 class CallRefused(CdsError):
@@ -160,14 +165,14 @@ class MediaTypeRefused(CallRefused):
 
 
 class ContractBroken(CallRefused):
-    """Valid JSON that breaks the contract of the hook; ``member`` says where."""
+    """Valid JSON that breaks the contract of the hook; ``member`` says where, empty for the whole body."""
 
     status = 422
     code = "value"
     text = "The request breaks the hook's contract."
 
     def __init__(self, member: str, text: str, *, code: str = "value") -> None:
-        super().__init__(text, code=code, expression=(member,))
+        super().__init__(text, code=code, expression=(member,) if member else ())
 
 
 class TooManyCalls(CallRefused):

@@ -1,0 +1,211 @@
+"""The body of a hook call, read as far as its shape allows. Whether that keeps the contract is judged elsewhere.
+
+Two ways lead to the same values. The first decodes the whole body in one typed pass; when anything in it is not
+typed as R4 has it, the second reads member by member and mends the resources that need it. A member that cannot
+be read is as if it were not there.
+
+Bytes of members that nobody reads are passed over, so a fault of encoding inside them goes unnoticed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from cds_service.errors import ContractBroken, NotJson
+from cds_service.fhir import elements as fhir
+from cds_service.fhir.mending import read_resource
+from cds_service.hooks.prefetch import KINDS, Value
+
+T = TypeVar("T")
+
+_DIGITS = 16_384
+"""No number of a chart needs this many digits; a body with one that has them is refused."""
+
+
+class FhirAuthorization(msgspec.Struct):
+    """How the client lets the service read its FHIR server, for this request only."""
+
+    access_token: str
+    token_type: str = ""
+    expires_in: Any = None
+    scope: Any = None
+    patient: Any = None
+
+
+class DraftEntry(msgspec.Struct, rename="camel"):
+    """An entry of ``draftOrders``; its resource stays as bytes, so that an update can repeat it exactly."""
+
+    full_url: str | None = None
+    resource: msgspec.Raw = msgspec.Raw()
+
+
+class DraftBundle(msgspec.Struct, rename="camel"):
+    resource_type: str | None = None
+    entry: fhir.Many[DraftEntry] = None
+
+
+class Context(msgspec.Struct, rename="camel"):
+    user_id: str = ""
+    patient_id: str = ""
+    encounter_id: str | None = None
+    selections: list[str] | None = None
+    draft_orders: DraftBundle | None = None
+
+
+class Envelope(msgspec.Struct, rename="camel"):
+    hook: str = ""
+    hook_instance: str = ""
+    fhir_server: str | None = None
+    fhir_authorization: FhirAuthorization | None = None
+    context: Context | None = None
+    prefetch: dict[str, fhir.AnyResource | None] | None = None
+
+
+def read_envelope(body: bytes) -> Envelope:
+    """The body's members; raises what the decoder raises when it is no JSON, or JSON nested beyond reason."""
+    if _has_endless_number(body):
+        raise NotJson
+    try:
+        return _ENVELOPE.decode(body)
+    except msgspec.ValidationError:
+        return _member_by_member(body)
+
+
+def read_draft(raw: msgspec.Raw) -> fhir.Resource | None:
+    """The resource of a draft; None when there is none, or none that can be read."""
+    written = bytes(raw)
+    return _resource(raw) if written and _is_text(written) else None
+
+
+def _has_endless_number(body: bytes) -> bool:
+    return any(body[start : start + _DIGITS].isdigit() for start in range(0, len(body) - _DIGITS, _DIGITS))
+
+
+def _is_text(written: bytes) -> bool:
+    return written.isascii() or bool(written.decode())
+
+
+def _member_by_member(body: bytes) -> Envelope:
+    members = _read(_OBJECT, msgspec.Raw(body))
+    if members is None:
+        raise ContractBroken("", "The body must be a JSON object.")
+    return Envelope(
+        hook=_read(_TEXT, members.get("hook")) or "",
+        hook_instance=_read(_TEXT, members.get("hookInstance")) or "",
+        fhir_server=_read(_TEXT, members.get("fhirServer")),
+        fhir_authorization=_read(_AUTHORIZATION, members.get("fhirAuthorization")),
+        context=_context(members.get("context")),
+        prefetch=_prefetch(members.get("prefetch")),
+    )
+
+
+def _context(raw: msgspec.Raw | None) -> Context | None:
+    members = _read(_OBJECT, raw)
+    if members is None:
+        return None
+    return Context(
+        user_id=_read(_TEXT, members.get("userId")) or "",
+        patient_id=_read(_TEXT, members.get("patientId")) or "",
+        encounter_id=_read(_TEXT, members.get("encounterId")),
+        selections=_read(_TEXTS, members.get("selections")),
+        draft_orders=_drafts(members.get("draftOrders")),
+    )
+
+
+def _drafts(raw: msgspec.Raw | None) -> DraftBundle | None:
+    members = _read(_OBJECT, raw)
+    if members is None:
+        return None
+    entries = [_read(_OBJECT, entry) for entry in _items(members.get("entry"))]
+    return DraftBundle(
+        resource_type=_read(_TEXT, members.get("resourceType")),
+        entry=[
+            DraftEntry(_read(_TEXT, entry.get("fullUrl")), entry.get("resource", msgspec.Raw()))
+            for entry in entries
+            if entry is not None
+        ],
+    )
+
+
+def _prefetch(raw: msgspec.Raw | None) -> dict[str, Value]:
+    values = {key: (value, _value(value)) for key, value in (_read(_OBJECT, raw) or {}).items()}
+    return {key: value for key, (written, value) in values.items() if value is not None or _is_null(written)}
+
+
+def _value(raw: msgspec.Raw) -> Value:
+    try:
+        return _RESOURCE.decode(raw)
+    except msgspec.ValidationError:
+        pass
+    members = _read(_OBJECT, raw)
+    if members is not None and _read(_TEXT, members.get("resourceType")) == "Bundle":
+        return _bundle(members)
+    return _mended(raw)
+
+
+def _bundle(members: dict[str, msgspec.Raw]) -> fhir.Bundle:
+    links = [_read(_LINK, link) for link in _items(members.get("link"))]
+    entries = [_entry(entry) for entry in _items(members.get("entry")) if not _is_null(entry)]
+    return fhir.Bundle(
+        total=_read(_NUMBER, members.get("total")),
+        link=[link for link in links if link is not None],
+        entry=[entry for entry in entries if entry is not None],
+    )
+
+
+def _entry(raw: msgspec.Raw) -> fhir.Entry | None:
+    """An entry without a resource stands for one that cannot be read; None for a type that is not of FHIR."""
+    written = (_read(_OBJECT, raw) or {}).get("resource")
+    if written is None:
+        return fhir.Entry()
+    resource = _resource(written)
+    return None if resource is None and _is_of_no_known_type(written) else fhir.Entry(resource=resource)
+
+
+def _resource(raw: msgspec.Raw) -> fhir.Resource | None:
+    try:
+        return _RESOURCE.decode(raw)
+    except msgspec.ValidationError:
+        return _mended(raw)
+
+
+def _mended(raw: msgspec.Raw) -> fhir.Resource | None:
+    return read_resource(_read(_ANYTHING, raw))
+
+
+def _is_of_no_known_type(raw: msgspec.Raw) -> bool:
+    name = _read(_TEXT, (_read(_OBJECT, raw) or {}).get("resourceType"))
+    return name is not None and name not in KINDS
+
+
+def _is_null(raw: msgspec.Raw) -> bool:
+    return bytes(raw) == b"null"
+
+
+def _items(raw: msgspec.Raw | None) -> list[msgspec.Raw]:
+    """The members of an array; a single object where an array belongs is its only member."""
+    found = _read(_ARRAY, raw)
+    if found is None and raw is not None and _read(_OBJECT, raw) is not None:
+        return [raw]
+    return found or []
+
+
+def _read(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw | None) -> T | None:
+    try:
+        return None if raw is None else decoder.decode(raw)
+    except msgspec.ValidationError:
+        return None
+
+
+_ENVELOPE = msgspec.json.Decoder(Envelope)
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_TEXT = msgspec.json.Decoder(str)
+_TEXTS = msgspec.json.Decoder(list[str])
+_NUMBER = msgspec.json.Decoder(float)
+_AUTHORIZATION = msgspec.json.Decoder(FhirAuthorization)
+_LINK = msgspec.json.Decoder(fhir.BundleLink)
+_ANYTHING = msgspec.json.Decoder()
+_RESOURCE: msgspec.json.Decoder[fhir.Resource] = msgspec.json.Decoder(fhir.AnyResource)

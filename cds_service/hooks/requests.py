@@ -1,0 +1,155 @@
+"""A hook call as the rest of the service sees it: typed, frozen, and known to keep the hook's contract.
+
+Partners' FHIR is not validated here; what cannot be read is left out or told as a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+import msgspec
+
+from cds_service.errors import ContractBroken, NotJson
+from cds_service.fhir import elements as fhir
+from cds_service.hooks.envelope import Context, DraftEntry, Envelope, FhirAuthorization, read_draft, read_envelope
+from cds_service.hooks.prefetch import Answer, contents, read_answers
+from cds_service.hooks.services import Service
+
+_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")
+_LONGEST_ID = 64
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A resource in ``draftOrders``: an unsigned order, or something that an order points to.
+
+    ``raw`` is the resource byte for byte; ``reference`` is its ``Type/id``, which need not exist on the FHIR
+    server, or None without an id. At signing every draft counts as selected.
+    """
+
+    resource: fhir.Resource
+    raw: bytes
+    reference: str | None
+    full_url: str | None
+    selected: bool
+
+
+class HookRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One firing of a hook. ``prefetch`` has an answer for every key of the service."""
+
+    hook: str
+    hook_instance: str
+    user_id: str
+    patient_id: str
+    encounter_id: str | None = None
+    fhir_server: str | None = None
+    fhir_authorization: FhirAuthorization | None = None
+    selections: tuple[str, ...] = ()
+    drafts: tuple[Draft, ...] = ()
+    prefetch: dict[str, Answer] = {}
+    not_r4: str | None = None
+    """A resource type that shows the client speaks another release of FHIR."""
+
+    @property
+    def access_token(self) -> str | None:
+        """The token for ``fhir_server``, if there is one that may be used for this patient and has not run out."""
+        granted = self.fhir_authorization
+        if granted is None or not granted.access_token or not self.fhir_server:
+            return None
+        other_patient = granted.patient is not None and granted.patient != self.patient_id
+        expired = isinstance(granted.expires_in, (int, float)) and granted.expires_in <= 0
+        return None if other_patient or expired else granted.access_token
+
+
+def parse_request(body: bytes, service: Service) -> HookRequest:
+    """The call in a body sent to a service; NotJson or ContractBroken otherwise."""
+    try:
+        return _request(read_envelope(body), service)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise NotJson from None
+
+
+def _request(envelope: Envelope, service: Service) -> HookRequest:
+    context = _checked_context(envelope, service)
+    drafts = tuple(_drafts(context, service))
+    prefetch = envelope.prefetch or {}
+    prefetched = chain.from_iterable(contents(prefetch[key]) for key in service.prefetch if key in prefetch)
+    return HookRequest(
+        hook=service.hook,
+        hook_instance=envelope.hook_instance,
+        user_id=context.user_id,
+        patient_id=context.patient_id,
+        encounter_id=context.encounter_id or None,
+        fhir_server=envelope.fhir_server or None,
+        fhir_authorization=envelope.fhir_authorization,
+        selections=tuple(context.selections or ()) if service.takes_selections else (),
+        drafts=drafts,
+        prefetch=read_answers(prefetch, service.prefetch),
+        not_r4=_other_release(chain(prefetched, (draft.resource for draft in drafts))),
+    )
+
+
+def _checked_context(envelope: Envelope, service: Service) -> Context:
+    """The context, once everything the hook requires is known to be there."""
+    _require(envelope.hook, "hook")
+    if envelope.hook != service.hook:
+        raise ContractBroken("hook", "This service answers another hook.")
+    _require(envelope.hook_instance, "hookInstance")
+    context = envelope.context
+    if context is None:
+        raise ContractBroken("context", "The context is missing or is not an object.", code="required")
+    _require(context.user_id, "context.userId")
+    _require(context.patient_id, "context.patientId")
+    if not _is_id(context.patient_id):
+        raise ContractBroken("context.patientId", "The patient must be named by a bare FHIR id.")
+    if service.takes_selections and context.selections is None:
+        raise ContractBroken("context.selections", "The selections must be an array of strings.", code="required")
+    if service.takes_orders and (context.draft_orders is None or context.draft_orders.resource_type != "Bundle"):
+        raise ContractBroken("context.draftOrders", "The draft orders must be a FHIR Bundle.", code="required")
+    return context
+
+
+def _require(text: str, member: str) -> None:
+    if not text:
+        raise ContractBroken(member, "A required member is missing, empty or not a string.", code="required")
+
+
+def _is_id(text: str) -> bool:
+    return len(text) <= _LONGEST_ID and _ID_CHARACTERS.issuperset(text)
+
+
+def _drafts(context: Context, service: Service) -> Iterator[Draft]:
+    orders = context.draft_orders if service.takes_orders else None
+    for entry in fhir.many(orders.entry) if orders else ():
+        resource = read_draft(entry.resource)
+        if resource is not None:
+            reference = f"{fhir.type_of(resource)}/{resource.id}" if resource.id else None
+            selected = not service.takes_selections or _names(context.selections or [], entry, resource, reference)
+            yield Draft(resource, bytes(entry.resource), reference, entry.full_url, selected)
+
+
+def _names(selections: Iterable[str], entry: DraftEntry, resource: fhir.Resource, reference: str | None) -> bool:
+    """Whether a selection means this draft: by ``Type/id``, by the end of its ``fullUrl``, or by its bare id."""
+    address = entry.full_url or ""
+    return any(
+        selection in (reference, resource.id, address) or address.endswith(f"/{selection}")
+        for selection in selections
+        if selection
+    )
+
+
+_OTHER_RELEASES = frozenset(kind for kind in fhir.OTHERS if kind.__name__ in fhir.NOT_R4)
+_TELLING = frozenset({fhir.MedicationRequest, fhir.MedicationStatement, fhir.MedicationDispense})
+
+
+def _other_release(resources: Iterable[fhir.Resource]) -> str | None:
+    for resource in resources:
+        kind = type(resource)
+        if kind in _OTHER_RELEASES or (kind in _TELLING and _has_foreign_member(resource)):
+            return kind.__name__
+    return None
+
+
+def _has_foreign_member(resource: fhir.Resource) -> bool:
+    # `taken` is of STU3, `medication` of R5; elements.py reads both for this question alone.
+    return any(getattr(resource, member, None) is not None for member in ("taken", "medication"))

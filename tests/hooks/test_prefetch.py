@@ -1,0 +1,126 @@
+"""Absent, null, empty and failed are four different answers (CDS Hooks: Prefetch Template)."""
+
+import msgspec
+import pytest
+
+from cds_service.fhir import elements as fhir
+from cds_service.hooks.prefetch import Empty, Given, LeftOut, Refused, query, read_answers, resolve
+
+TEMPLATES = {
+    "patient": "Patient/{{context.patientId}}",
+    "conditions": "Condition?patient={{context.patientId}}",
+    "medicationRequests": "MedicationRequest?patient={{context.patientId}}",
+}
+PATIENT = fhir.Patient(id="pat-1")
+CONDITION = fhir.Condition(id="cond-1")
+NEXT = [fhir.BundleLink(relation="self", url="https://a/1"), fhir.BundleLink(relation="next", url="https://a/2")]
+
+
+def bundle(*resources, **members):
+    return fhir.Bundle(entry=[fhir.Entry(resource=resource) for resource in resources], **members)
+
+
+def outcome(severity=None):
+    return fhir.OperationOutcome(issue=[fhir.Issue(severity=severity)])
+
+
+def answer(key, value):
+    return read_answers({key: value}, TEMPLATES)[key]
+
+
+def test_a_template_tells_its_type_and_whether_it_is_a_read():
+    assert query(TEMPLATES["patient"]).kind is fhir.Patient
+    assert query(TEMPLATES["patient"]).read
+    assert query(TEMPLATES["conditions"]).kind is fhir.Condition
+    assert not query(TEMPLATES["conditions"]).read
+
+
+def test_a_template_resolves_to_a_relative_address():
+    assert resolve(TEMPLATES["conditions"], "pat-1") == "Condition?patient=pat-1"
+
+
+def test_every_key_of_the_service_has_an_answer_and_no_other_key_has_one():
+    answers = read_answers({"conditions": bundle(CONDITION), "extra": bundle(CONDITION)}, TEMPLATES)
+    assert answers == {"patient": LeftOut(), "conditions": Given((CONDITION,)), "medicationRequests": LeftOut()}
+
+
+def test_null_means_that_a_search_found_nothing():
+    assert answer("conditions", None) == Empty()
+
+
+def test_null_for_the_patient_in_context_is_as_good_as_nothing_sent():
+    assert answer("patient", None) == LeftOut()
+
+
+@pytest.mark.parametrize("empty", [fhir.Bundle(), bundle(), bundle(total=0), fhir.Bundle(total="0")])
+def test_a_bundle_without_entries_is_known_to_hold_nothing(empty):
+    assert answer("conditions", empty) == Empty()
+
+
+def test_an_empty_bundle_for_the_patient_in_context_is_as_good_as_nothing_sent():
+    assert answer("patient", bundle(total=0)) == LeftOut()
+
+
+@pytest.mark.parametrize("severity", ["warning", "information"])
+def test_an_outcome_that_only_remarks_leaves_the_search_empty(severity):
+    assert answer("conditions", bundle(outcome(severity), total=0)) == Empty()
+
+
+@pytest.mark.parametrize("severity", ["error", "fatal"])
+def test_an_outcome_of_failure_alone_in_a_bundle_is_a_refusal(severity):
+    assert answer("conditions", bundle(outcome(severity))) == Refused(severity)
+
+
+@pytest.mark.parametrize("silent", [outcome(None), fhir.OperationOutcome(), outcome("unheard-of")])
+def test_an_outcome_that_tells_no_severity_counts_as_an_error(silent):
+    assert answer("conditions", bundle(silent)) == Refused("error")
+
+
+@pytest.mark.parametrize("severity", ["information", "error"])
+def test_an_outcome_in_place_of_the_answer_is_a_refusal_whatever_its_severity(severity):
+    assert answer("conditions", outcome(severity)) == Refused(severity)
+
+
+def test_an_error_beside_matches_leaves_a_gap():
+    assert answer("conditions", bundle(CONDITION, outcome("error"))) == Given((CONDITION,), "failed in part")
+
+
+def test_a_remark_beside_matches_leaves_none():
+    assert answer("conditions", bundle(CONDITION, outcome("warning"))) == Given((CONDITION,))
+
+
+def test_a_further_page_is_a_gap_with_its_address():
+    assert answer("conditions", bundle(CONDITION, link=NEXT)) == Given((CONDITION,), "more pages", "https://a/2")
+
+
+def test_a_first_page_without_entries_is_not_an_empty_answer():
+    assert answer("conditions", bundle(link=NEXT)) == Given((), "more pages", "https://a/2")
+
+
+def test_an_unreadable_entry_leaves_a_gap():
+    unreadable = fhir.Bundle(entry=[fhir.Entry(), fhir.Entry(resource=CONDITION)])
+    assert answer("conditions", unreadable) == Given((CONDITION,), "unreadable resource")
+
+
+def test_fewer_matches_than_the_total_are_not_everything():
+    assert answer("conditions", bundle(CONDITION, PATIENT, total=2)).gap == "fewer than the total"
+    assert answer("conditions", fhir.Bundle(total=2)) == Given((), "fewer than the total")
+
+
+def test_resources_that_came_along_are_kept():
+    order, medication = fhir.MedicationRequest(id="a"), fhir.Medication(id="b")
+    assert answer("medicationRequests", bundle(order, medication, total=1)) == Given((order, medication))
+
+
+def test_one_resource_stands_for_a_bundle_and_a_bundle_for_one_resource():
+    assert answer("conditions", CONDITION) == Given((CONDITION,))
+    assert answer("patient", bundle(PATIENT)) == Given((PATIENT,))
+
+
+@pytest.mark.parametrize("wrong", [PATIENT, bundle(PATIENT), bundle(PATIENT, outcome("warning"))])
+def test_resources_of_another_type_alone_do_not_satisfy_a_key(wrong):
+    assert answer("conditions", wrong) == LeftOut()
+
+
+def test_an_answer_can_be_written_down():
+    assert msgspec.to_builtins(answer("conditions", bundle(outcome("error")))) == {"severity": "error"}

@@ -1,0 +1,117 @@
+"""Settings are read once, and every fault is told at once."""
+
+import datetime as dt
+
+import pytest
+
+from cds_service import places
+from cds_service.errors import SettingsError
+from cds_service.settings import Settings
+
+
+def faults(**environ):
+    with pytest.raises(SettingsError) as found:
+        Settings.read({f"CDS_{name}": value for name, value in environ.items()})
+    return found.value.faults
+
+
+def test_nothing_set_gives_the_defaults_and_open_mode_on_loopback():
+    settings = Settings.read({})
+    assert (settings.host, settings.port, settings.mode, settings.deadline_ms) == ("127.0.0.1", 8000, "show", 400)
+    assert settings.spec_version == "3.0.0-ballot"
+    assert settings.max_body_bytes == 5 * 1024 * 1024
+    assert settings.open
+
+
+def test_everything_can_be_set(tmp_path):
+    clients = tmp_path / "clients.toml"
+    clients.touch()
+    settings = Settings.read(
+        {
+            "CDS_HOST": "0.0.0.0",
+            "CDS_PORT": "8443",
+            "CDS_PUBLIC_URL": "https://cds.example.org/rbd/",
+            "CDS_CLIENTS": str(clients),
+            "CDS_CARDS": str(tmp_path),
+            "CDS_DATABASE_URL": "postgresql://db/cds",
+            "CDS_MODE": "Silent",
+            "CDS_TIME_ZONE": "Europe/Berlin",
+            "CDS_TODAY": "2026-11-20",
+            "CDS_DEADLINE_MS": "250",
+            "CDS_MAX_BODY_MB": "0.5",
+            "CDS_SPEC_VERSION": "2.0.1",
+            "CDS_LOG_LEVEL": "DEBUG",
+        }
+    )
+    assert settings.public_url == "https://cds.example.org/rbd"
+    assert (settings.mode, settings.log_level, settings.spec_version) == ("silent", "debug", "2.0.1")
+    assert settings.today() == dt.date(2026, 11, 20)
+    assert settings.max_body_bytes == 524_288
+    assert not settings.open
+
+
+def test_an_empty_variable_counts_as_unset():
+    assert Settings.read({"CDS_PORT": " "}) == Settings()
+
+
+def test_every_fault_is_told_at_once():
+    found = faults(PORT="eighty", MODE="loud", TIME_ZONE="Mars/North", TODAY="tomorrow", CARDS="/nowhere/at/all")
+    assert [fault.split()[0] for fault in found] == ["CDS_PORT", "CDS_CARDS", "CDS_MODE", "CDS_TIME_ZONE", "CDS_TODAY"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "0"),
+        ("PORT", "70000"),
+        ("PUBLIC_URL", "cds.example.org"),
+        ("PUBLIC_URL", "https://me@cds.example.org"),
+        ("PUBLIC_URL", "http://[::1"),
+        ("CLIENTS", "/nowhere/clients.toml"),
+        ("DATABASE_URL", "mysql://db"),
+        ("DEADLINE_MS", "0"),
+        ("DEADLINE_MS", "1e2"),
+        ("MAX_BODY_MB", "nan"),
+        ("SPEC_VERSION", "STU2"),
+        ("LOG_LEVEL", "chatty"),
+        ("TIME_ZONE", "../etc"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_told_by_name(name, value):
+    (fault,) = faults(**{name: value})
+    assert fault.startswith(f"CDS_{name} must ")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "cds.example.org"])
+def test_open_mode_starts_on_loopback_only(host):
+    (fault,) = faults(HOST=host, PUBLIC_URL="https://cds.example.org")
+    assert "CDS_CLIENTS" in fault
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.5", "::1", "[::1]", "localhost", "LOCALHOST"])
+def test_open_mode_starts_on_any_loopback_address(host):
+    assert Settings.read({"CDS_HOST": host}).open
+
+
+def test_a_service_others_can_reach_needs_an_https_address(tmp_path):
+    clients = tmp_path / "clients.toml"
+    clients.touch()
+    (fault,) = faults(HOST="0.0.0.0", CLIENTS=str(clients))
+    assert "CDS_PUBLIC_URL" in fault
+
+
+def test_the_message_lists_the_faults():
+    with pytest.raises(SettingsError, match=r"(?s)settings cannot be used:.*CDS_PORT.*CDS_MODE"):
+        Settings.read({"CDS_PORT": "x", "CDS_MODE": "x"})
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati"])
+def test_today_is_the_calendar_day_at_the_site(zone):
+    now = dt.datetime.now(dt.UTC).date()
+    assert now <= Settings(time_zone=zone).today() <= now + dt.timedelta(days=1)
+
+
+def test_cards_are_in_the_folder_set_or_beside_the_package(tmp_path):
+    assert places.cards(Settings(cards=tmp_path)) == tmp_path
+    assert places.cards(Settings()).name == "cards"
+    assert places.fhir_examples().parent == places.cards(Settings()).parent
