@@ -88,7 +88,7 @@ def _is_text(written: bytes) -> bool:
 
 
 def _member_by_member(body: bytes) -> Envelope:
-    members = _read(_OBJECT, msgspec.Raw(body))
+    members = _read(_OBJECT, msgspec.json.decode(body, type=msgspec.Raw))
     if members is None:
         raise ContractBroken("", "The body must be a JSON object.")
     return Envelope(

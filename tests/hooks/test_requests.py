@@ -310,6 +310,8 @@ NOT_JSON = {
     "byte order mark": b"\xef\xbb\xbf{}",
     "not UTF-8": b'{"hook": "\xff"}',
     "cut within a character": b'{"hook": "patient-view", "x": "\xc3',
+    "an array cut short": b"[1,",
+    "deeper than can be read": b"[" * 10_000,
     "not a number": b'{"x": NaN}',
     "half a surrogate pair": b'{"hook": "\\ud800"}',
     "half a surrogate pair in passing": b'{"x": "\\ud800"}',
