@@ -1,0 +1,114 @@
+"""What must hold across the content files; each fault names the file, the key and what to write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from cds_service.content.model import CardText, RuleContent
+from cds_service.content.text import placeholders
+from cds_service.facts.queries import OBSERVATIONS, READS, UNREADABLE_DRUG, collection
+
+if TYPE_CHECKING:
+    from cds_service.content.load import Content
+
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_SAID = re.compile(r"\b(should|must)\b", re.IGNORECASE)
+OVERRIDES_AT_MOST = 5
+
+
+def faults_of(content: Content) -> list[str]:
+    """Every fault across the files."""
+    sets = {s.name for s in content.value_sets}
+    found = [fault for name, rule in content.rules.items() for fault in _rule(name, rule, content, sets)]
+    return [*found, *_services(content), *_families(content), *_suggestions(content)]
+
+
+def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> Iterator[str]:
+    file = f"{folder}/card.toml"
+    if rule.id != folder or not _ID.fullmatch(rule.id):
+        yield f"{file}: id: {rule.id!r} is not the name of its folder"
+    if rule.family not in content.families.family:
+        yield f"{file}: family: {rule.family!r} is not in families.toml"
+    for read in rule.reads:
+        if collection(read) not in READS:
+            yield f"{file}: reads: {read!r} is none of {', '.join(READS)}"
+        elif read.startswith(f"{OBSERVATIONS}:") and read.partition(":")[2] not in sets:
+            yield f"{file}: reads: no value set {read.partition(':')[2]!r}"
+    for name in rule.starts_with:
+        if name not in sets and name != UNREADABLE_DRUG:
+            yield f"{file}: starts-with: no value set {name!r}"
+    for cited in rule.evidence:
+        if cited.id not in content.evidence:
+            yield f"{file}: evidence: {cited.id!r} is not in evidence.toml"
+    for code in rule.override:
+        if code not in content.overrides:
+            yield f"{file}: override: {code!r} is not in override-reasons.toml"
+    if len(rule.override) > OVERRIDES_AT_MOST:
+        yield f"{file}: override: {len(rule.override)} reasons; a card offers at most {OVERRIDES_AT_MOST}"
+    for link in rule.links:
+        if link not in content.links:
+            yield f"{file}: links: {link!r} is not in links.toml"
+    ids = [c.id for c in rule.criteria]
+    for twice in {i for i in ids if ids.count(i) > 1}:
+        yield f"{file}: criteria: {twice!r} stands twice"
+    for criterion in rule.criteria:
+        if criterion.goes_on and not criterion.not_checked:
+            yield f"{file}: criteria.{criterion.id}: goes on without knowing, so say in not-checked what was not checked"
+        yield from _known_names(file, f"criteria.{criterion.id}", criterion.text, set(rule.parameter))
+    for key, card in rule.card.items():
+        yield from _card(file, key, card, content)
+    for key, note in rule.note.items():
+        if _SAID.search(note.text):
+            yield f"{file}: note.{key}: says should or must"
+
+
+def _known_names(file: str, key: str, text: str, names: set[str]) -> Iterator[str]:
+    for name in sorted(placeholders(text) - names):
+        yield f"{file}: {key}: {{{name}}} is no parameter of this card"
+
+
+def _card(file: str, key: str, card: CardText, content: Content) -> Iterator[str]:
+    for member, text in (("summary", card.summary), ("detail", card.detail), ("phrase", card.phrase or "")):
+        try:
+            placeholders(text)
+        except ValueError as error:
+            yield f"{file}: card.{key}.{member}: {error}"
+        if _SAID.search(text):
+            yield f"{file}: card.{key}.{member}: says should or must"
+    for name in card.suggestions:
+        if name not in content.suggestions:
+            yield f"{file}: card.{key}.suggestions: {name!r} is not in suggestions.toml"
+
+
+def _services(content: Content) -> Iterator[str]:
+    hooks = [s.hook for s in content.services.service]
+    for twice in {h for h in hooks if hooks.count(h) > 1}:
+        yield f"services.toml: two services for {twice}"
+    for service in content.services.service:
+        for rule in service.rules:
+            if rule not in content.rules:
+                yield f"services.toml: {service.id}: no card folder {rule!r}"
+    shown = {r for s in content.services.service for r in s.rules}
+    for rule in content.rules.values():
+        if rule.status == "active" and rule.id not in shown:
+            yield f"services.toml: no service shows the active rule {rule.id!r}; retire it or list it"
+
+
+def _families(content: Content) -> Iterator[str]:
+    for rule in content.rules:
+        if rule not in content.families.weight:
+            yield f"families.toml: weight: {rule!r} is missing"
+    for hook in ("patient-view", "order-select", "order-sign"):
+        if hook not in content.families.cap:
+            yield f"families.toml: cap: {hook!r} is missing"
+
+
+def _suggestions(content: Content) -> Iterator[str]:
+    for name, text in content.suggestions.items():
+        for create in text.create:
+            if create.resource not in content.resources:
+                yield f"suggestions.toml: {name}: no file suggestions/{create.resource}"
+        if not (text.create or text.remove_draft or text.change_dose):
+            yield f"suggestions.toml: {name}: does nothing"

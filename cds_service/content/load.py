@@ -1,0 +1,148 @@
+"""Reads the folder of cards, checks all of it, and reports every fault with file and key.
+
+Bad content stops the start: a service never runs with half of its rules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from cds_service.content.checks import faults_of
+from cds_service.content.model import (
+    Families,
+    LinkText,
+    Phenotype,
+    RuleContent,
+    Services,
+    ServiceText,
+    Source,
+    SuggestionText,
+    OverrideText,
+)
+from cds_service.errors import ContentError
+from cds_service.fhir.valuesets import ValueSet, Vocabulary, read_value_sets
+from cds_service.phenotypes.numbers import Numbers
+
+T = TypeVar("T")
+
+
+class Content(msgspec.Struct, frozen=True):
+    """Everything that ``cards/`` says."""
+
+    folder: Path
+    rules: dict[str, RuleContent]
+    digests: dict[str, str]
+    services: Services
+    families: Families
+    evidence: dict[str, Source]
+    overrides: dict[str, OverrideText]
+    suggestions: dict[str, SuggestionText]
+    resources: dict[str, dict[str, object]]
+    links: dict[str, LinkText]
+    phenotypes: dict[str, Phenotype]
+    value_sets: tuple[ValueSet, ...]
+    vocabulary: Vocabulary
+
+    @property
+    def numbers(self) -> Numbers:
+        return Numbers(
+            {name: {key: p.value for key, p in found.parameter.items()} for name, found in self.phenotypes.items()}
+        )
+
+    def service(self, hook: str) -> ServiceText:
+        return next(s for s in self.services.service if s.hook == hook)
+
+
+class _Reading:
+    """Collects the faults of a folder, so that all are told at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.faults: list[str] = []
+
+    def toml(self, name: str, kind: type[T]) -> T | None:
+        path = self.folder / name
+        try:
+            return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), kind)
+        except FileNotFoundError:
+            self.faults.append(f"{name}: the file is missing")
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            self.faults.append(f"{name}: not TOML: {error}")
+        except msgspec.ValidationError as error:
+            self.faults.append(f"{name}: {error}")
+        return None
+
+    def json(self, path: Path) -> dict[str, object]:
+        name = path.relative_to(self.folder).as_posix()
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(found, dict):
+                return found
+            self.faults.append(f"{name}: not a JSON object")
+        except ValueError as error:
+            self.faults.append(f"{name}: not JSON: {error}")
+        return {}
+
+
+def load(folder: Path) -> Content:
+    """The content of a folder; raises ContentError with every fault found."""
+    reading = _Reading(folder)
+    cards = sorted(path.parent.name for path in folder.glob("*/card.toml"))
+    rules = {name: rule for name in cards if (rule := reading.toml(f"{name}/card.toml", RuleContent))}
+    services = reading.toml("services.toml", Services)
+    families = reading.toml("families.toml", Families)
+    evidence = reading.toml("evidence.toml", dict[str, Source])
+    overrides = reading.toml("override-reasons.toml", dict[str, OverrideText])
+    suggestions = reading.toml("suggestions.toml", dict[str, SuggestionText])
+    links = reading.toml("links.toml", dict[str, LinkText])
+    resources = {p.name: reading.json(p) for p in sorted(folder.glob("suggestions/*.json"))}
+    phenotypes = _phenotypes(reading)
+    value_sets = _value_sets(reading)
+    if services is None or families is None or evidence is None or overrides is None or suggestions is None:
+        raise ContentError(reading.faults)
+    content = Content(
+        folder=folder,
+        rules=rules,
+        digests={name: digest(folder / name / "card.toml") for name in rules},
+        services=services,
+        families=families,
+        evidence=evidence,
+        overrides=overrides,
+        suggestions=suggestions,
+        resources=resources,
+        links=links or {},
+        phenotypes=phenotypes,
+        value_sets=value_sets,
+        vocabulary=Vocabulary(value_sets),
+    )
+    faults = [*reading.faults, *faults_of(content)]
+    if faults:
+        raise ContentError(faults)
+    return content
+
+
+def digest(path: Path) -> str:
+    """The first eight characters of the file's SHA-256, line ends normalised."""
+    return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()[:8]
+
+
+def _phenotypes(reading: _Reading) -> dict[str, Phenotype]:
+    names = (p.relative_to(reading.folder).as_posix() for p in sorted(reading.folder.glob("phenotypes/*.toml")))
+    return {p.id: p for name in names if (p := reading.toml(name, Phenotype))}
+
+
+def _value_sets(reading: _Reading) -> tuple[ValueSet, ...]:
+    try:
+        return tuple(read_value_sets(reading.folder / "value-sets"))
+    except (ValueError, KeyError, OSError) as error:
+        reading.faults.append(f"value-sets: {error}")
+        return ()
+
+

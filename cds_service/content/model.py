@@ -1,0 +1,214 @@
+"""``cards/`` as the program sees it: frozen values read from TOML, every key checked, nothing defaulted that is clinical."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+Indicator = Literal["info", "warning", "critical"]
+About = Literal["each-order", "each-drug", "each-therapy", "patient"]
+Status = Literal["draft", "active", "retired"]
+WEIGHT_OF: Mapping[str, int] = {"critical": 0, "warning": 1, "info": 2}
+
+
+class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """A table of a content file."""
+
+
+class ReviewedBy(Strict):
+    """Who wrote the card, who checked it clinically, and when it is due again."""
+
+    written_by: str
+    clinical_review: str
+    next_review: str
+
+
+class Criterion(Strict):
+    """One line of a rule."""
+
+    id: str
+    kind: Literal["only-if", "unless", "changes-words"]
+    text: str
+    if_unknown: Literal["stop", "go-on"] | None = None
+    not_checked: str | None = None
+    """What the card says was not checked when the rule goes on without knowing."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the rule speaks without knowing this, saying so on the card."""
+        return (self.if_unknown or ("stop" if self.kind == "only-if" else "go-on")) == "go-on"
+
+
+class Parameter(Strict):
+    """A number with its unit and where it comes from; its only home."""
+
+    value: float
+    unit: str
+    source: str
+
+
+class Cited(Strict):
+    """A source of ``cards/evidence.toml`` with what it says for this rule."""
+
+    id: str
+    says: str
+    grade: Literal[1, 2, 3, 4]
+
+
+class IndicatorWhen(Strict):
+    indicator: Indicator
+    when: str
+
+
+class CardText(Strict):
+    """The words of one variant of a card."""
+
+    when: str
+    summary: str
+    phrase: str | None = None
+    """What this finding is called when several findings about one order share a card."""
+    detail: str
+    folded: str | None = None
+    """What remains of this finding when another card takes it in."""
+    suggestions: tuple[str, ...] = ()
+    pick: Literal["at-most-one", "any"] = "at-most-one"
+
+
+class Note(Strict):
+    """A paragraph that is added when its condition holds."""
+
+    when: str
+    text: str
+
+
+class RuleContent(Strict):
+    """A card folder's ``card.toml``."""
+
+    id: str
+    code: str
+    title: str
+    question: str
+    status: Status
+    version: str
+    about: About
+    family: str
+    reads: tuple[str, ...]
+    starts_with: tuple[str, ...]
+    """Value sets without any of which, in chart or drafts, the rule cannot apply."""
+    statements: tuple[str, ...]
+    """Statements of the sources (S1-01 ... S2-55) that live here."""
+    review: ReviewedBy
+    criteria: tuple[Criterion, ...]
+    indicator: dict[str, IndicatorWhen]
+    card: dict[str, CardText]
+    note: dict[str, Note] = {}
+    parameter: dict[str, Parameter] = {}
+    evidence: tuple[Cited, ...]
+    override: tuple[str, ...]
+    links: tuple[str, ...] = ()
+    remark: str | None = None
+    """For the page: what a site may wish to know, such as that it may switch the rule off."""
+
+
+class Source(Strict):
+    """A publication or label that cards cite."""
+
+    label: str
+    citation: str
+    url: str
+    strength: str
+
+
+class OverrideText(Strict):
+    system: str
+    display: str
+    mutes_days: int
+
+
+class Create(Strict):
+    """A resource offered; ``resource`` is a file in ``cards/suggestions``."""
+
+    resource: str
+    description: str
+
+
+class SuggestionText(Strict):
+    """A button on a card."""
+
+    label: str
+    code: str | None = None
+    recommended: bool = False
+    remove_draft: str | None = None
+    """Description of the deletion of the draft under review."""
+    create: tuple[Create, ...] = ()
+    change_dose: str | None = None
+    """Description of an update of the draft to the finding's ``dose_mg`` (and ``times_a_day``)."""
+
+
+class LinkText(Strict):
+    label: str
+    url: str
+    type: Literal["absolute", "smart"] = "absolute"
+
+
+class Family(Strict):
+    """Findings that share a card."""
+
+    title: str
+    together_order: str | None = None
+    """Summary of a card that joins several findings about one order."""
+    together_drug: str | None = None
+    note: dict[str, Note] = {}
+
+
+class Fold(Strict):
+    """A card that takes in other findings on the same event."""
+
+    by: str
+    takes: tuple[str, ...] = ()
+    """Rule ids, or ``rule/variant``: their folded text and suggestions move to this card."""
+    silences: tuple[str, ...] = ()
+    """Rule ids whose findings are not shown beside this card."""
+    replaces_detail: bool = False
+
+
+class Cap(Strict):
+    cards: int
+    per_order: int | None = None
+
+
+class Families(Strict):
+    """``families.toml``: merging, weight and caps of section 2.7."""
+
+    weight: tuple[str, ...]
+    family: dict[str, Family]
+    fold: tuple[Fold, ...]
+    cap: dict[str, Cap]
+
+
+class ServiceText(Strict):
+    """One CDS service: what it is and which rules it may show."""
+
+    id: str
+    hook: Literal["patient-view", "order-select", "order-sign"]
+    title: str
+    description: str
+    usage_requirements: str
+    rules: tuple[str, ...]
+
+
+class Services(Strict):
+    service: tuple[ServiceText, ...]
+    prefetch_loss: dict[str, str]
+    """Per prefetch key, what is lost without it."""
+
+
+class Phenotype(Strict):
+    """Numbers and evidence that several rules share."""
+
+    id: str
+    title: str
+    text: str
+    parameter: dict[str, Parameter]

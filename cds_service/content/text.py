@@ -1,0 +1,68 @@
+"""Filling the words of a card: dates, numbers and the record's own words, made safe for Markdown."""
+
+from __future__ import annotations
+
+import re
+import string
+import unicodedata
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import TypeAlias
+
+import msgspec
+
+from cds_service.fhir.dates import Interval, spell
+
+SUMMARY_LIMIT = 139
+LABEL_LIMIT = 28
+RECORD_LIMIT = 80
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
+_WEB = re.compile(r"(?i)\b(https?|ftp|mailto|javascript|data|www)([:.])")
+
+
+class Record(msgspec.Struct, frozen=True):
+    """Words from the chart: escaped, shortened, and never in a summary."""
+
+    words: str
+
+
+Value: TypeAlias = str | int | float | date | Interval | Record | None
+Values: TypeAlias = Mapping[str, Value]
+
+
+def placeholders(template: str) -> frozenset[str]:
+    """The names in braces of a template."""
+    return frozenset(name for _, name, _, _ in string.Formatter().parse(template) if name)
+
+
+def fill(template: str, values: Values) -> str:
+    """The template with its values; raises KeyError for a name without value."""
+    if "{" not in template:
+        return template
+    return template.format_map({name: show(value) for name, value in values.items()})
+
+
+def show(value: Value) -> str:
+    """A value in a clinician's spelling: 5 Jun 2026, 0.5, the record's words escaped."""
+    if isinstance(value, Record):
+        return escape(value.words)
+    if isinstance(value, Interval):
+        return spell(value)
+    if isinstance(value, date):
+        return spell(Interval(value, value))
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "not recorded" if value is None else str(value)
+
+
+def escape(words: str) -> str:
+    """Chart text as inert Markdown on one line: punctuation escaped, links broken, control characters gone."""
+    flat = " ".join("".join(c if unicodedata.category(c)[0] != "C" else " " for c in words).split())
+    short = flat if len(flat) <= RECORD_LIMIT else flat[: RECORD_LIMIT - 1].rstrip() + "…"
+    return _MARKDOWN.sub(r"\\\1", _WEB.sub(r"\1 \2", short))
+
+
+def listed(items: Iterable[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``; each once."""
+    found = list(dict.fromkeys(items))
+    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}" if found else ""

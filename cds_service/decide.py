@@ -1,0 +1,148 @@
+"""Facts in, :class:`Decision` out: runs the rules of a service and joins their findings into few cards.
+
+Families, weight, folding and caps are data (``cards/families.toml``, clinical specification 2.7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from cds_service.content.model import WEIGHT_OF, ServiceText
+from cds_service.facts.knowledge import Known
+from cds_service.facts.patient import Medication, Order, PatientFacts
+from cds_service.hooks.responses import Card
+from cds_service.joining import Group, fold, group
+from cds_service.presenting import Presenter, Visit
+from cds_service.ruleset import Ruleset
+from cds_service.rules.review import Evaluation, Moment, Outcome, Prepared, Step, evaluate, view
+
+CLINICIANS = ("Practitioner/", "PractitionerRole/")
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What one request leads to; ``cut`` are groups that the caps left out."""
+
+    cards: tuple[Card, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
+    gate: str | None = None
+    cut: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def found(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(e.rule for e in self.evaluations if e.outcome is Outcome.FOUND))
+
+    @property
+    def undetermined(self) -> dict[str, str]:
+        """Per rule that could not be decided, which datum was missing and why."""
+        found = self.found
+        return {
+            e.rule: e.missing
+            for e in self.evaluations
+            if e.outcome is Outcome.UNDETERMINED and e.rule not in found
+        }
+
+    def outcomes(self) -> dict[str, object]:
+        """The response's extension: "could not look" in machine-readable form, never patient data."""
+        if not self.found and not self.undetermined:
+            return {}
+        return {"org.rbd-cds.outcomes": {"found": list(self.found), "undetermined": self.undetermined}}
+
+
+def gate(user_id: str, facts: PatientFacts) -> str | None:
+    """Why nothing may be shown, whatever the data (G-01, G-02); None if cards may be shown."""
+    if not user_id.startswith(CLINICIANS):
+        return "the user is not a Practitioner or PractitionerRole"
+    return "the patient has died" if facts.dead else None
+
+
+def decide(ruleset: Ruleset, service: ServiceText, facts: PatientFacts, visit: Visit) -> Decision:
+    """The cards for one request."""
+    closed = gate(visit.user_id, facts)
+    if closed:
+        return Decision(gate=closed)
+    moment = Moment(service.hook)
+    evaluations = tuple(evaluations_of(ruleset, service, facts, moment))
+    shown = [e for e in evaluations if e.finding and ruleset.rules[e.rule].content.status == "active"]
+    if not shown:
+        return Decision((), evaluations)
+    groups = fold(group(shown, ruleset.content), ruleset.content.families)
+    kept, cut = _capped(groups, ruleset, service)
+    presenter = Presenter(ruleset, visit)
+    return Decision(tuple(presenter.card(g) for g in kept), evaluations, cut=tuple(g.rules for g in cut))
+
+
+def evaluations_of(
+    ruleset: Ruleset, service: ServiceText, facts: PatientFacts, moment: Moment, *, shortcut: bool = True
+) -> Iterator[Evaluation]:
+    """Runs every rule of the service that could apply.
+
+    A rule none of whose starting value sets occurs in a chart that could be read in full is not met; with
+    ``shortcut`` off it is run all the same, to see its steps.
+    """
+    for name in service.rules:
+        prepared = ruleset.rules[name]
+        if prepared.content.status == "retired":
+            continue
+        complete = prepared.keys.isdisjoint(facts.gaps)
+        if shortcut and complete and prepared.starts_with.isdisjoint(facts.concepts):
+            continue
+        yield from _run(prepared, ruleset, facts, moment)
+
+
+def _run(prepared: Prepared, ruleset: Ruleset, facts: PatientFacts, moment: Moment) -> Iterator[Evaluation]:
+    seen = view(facts, prepared)
+    subjects = list(_subjects(prepared, facts, moment))
+    for subject in subjects:
+        yield evaluate(prepared, seen, ruleset.numbers, moment, subject)
+    if not subjects:
+        yield _nothing_to_review(prepared, facts, moment)
+
+
+def _subjects(prepared: Prepared, facts: PatientFacts, moment: Moment) -> Iterable[Order | Medication | None]:
+    about = prepared.content.about
+    if about == "patient":
+        return (None,)
+    if about == "each-drug" or (about == "each-therapy" and moment is Moment.VIEW):
+        taken = facts.current_drugs(*(prepared.starts_with or ()))
+        return taken.value if isinstance(taken, Known) else ()
+    return [o for o in facts.orders if o.selected or moment is Moment.SIGN]
+
+
+def _nothing_to_review(prepared: Prepared, facts: PatientFacts, moment: Moment) -> Evaluation:
+    """No order or current drug: not met, or undetermined where the current drugs could not be read."""
+    first = prepared.content.criteria[0].id
+    gap = facts.held["medications"].gap
+    by_drug = prepared.content.about == "each-drug" or moment is Moment.VIEW
+    if by_drug and gap:
+        return Evaluation(prepared.rule.id, Outcome.UNDETERMINED, (Step(first, None, (), gap),))
+    return Evaluation(prepared.rule.id, Outcome.NOT_MET, (Step(first, False),))
+
+
+def _capped(
+    groups: list[Group], ruleset: Ruleset, service: ServiceText
+) -> tuple[list[Group], list[Group]]:
+    """The groups that fit the hook's caps, criticals first and never cut."""
+    cap = ruleset.content.families.cap[service.hook]
+    kept: list[Group] = []
+    cut: list[Group] = []
+    per_order: dict[str, int] = {}
+    for joined in sorted(groups, key=lambda g: _order(g, ruleset)):
+        subject = joined.subject.source if joined.subject else ""
+        over = len(kept) >= cap.cards or (
+            cap.per_order is not None and joined.subject is not None and per_order.get(subject, 0) >= cap.per_order
+        )
+        if over and joined.indicator != "critical":
+            cut.append(joined)
+            continue
+        per_order[subject] = per_order.get(subject, 0) + 1
+        kept.append(joined)
+    return kept, cut
+
+
+def _order(joined: Group, ruleset: Ruleset) -> tuple[int, int, str]:
+    weight = ruleset.weight[joined.leader.evaluation.rule]
+    return WEIGHT_OF[joined.indicator], weight, joined.subject.source if joined.subject else ""
+
+

@@ -1,0 +1,298 @@
+"""Resources in, :class:`~cds_service.facts.patient.PatientFacts` out, in one walk over the chart.
+
+Knows nothing of CDS Hooks: the caller says for each prefetch key what was read and why it may not be all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import TypeVar
+
+import msgspec
+
+from cds_service.facts import conditions, drugs, results
+from cds_service.facts.drugs import Entry, Pharmacy, Reason
+from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.facts.orders import Drafted, order
+from cds_service.facts.patient import (
+    Allergy,
+    Collection,
+    Condition,
+    Observation,
+    Order,
+    PatientFacts,
+    Procedure,
+    Report,
+    Request,
+    ScreeningAnswer,
+)
+from cds_service.facts.queries import READS, UNREADABLE_DRUG
+from cds_service.fhir import elements as fhir
+from cds_service.fhir.dates import Age, Interval, age_on, interval
+from cds_service.fhir.valuesets import Vocabulary
+
+
+R = TypeVar("R", bound=fhir.Resource)
+
+
+class Source(msgspec.Struct, frozen=True):
+    """What is there for one prefetch key; ``gap`` is None when it is all there is."""
+
+    resources: tuple[fhir.Resource, ...] = ()
+    gap: str | None = None
+
+
+NOT_READ = Source(gap="not asked for")
+_OLDEST_DEATH = date(1900, 1, 2)
+
+
+class Chart:
+    """The resources of one patient, sorted by type, those of other patients left out."""
+
+    def __init__(self, sources: Mapping[str, Source], drafts: Iterable[Drafted], patient_id: str) -> None:
+        self.by_type: dict[type[fhir.Resource], list[fhir.Resource]] = {}
+        self.dropped = 0
+        self._mine = f"Patient/{patient_id}"
+        self._id = patient_id
+        seen: set[tuple[type, str]] = set()
+        for source in sources.values():
+            for resource in source.resources:
+                self._take(resource, seen)
+        self.drafts = [d for d in drafts if self._of_patient(d.resource, required=True)]
+        self.medications = self._medications(drafts)
+
+    def _take(self, resource: fhir.Resource, seen: set[tuple[type, str]]) -> None:
+        kind = type(resource)
+        if resource.id is not None:
+            if (kind, resource.id) in seen:
+                return
+            seen.add((kind, resource.id))
+        if not self._of_patient(resource, required=False):
+            self.dropped += 1
+            return
+        self.by_type.setdefault(kind, []).append(resource)
+
+    def _of_patient(self, resource: fhir.Resource, *, required: bool) -> bool:
+        if isinstance(resource, fhir.Patient):
+            return resource.id is None or resource.id == self._id
+        subject = _subject(resource)
+        if subject is None or not subject.reference:
+            return not required or isinstance(resource, fhir.Medication)
+        named = subject.reference
+        return named == self._mine or named.split("/_history/")[0].replace(":", "/").rsplit("/", 1)[-1] == self._id
+
+    def _medications(self, drafts: Iterable[Drafted]) -> dict[str, fhir.Medication]:
+        found = [r for r in self.by_type.get(fhir.Medication, ()) if isinstance(r, fhir.Medication)]
+        found += [d.resource for d in drafts if isinstance(d.resource, fhir.Medication)]
+        return {m.id: m for m in found if m.id}
+
+    def of(self, kind: type[R]) -> list[R]:
+        return self.by_type.get(kind, [])  # type: ignore[return-value]  # filled by type
+
+
+def _subject(resource: fhir.Resource) -> fhir.Reference | None:
+    if isinstance(resource, fhir.AllergyIntolerance):
+        return resource.patient
+    if isinstance(resource, fhir.Task):
+        return resource.for_
+    return getattr(resource, "subject", None)
+
+
+class Reader:
+    """Reads one chart on one day."""
+
+    def __init__(self, chart: Chart, vocabulary: Vocabulary, today: date, *, signing: bool) -> None:
+        self.chart, self.vocabulary, self.today, self.signing = chart, vocabulary, today, signing
+        self.pharmacy = Pharmacy(vocabulary, chart.medications)
+        self.unreadable_drug = False
+        self.encounter_days = {
+            e.id: day for e in chart.of(fhir.Encounter) if e.id and (day := conditions.encounter_day(e))
+        }
+
+    def conditions(self) -> tuple[Condition, ...]:
+        found = (
+            conditions.condition(c, self.vocabulary, self.today, self.encounter_days)
+            for c in self.chart.of(fhir.Condition)
+        )
+        return conditions.merged([c for c in found if c])
+
+    def events(self, problems: Iterable[Condition]) -> tuple[Condition, ...]:
+        found = [c for c in problems if conditions.is_event(c)]
+        found += filter(None, (conditions.encounter_event(e, self.vocabulary) for e in self.chart.of(fhir.Encounter)))
+        found += filter(
+            None, (conditions.adverse_event(a, self.vocabulary) for a in self.chart.of(fhir.AdverseEvent))
+        )
+        return tuple(c for c in found if conditions.on_or_before(c, self.today))
+
+    def reason(self, concepts: fhir.Many[fhir.CodeableConcept], references: fhir.Many[fhir.Reference]) -> Reason:
+        """What an order is for: its codes and words, and the Conditions it refers to."""
+        named = list(fhir.many(concepts))
+        by_id = {f"Condition/{c.id}": c.code for c in self.chart.of(fhir.Condition)}
+        for reference in fhir.many(references):
+            code = by_id.get(reference.reference or "")
+            named.append(code or fhir.CodeableConcept(text=reference.display))
+        sets = frozenset(s for c in named if (m := self.vocabulary.diagnosis(c)) for s in m.sets)
+        return Reason(sets, "; ".join(w for c in named if (w := next(fhir.texts(c), ""))))
+
+    def entries(self) -> Iterator[Entry]:
+        found: list[Entry | None] = []
+        for request in self.chart.of(fhir.MedicationRequest):
+            if drug := self._named(request).drug:
+                why = self.reason(request.reason_code, request.reason_reference)
+                found.append(drugs.request_entry(request, drug, why, self.today))
+        for statement in self.chart.of(fhir.MedicationStatement):
+            if drug := self._named(statement).drug:
+                why = self.reason(statement.reason_code, statement.reason_reference)
+                found.append(drugs.statement_entry(statement, drug, why, self.today))
+        for dispense in self.chart.of(fhir.MedicationDispense):
+            if drug := self._named(dispense).drug:
+                found.append(drugs.dispense_entry(dispense, drug, self.today))
+        yield from (entry for entry in found if entry)
+
+    def _named(
+        self, resource: fhir.MedicationRequest | fhir.MedicationStatement | fhir.MedicationDispense
+    ) -> drugs.Named:
+        named = self.pharmacy.name(
+            resource.medication_codeable_concept, resource.medication_reference, fhir.many(resource.contained)
+        )
+        if named.unreadable and resource.status in ("active", "unknown", None):
+            self.unreadable_drug = True
+        return named
+
+    def observations(self) -> list[Observation]:
+        read, vocabulary = results.read_observation, self.vocabulary
+        found = [o for r in self.chart.of(fhir.Observation) if (o := read(r, vocabulary))]
+        found = [o for o in found if o.day is None or o.day.first <= self.today]
+        return sorted(found, key=lambda o: o.day.last if o.day else date.min, reverse=True)
+
+    def answers(self, observations: Iterable[Observation]) -> tuple[ScreeningAnswer, ...]:
+        found = [a for o in observations if (a := results.question(o))]
+        for form in self.chart.of(fhir.QuestionnaireResponse):
+            found += results.form_answers(form)
+        return results.newest_answers(found, self.today)
+
+    def procedures(self) -> tuple[Procedure, ...]:
+        found = [p for r in self.chart.of(fhir.Procedure) if (p := results.procedure(r, self.vocabulary))]
+        found = [p for p in found if p.day is None or p.day.first <= self.today]
+        return tuple(sorted(found, key=lambda p: p.day.last if p.day else date.min, reverse=True))
+
+    def requests(self) -> tuple[Request, ...]:
+        found: list[Request | None] = [
+            *(results.service_request(r, self.vocabulary) for r in self.chart.of(fhir.ServiceRequest)),
+            *(results.care_plan(r, self.vocabulary) for r in self.chart.of(fhir.CarePlan)),
+            *(results.task(r, self.vocabulary) for r in self.chart.of(fhir.Task)),
+        ]
+        return tuple(r for r in found if r)
+
+    def allergies(self) -> tuple[Allergy, ...]:
+        return tuple(
+            a for r in self.chart.of(fhir.AllergyIntolerance) if (a := results.allergy(r, self.vocabulary))
+        )
+
+    def reports(self, observations: Iterable[Observation]) -> tuple[Report, ...]:
+        by_id = {o.source.removeprefix("Observation/"): o for o in observations}
+        found = [
+            r for d in self.chart.of(fhir.DiagnosticReport) if (r := results.report(d, self.vocabulary, by_id))
+        ]
+        return tuple(sorted(found, key=lambda r: r.day.last if r.day else date.min, reverse=True))
+
+    def orders(self) -> tuple[Order, ...]:
+        """Each draft once; a draft that was sent twice is one order, and a bare Bundle has none."""
+        found: dict[str, Order] = {}
+        for draft in self.chart.drafts:
+            made = order(draft, self.vocabulary, self.pharmacy, self.reason, signing=self.signing)
+            if made:
+                found.setdefault(made.source, made)
+        return tuple(found.values())
+
+
+def build(
+    sources: Mapping[str, Source],
+    vocabulary: Vocabulary,
+    today: date,
+    *,
+    patient_id: str,
+    drafts: tuple[Drafted, ...] = (),
+    signing: bool = False,
+) -> PatientFacts:
+    """The facts of one patient; resources of another patient are left out and counted."""
+    chart = Chart(sources, drafts, patient_id)
+    reader = Reader(chart, vocabulary, today, signing=signing)
+    problems = reader.conditions()
+    observations = reader.observations()
+    taken = drugs.medications(reader.entries(), vocabulary, today)
+    items: dict[str, tuple[object, ...]] = {
+        "conditions": problems,
+        "events": reader.events(problems),
+        "medications": taken,
+        "observations": tuple(observations),
+        "answers": reader.answers(observations),
+        "procedures": reader.procedures(),
+        "requests": reader.requests(),
+        "allergies": reader.allergies(),
+        "reports": reader.reports(observations),
+    }
+    gaps = {key: source.gap for key, source in sources.items() if source.gap}
+    held = {name: Collection(found, _gap(name, sources)) for name, found in items.items()}
+    if reader.unreadable_drug and held["medications"].gap is None:
+        held["medications"] = Collection(taken, "medications: a Medication was not sent")
+    orders = reader.orders()
+    patient = next(iter(chart.of(fhir.Patient)), None)
+    return PatientFacts(
+        today=today,
+        age=_age(patient, sources, today),
+        sex=_sex(patient, sources),
+        dead=patient is not None and _dead(patient),
+        orders=orders,
+        held=held,
+        concepts=_concepts(items, orders),
+        gaps=gaps,
+        dropped=chart.dropped,
+    )
+
+
+def _gap(name: str, sources: Mapping[str, Source]) -> str | None:
+    missing = [f"{key}: {gap}" for key in READS[name] if (gap := sources.get(key, NOT_READ).gap)]
+    return "; ".join(missing) or None
+
+
+def _concepts(items: Mapping[str, tuple[object, ...]], orders: tuple[Order, ...]) -> frozenset[str]:
+    found: set[str] = set()
+    for held in items.values():
+        for item in held:
+            if isinstance(item, ScreeningAnswer):
+                found.add(f"question-{item.question}")
+            else:
+                found |= item.sets  # type: ignore[attr-defined]
+    for made in orders:
+        found |= made.sets
+        if made.drug:
+            found |= made.drug.sets
+        if made.drug_unreadable:
+            found.add(UNREADABLE_DRUG)
+    return frozenset(found)
+
+
+def _age(patient: fhir.Patient | None, sources: Mapping[str, Source], today: date) -> Fact[Age]:
+    if patient is None:
+        return Unavailable(f"patient: {sources.get('patient', NOT_READ).gap or 'not sent'}")
+    born: Interval | None = interval(patient.birth_date)
+    age = age_on(born, today) if born else None
+    return Known(age, (f"Patient/{patient.id}",)) if age else ABSENT
+
+
+def _sex(patient: fhir.Patient | None, sources: Mapping[str, Source]) -> Fact[str]:
+    if patient is None:
+        return Unavailable(f"patient: {sources.get('patient', NOT_READ).gap or 'not sent'}")
+    return Known(patient.gender, (f"Patient/{patient.id}",)) if patient.gender in ("male", "female") else ABSENT
+
+
+def _dead(patient: fhir.Patient) -> bool:
+    """Whether the patient has died; dates before 1900-01-02 or before birth are not plausible and ignored."""
+    if patient.deceased_boolean:
+        return True
+    died, born = interval(patient.deceased_date_time), interval(patient.birth_date)
+    if died is None or died.last < _OLDEST_DEATH:
+        return False
+    return born is None or died.last >= born.first

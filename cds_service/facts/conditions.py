@@ -1,0 +1,130 @@
+"""Diagnoses and events: what a Condition, an Encounter's reason or an AdverseEvent says of the patient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+import msgspec
+
+from cds_service.facts.patient import Condition
+from cds_service.fhir import elements as fhir
+from cds_service.fhir.dates import Interval, interval
+from cds_service.fhir.valuesets import Vocabulary
+
+_NOT_MEANT = {"refuted", "entered-in-error", "differential"}
+_POSSIBLE = {"unconfirmed", "provisional"}
+_PAST = {"inactive", "remission", "resolved"}
+EVENT_SETS = frozenset({"fall-event"})
+
+
+def condition(
+    resource: fhir.Condition, vocabulary: Vocabulary, today: date, encounters: Mapping[str, Interval]
+) -> Condition | None:
+    """A diagnosis that some value set knows; None for one that does not count or has not begun."""
+    verification = fhir.status_code(resource.verification_status)
+    if verification in _NOT_MEANT:
+        return None
+    match = vocabulary.diagnosis(resource.code)
+    if match is None:
+        return None
+    onset = interval(resource.onset_date_time) or _started(resource.onset_period)
+    if onset is not None and onset.first > today:
+        return None
+    met = _encounter_day(resource.encounter, encounters)
+    recorded = interval(resource.recorded_date) or met
+    if onset is None and not match.sets.isdisjoint(EVENT_SETS):
+        onset = met
+    ended = _abatement(resource)
+    past = fhir.status_code(resource.clinical_status) in _PAST or resource.abatement_boolean is True
+    return Condition(
+        sets=match.sets,
+        words=next(fhir.texts(resource.code), ""),
+        source=f"Condition/{resource.id}",
+        active=not past and (ended is None or ended.first > today),
+        possible=verification in _POSSIBLE,
+        confirmed=verification == "confirmed",
+        onset=onset,
+        recorded=recorded,
+        ended=ended,
+    )
+
+
+def encounter_event(resource: fhir.Encounter, vocabulary: Vocabulary) -> Condition | None:
+    """An event named as the reason of an encounter, on the encounter's day."""
+    if resource.status in ("cancelled", "entered-in-error", "planned"):
+        return None
+    for concept in fhir.many(resource.reason_code):
+        found = _event(concept, vocabulary, f"Encounter/{resource.id}", encounter_day(resource))
+        if found:
+            return found
+    return None
+
+
+def adverse_event(resource: fhir.AdverseEvent, vocabulary: Vocabulary) -> Condition | None:
+    """An event that did happen; a potential one is none."""
+    if resource.actuality == "potential":
+        return None
+    return _event(resource.event, vocabulary, f"AdverseEvent/{resource.id}", interval(resource.date))
+
+
+def encounter_day(resource: fhir.Encounter) -> Interval | None:
+    return interval(resource.period.start) if resource.period else None
+
+
+def is_event(condition: Condition) -> bool:
+    return not condition.sets.isdisjoint(EVENT_SETS)
+
+
+def on_or_before(condition: Condition, today: date) -> Condition | None:
+    """The event, unless its first possible day lies after today."""
+    return None if condition.since and condition.since.first > today else condition
+
+
+def _event(
+    concept: fhir.CodeableConcept | None, vocabulary: Vocabulary, source: str, day: Interval | None
+) -> Condition | None:
+    match = vocabulary.diagnosis(concept)
+    if match is None or match.sets.isdisjoint(EVENT_SETS):
+        return None
+    words = next(fhir.texts(concept), "")
+    return Condition(sets=match.sets & EVENT_SETS, words=words, source=source, onset=day)
+
+
+def _started(when: fhir.Period | None) -> Interval | None:
+    return interval(when.start) if when else None
+
+
+def _encounter_day(reference: fhir.Reference | None, encounters: Mapping[str, Interval]) -> Interval | None:
+    name = fhir.reference_id(reference, "Encounter")
+    return encounters.get(name) if name else None
+
+
+def _abatement(resource: fhir.Condition) -> Interval | None:
+    ended = interval(resource.abatement_date_time)
+    if ended or resource.abatement_period is None or resource.abatement_period.end is None:
+        return ended
+    return interval(resource.abatement_period.end)
+
+
+def merged(found: list[Condition]) -> tuple[Condition, ...]:
+    """The same diagnosis sent ten times is one fact: the earliest onset, certain before possible."""
+    kept: dict[tuple[object, ...], Condition] = {}
+    for item in found:
+        key = (item.sets, item.active, item.words.casefold(), item.since if is_event(item) else None)
+        kept[key] = item if key not in kept else _sooner(kept[key], item)
+    return tuple(kept.values())
+
+
+def _sooner(one: Condition, other: Condition) -> Condition:
+    sure = other if one.possible else one
+    onsets = [c.onset for c in (one, other) if c.onset]
+    records = [c.recorded for c in (one, other) if c.recorded]
+    return msgspec.structs.replace(
+        sure,
+        confirmed=one.confirmed or other.confirmed,
+        onset=min(onsets, key=lambda i: i.first, default=None),
+        recorded=min(records, key=lambda i: i.first, default=None),
+    )
+
+

@@ -1,0 +1,99 @@
+"""How much a day an order or a list entry says to take, or why that cannot be told.
+
+Only structured dosage is read: free text is never guessed at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cds_service.facts.patient import Dose
+from cds_service.fhir.elements import Dosage, DoseAndRate, Many, Quantity, Repeat, Timing, many, number
+from cds_service.fhir.quantities import amount, convert
+
+_DAYS = {"d": 1.0, "wk": 7.0, "mo": 30.0, "h": 1 / 24, "min": 1 / 1440}
+_TIMES_A_DAY: dict[str, float] = dict.fromkeys(("QD", "QDAY", "DAILY", "AM", "PM", "HS", "QHS", "BED", "Q24H"), 1)
+_TIMES_A_DAY |= {"BID": 2, "TID": 3, "QID": 4, "QOD": 0.5, "Q4H": 6, "Q6H": 4, "Q8H": 3, "Q12H": 2}
+# UCUM annotations and words for one piece of a solid form.
+_PIECES = frozenset("tbl tab tabs tablet tablets cap caps capsule capsules pill pills 1 each".split())
+
+
+def dose(dosages: Many[Dosage], strength_mg: float | None) -> Dose:
+    """The daily dose in mg: dose times frequency, added up over the dosage instructions.
+
+    Ranges count with their upper end and as-needed doses as if taken.
+    Steps that follow each other (different ``sequence``) are not added: the highest counts.
+    """
+    steps = many(dosages)
+    if not steps:
+        return Dose(why_not="no dosage instruction")
+    singles = [_single_mg(step, strength_mg) for step in steps]
+    rates = [_times_a_day(step.timing) for step in steps]
+    if any(single is None for single in singles):
+        return Dose(why_not="the dose is not given in mg or in pieces of a known strength")
+    single = max(s for s in singles if s is not None)
+    if any(rate is None for rate in rates):
+        return Dose(single_mg=single, why_not="no frequency")
+    by_sequence: dict[float | None, float] = {}
+    for step, one, rate in zip(steps, singles, rates, strict=True):
+        key = number(step.sequence)
+        by_sequence[key] = by_sequence.get(key, 0.0) + (one or 0.0) * (rate or 0.0)
+    return Dose(daily_mg=round(max(by_sequence.values()), 4), single_mg=single)
+
+
+def _single_mg(step: Dosage, strength_mg: float | None) -> float | None:
+    quantities = list(_quantities(step.dose_and_rate)) or ([step.dose_quantity] if step.dose_quantity else [])
+    return max((mg for mg in (_in_mg(q, strength_mg) for q in quantities) if mg is not None), default=None)
+
+
+def _quantities(doses: Many[DoseAndRate]) -> Iterable[Quantity]:
+    for item in many(doses):
+        found = item.dose_quantity or (item.dose_range and (item.dose_range.high or item.dose_range.low))
+        if found:
+            yield found
+
+
+def _in_mg(quantity: Quantity, strength_mg: float | None) -> float | None:
+    found = amount(quantity)
+    if found is None or found.value <= 0:
+        return None
+    unit = (quantity.code or quantity.unit or "").strip("{} ").lower().removesuffix("(s)")
+    if unit in _PIECES:
+        return found.value * strength_mg if strength_mg else None
+    mass = convert(found, "mg")
+    return mass.value if mass else None
+
+
+def _times_a_day(timing: Timing | None) -> float | None:
+    if timing is None:
+        return None
+    rate = _repeat_rate(timing.repeat) if timing.repeat else None
+    return rate if rate is not None else _code_rate(timing)
+
+
+def _repeat_rate(repeat: Repeat) -> float | None:
+    named = max(len(_texts(repeat.when)), len(_texts(repeat.time_of_day)))
+    counted = number(repeat.frequency_max) or number(repeat.frequency)
+    frequency = max(counted or 0.0, float(named)) or None
+    weekdays = len(_texts(repeat.day_of_week))
+    if frequency is None:
+        return None if not weekdays else weekdays / 7
+    days = _DAYS.get(repeat.period_unit or "d")
+    period = number(repeat.period) or 1.0
+    if days is None or period <= 0:
+        return None
+    rate = frequency / (period * days)
+    return rate * weekdays / 7 if weekdays and period * days == 1 else rate
+
+
+def _texts(value: list[str] | str | None) -> list[str]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _code_rate(timing: Timing) -> float | None:
+    if timing.code is None:
+        return None
+    names = [c.code for c in many(timing.code.coding) if c.code] + ([timing.code.text] if timing.code.text else [])
+    return next((_TIMES_A_DAY[n.strip().upper()] for n in names if n.strip().upper() in _TIMES_A_DAY), None)

@@ -1,0 +1,297 @@
+"""Which drug an entry names, which drugs are current, and since when.
+
+Reading rules of the clinical specification, section 2.1: current drug, drug start, drug ended on, which drug.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+
+import msgspec
+
+from cds_service.facts.doses import dose
+from cds_service.facts.patient import Dose, Drug, Medication
+from cds_service.fhir import elements as fhir
+from cds_service.fhir.dates import Interval, interval, months_before
+from cds_service.fhir.quantities import amount, convert
+from cds_service.fhir.valuesets import Match, Vocabulary, product
+
+_ORDER_INTENTS = {None, "order", "original-order", "instance-order", "reflex-order", "filler-order"}
+_NEVER_TAKEN = {"entered-in-error", "draft", "cancelled", "not-taken", "intended", "declined"}
+_GRACE = timedelta(days=30)
+_BREAK = timedelta(days=60)
+_SUPPLY = 90
+_OLD_MONTHS = 24
+
+
+class Named(msgspec.Struct, frozen=True):
+    """The drug of an entry, or why it could not be read."""
+
+    drug: Drug | None = None
+    match: Match | None = None
+    unreadable: str = ""
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """What an order or list entry is for: the value sets it names, and the record's words."""
+
+    sets: frozenset[str] = frozenset()
+    words: str = ""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One order, statement or dispense of a known drug."""
+
+    drug: Drug
+    source: str
+    current: bool
+    start: Interval | None
+    end: Interval | None
+    open_ended: bool
+    dose: Dose
+    reason: Reason = Reason()
+
+
+class Pharmacy:
+    """Reads the drug of medication entries; the Medications that came along are looked up by id."""
+
+    def __init__(self, vocabulary: Vocabulary, medications: Mapping[str, fhir.Medication]) -> None:
+        self._vocabulary = vocabulary
+        self._medications = medications
+        # Charts repeat a few drugs many times; the cache lives and dies with the request.
+        self._seen: dict[tuple[object, ...], Match | None] = {}
+
+    def name(
+        self,
+        concept: fhir.CodeableConcept | None,
+        reference: fhir.Reference | None,
+        contained: Iterable[fhir.Resource],
+    ) -> Named:
+        """First of: inline concept, contained Medication, Medication that came along, the reference's display."""
+        if concept is not None:
+            return self._named(concept, None, "")
+        if reference is None:
+            return Named()
+        medication = self._find(reference, contained)
+        display = reference.display or ""
+        if medication is None and not display:
+            return Named(unreadable="a Medication that was not sent") if reference.reference else Named()
+        return self._named(medication.code if medication else None, medication, display)
+
+    def _find(self, reference: fhir.Reference, contained: Iterable[fhir.Resource]) -> fhir.Medication | None:
+        target = reference.reference or ""
+        if target.startswith("#"):
+            return next((r for r in contained if isinstance(r, fhir.Medication) and r.id == target[1:]), None)
+        return self._medications.get(target) or self._medications.get(target.rsplit("/", 1)[-1])
+
+    def _named(self, concept: fhir.CodeableConcept | None, medication: fhir.Medication | None, display: str) -> Named:
+        match = self._match(concept, display)
+        parts = fhir.many(medication.ingredient) if medication else []
+        if match is None:
+            match = self._from_parts(parts)
+        if match is None:
+            return Named()
+        words = next(fhir.texts(concept), "") or display
+        made = product(match.display) if match.display else None
+        spelled = product(words) if words else None
+        strength = (made.strength_mg if made else None) or (_strength(parts[0]) if len(parts) == 1 else None)
+        return Named(
+            Drug(
+                ingredients=match.ingredients,
+                sets=match.sets,
+                words=words,
+                by_set=self._by_set(match),
+                strength_mg=strength,
+                extended_release=bool((made and made.extended_release) or (spelled and spelled.extended_release)),
+                uncertain=match.uncertain,
+            ),
+            match,
+        )
+
+    def _by_set(self, match: Match) -> dict[str, tuple[str, ...]]:
+        owners = {name: self._vocabulary.sets_of_ingredient(name) for name in sorted(match.ingredients)}
+        return {held: tuple(name for name, sets in owners.items() if held in sets) for held in match.sets}
+
+    def _match(self, concept: fhir.CodeableConcept | None, display: str) -> Match | None:
+        codings = tuple((c.system, c.code, c.display) for c in fhir.codings(concept))
+        key = (codings, concept.text if concept else None, display)
+        if key not in self._seen:
+            self._seen[key] = self._vocabulary.drug(concept, *([display] if display else []))
+        return self._seen[key]
+
+    def _from_parts(self, parts: Iterable[fhir.Ingredient]) -> Match | None:
+        found = [m for m in (self._match(part.item_codeable_concept, "") for part in parts) if m]
+        if not found:
+            return None
+        return Match(
+            sets=frozenset().union(*(m.sets for m in found)),
+            ingredients=frozenset().union(*(m.ingredients for m in found)),
+            by=found[0].by,
+            display=None,
+            uncertain=next((m.uncertain for m in found if m.uncertain), None),
+        )
+
+
+def _strength(part: fhir.Ingredient) -> float | None:
+    if part.strength is None:
+        return None
+    numerator, denominator = amount(part.strength.numerator), amount(part.strength.denominator)
+    mass = convert(numerator, "mg") if numerator else None
+    return mass.value / (denominator.value if denominator and denominator.value else 1) if mass else None
+
+
+def request_entry(resource: fhir.MedicationRequest, drug: Drug, reason: Reason, today: date) -> Entry | None:
+    """A MedicationRequest of the list; None for one that never led to taking the drug."""
+    if resource.status in _NEVER_TAKEN or resource.intent not in _ORDER_INTENTS or resource.do_not_perform:
+        return None
+    dispense = resource.dispense_request
+    ends = [_end(dispense.validity_period if dispense else None)]
+    ends += map(_bounds_end, fhir.many(resource.dosage_instruction))
+    end = min((e for e in ends if e), key=lambda e: e.last, default=None)
+    status_current = resource.status in (None, "active", "unknown")
+    start = interval(resource.authored_on)
+    supply = dispense.expected_supply_duration if dispense else None
+    return Entry(
+        drug=drug,
+        source=f"MedicationRequest/{resource.id}",
+        current=status_current and (end is None or end.last + _GRACE >= today) and not _future(start, today),
+        start=start,
+        end=end or (None if status_current else _supplied(start, _days(supply))),
+        open_ended=status_current and end is None,
+        dose=dose(resource.dosage_instruction, drug.strength_mg),
+        reason=reason,
+    )
+
+
+def statement_entry(resource: fhir.MedicationStatement, drug: Drug, reason: Reason, today: date) -> Entry | None:
+    """A MedicationStatement; None for one that says the drug was not taken."""
+    if resource.status in _NEVER_TAKEN:
+        return None
+    end = _end(resource.effective_period)
+    status_current = resource.status in (None, "active", "unknown")
+    started = interval(resource.effective_date_time) or (
+        interval(resource.effective_period.start) if resource.effective_period else None
+    )
+    return Entry(
+        drug=drug,
+        source=f"MedicationStatement/{resource.id}",
+        current=status_current and (end is None or end.last >= today) and not _future(started, today),
+        start=started,
+        end=end or (None if status_current else _supplied(started, None)),
+        open_ended=status_current and end is None,
+        dose=dose(resource.dosage, drug.strength_mg),
+        reason=reason,
+    )
+
+
+def dispense_entry(resource: fhir.MedicationDispense, drug: Drug, today: date) -> Entry | None:
+    """A completed dispense, current for its supply and 30 days more."""
+    start = interval(resource.when_handed_over)
+    if resource.status not in (None, "completed") or start is None:
+        return None
+    end = _supplied(start, _days(resource.days_supply))
+    return Entry(
+        drug=drug,
+        source=f"MedicationDispense/{resource.id}",
+        current=end is not None and end.last + _GRACE >= today and not _future(start, today),
+        start=start,
+        end=end,
+        open_ended=False,
+        dose=dose(resource.dosage_instruction, drug.strength_mg),
+    )
+
+
+def medications(entries: Iterable[Entry], vocabulary: Vocabulary, today: date) -> tuple[Medication, ...]:
+    """One medication per ingredient, current ones from their newest current entry."""
+    by_ingredient: dict[str, list[Entry]] = {}
+    for entry in entries:
+        for ingredient in entry.drug.ingredients:
+            by_ingredient.setdefault(ingredient, []).append(entry)
+    return tuple(_medication(name, found, vocabulary, today) for name, found in sorted(by_ingredient.items()))
+
+
+def _medication(ingredient: str, entries: list[Entry], vocabulary: Vocabulary, today: date) -> Medication:
+    certain = [e for e in entries if not e.drug.uncertain] or entries
+    current = [e for e in certain if e.current]
+    newest = max(current or certain, key=lambda e: (_first(e), e.source))
+    start = _series_start(certain, current, today) if current else newest.start
+    return Medication(
+        ingredient=ingredient,
+        sets=newest.drug.sets & vocabulary.sets_of_ingredient(ingredient),
+        drug=newest.drug,
+        source=newest.source,
+        current=bool(current),
+        start=start,
+        written=newest.start,
+        ended=None if current else max((e.end for e in certain if e.end), key=lambda i: i.last, default=None),
+        dose=newest.dose,
+        reasons=newest.reason.sets,
+        reason_words=newest.reason.words,
+        old=bool(current) and _is_old(certain, today),
+        increased=_increase(certain) if current else None,
+    )
+
+
+def _first(entry: Entry) -> date:
+    return entry.start.last if entry.start else date.min
+
+
+def _series_start(entries: list[Entry], current: list[Entry], today: date) -> Interval | None:
+    """The first day of the run of entries that reaches today without a gap of 60 days; None if a current one is undated."""
+    if any(e.start is None for e in current):
+        return None
+    dated = sorted((e for e in entries if e.start), key=lambda e: e.start.first, reverse=True)  # type: ignore[union-attr]
+    reached, start = today, None
+    for entry in dated:
+        if entry.start is None or entry.start.first > today:
+            continue
+        if start is None or _reach(entry, today) + _BREAK > reached:
+            start, reached = entry.start, min(reached, entry.start.first)
+    return start
+
+
+def _reach(entry: Entry, today: date) -> date:
+    """The last day that the entry may cover."""
+    return today if entry.open_ended or entry.end is None else entry.end.last
+
+
+def _is_old(entries: list[Entry], today: date) -> bool:
+    dated = [e.start.last for e in entries if e.start]
+    return bool(dated) and max(dated) < months_before(today, _OLD_MONTHS)
+
+
+def _increase(entries: list[Entry]) -> Interval | None:
+    """The day of the newest entry that raised the daily dose over the one before it."""
+    dated = sorted((e for e in entries if e.start and e.dose.daily_mg), key=_first)
+    raised = [
+        later.start
+        for earlier, later in itertools.pairwise(dated)
+        if (later.dose.daily_mg or 0) > (earlier.dose.daily_mg or 0)
+    ]
+    return raised[-1] if raised else None
+
+
+def _end(period: fhir.Period | None) -> Interval | None:
+    return interval(period.end) if period else None
+
+
+def _bounds_end(dosage: fhir.Dosage) -> Interval | None:
+    repeat = dosage.timing.repeat if dosage.timing else None
+    return _end(repeat.bounds_period) if repeat else None
+
+
+def _days(duration: fhir.Quantity | None) -> float | None:
+    found = fhir.number(duration.value) if duration else None
+    return found if found and 0 < found < 1000 else None
+
+
+def _supplied(start: Interval | None, days: float | None) -> Interval | None:
+    if start is None or start.last.year > 9000:
+        return None
+    return Interval(start.first, start.last + timedelta(days=days or _SUPPLY))
+
+
+def _future(start: Interval | None, today: date) -> bool:
+    return start is not None and start.first > today

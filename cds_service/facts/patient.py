@@ -1,0 +1,276 @@
+"""What a rule may know of a patient: frozen facts, and the collections it asks for them.
+
+A collection answers with a :data:`~cds_service.facts.knowledge.Fact`: what was found is known even in an incomplete
+collection, but nothing is called absent unless the whole of it could be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from enum import Enum
+from typing import TypeVar
+
+import msgspec
+
+from cds_service.errors import UndeclaredFact
+from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.fhir.dates import Age, Interval
+
+
+class Drug(msgspec.Struct, frozen=True):
+    """The drug that an order or a list entry names, as far as the value sets know it."""
+
+    ingredients: frozenset[str]
+    sets: frozenset[str]
+    words: str
+    """What the record calls it."""
+    by_set: Mapping[str, tuple[str, ...]] = {}
+    """The ingredients that put the drug in each value set."""
+    strength_mg: float | None = None
+    extended_release: bool = False
+    uncertain: str | None = None
+    """Why the drug cannot be told: its code and its text name different drugs."""
+
+    def ingredient(self, *sets: str) -> str:
+        """The name of the ingredient for which the drug is in one of these value sets."""
+        return next((name for held in sets for name in self.by_set.get(held, ())), "")
+
+
+class Dose(msgspec.Struct, frozen=True):
+    """What is to be taken: mg a day and mg each time; None where it cannot be computed without guessing."""
+
+    daily_mg: float | None = None
+    single_mg: float | None = None
+    why_not: str = ""
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """A diagnosis, or an event such as a fall, in words of the record and of the value sets."""
+
+    sets: frozenset[str]
+    words: str
+    source: str
+    active: bool = True
+    possible: bool = False
+    """verificationStatus unconfirmed or provisional."""
+    confirmed: bool = False
+    onset: Interval | None = None
+    recorded: Interval | None = None
+    ended: Interval | None = None
+
+    @property
+    def since(self) -> Interval | None:
+        """The onset, else the day it was recorded."""
+        return self.onset or self.recorded
+
+
+class Medication(msgspec.Struct, frozen=True):
+    """One ingredient the patient takes or took, with the newest entry that tells so."""
+
+    ingredient: str
+    sets: frozenset[str]
+    drug: Drug
+    source: str
+    current: bool
+    start: Interval | None = None
+    """First day of the unbroken series of entries."""
+    written: Interval | None = None
+    """Day of the newest entry."""
+    ended: Interval | None = None
+    dose: Dose = Dose()
+    reasons: frozenset[str] = frozenset()
+    reason_words: str = ""
+    old: bool = False
+    """The newest evidence is over 24 months old."""
+    increased: Interval | None = None
+    """Day of the newest entry with a higher daily dose than the one before it."""
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A draft order under review."""
+
+    kind: str
+    """Its resourceType."""
+    source: str
+    """``Type/id`` byte for byte as in draftOrders."""
+    selected: bool = True
+    stops: bool = False
+    """A draft that stops or cancels what the patient takes."""
+    drug: Drug | None = None
+    drug_unreadable: str = ""
+    """Why the drug could not be read: a Medication that was not sent."""
+    sets: frozenset[str] = frozenset()
+    """Value sets of a ServiceRequest's code."""
+    words: str = ""
+    reasons: frozenset[str] = frozenset()
+    """Value sets named by reasonCode and reasonReference."""
+    reason_words: str = ""
+    dose: Dose = Dose()
+    raw: bytes = b""
+
+
+class Observation(msgspec.Struct, frozen=True):
+    """A final result: a number with its unit, or a yes or no."""
+
+    sets: frozenset[str]
+    source: str
+    day: Interval | None = None
+    value: float | None = None
+    unit: str = ""
+    comparator: str = ""
+    answer: bool | None = None
+    answer_sets: frozenset[str] = frozenset()
+    text: str = ""
+
+
+class ScreeningAnswer(msgspec.Struct, frozen=True):
+    """The newest answer to one question of the screening form."""
+
+    question: str
+    """The question's linkId."""
+    yes: bool
+    source: str
+    day: Interval | None = None
+    informant: str = ""
+
+
+class Procedure(msgspec.Struct, frozen=True):
+    sets: frozenset[str]
+    source: str
+    day: Interval | None = None
+    under_way: bool = False
+    words: str = ""
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A ServiceRequest, CarePlan or Task that is on record."""
+
+    sets: frozenset[str]
+    source: str
+    open: bool
+    day: Interval | None = None
+
+
+class Allergy(msgspec.Struct, frozen=True):
+    ingredients: frozenset[str]
+    sets: frozenset[str]
+    words: str
+    source: str
+
+
+class Report(msgspec.Struct, frozen=True):
+    """A final diagnostic report with the results it holds."""
+
+    sets: frozenset[str]
+    source: str
+    day: Interval | None = None
+    results: tuple[Observation, ...] = ()
+
+
+class Change(Enum):
+    """A draft against what the patient takes."""
+
+    NEW = "new"
+    INCREASE = "increase"
+    SAME = "same"
+    DECREASE = "decrease"
+    UNKNOWN = "unknown"
+
+
+class Collection(msgspec.Struct, frozen=True):
+    """What was read from some prefetch keys; ``gap`` says why it may not be all."""
+
+    items: tuple[object, ...] = ()
+    gap: str | None = None
+
+
+Item = TypeVar("Item")
+
+
+class PatientFacts(msgspec.Struct, frozen=True):
+    """Everything that is known of one patient on one day."""
+
+    today: date
+    age: Fact[Age]
+    sex: Fact[str]
+    dead: bool = False
+    orders: tuple[Order, ...] = ()
+    held: Mapping[str, Collection] = {}
+    """Collections by read name: conditions, medications, observations, ..."""
+    concepts: frozenset[str] = frozenset()
+    """Every value set that anything in the chart or the drafts belongs to."""
+    gaps: Mapping[str, str] = {}
+    """Why a prefetch key could not be read in full, by key."""
+    dropped: int = 0
+    """Resources of another patient, left out."""
+    result_sets: frozenset[str] | None = None
+    """The value sets of results that may be asked for; None for all."""
+
+    def _pick(self, name: str, kind: type[Item], wanted: Callable[[Item], bool]) -> Fact[tuple[Item, ...]]:
+        if name not in self.held:
+            raise UndeclaredFact(name)
+        held = self.held[name]
+        found = tuple(item for item in held.items if isinstance(item, kind) and wanted(item))
+        if found:
+            return Known(found, tuple(item.source for item in found if hasattr(item, "source")))
+        return ABSENT if held.gap is None else Unavailable(held.gap)
+
+    def conditions(self, *sets: str) -> Fact[tuple[Condition, ...]]:
+        """Active diagnoses in any of the value sets, possible ones included."""
+        return self._pick("conditions", Condition, lambda c: c.active and not c.sets.isdisjoint(sets))
+
+    def past_conditions(self, *sets: str) -> Fact[tuple[Condition, ...]]:
+        """Diagnoses that are inactive, in remission, resolved or ended."""
+        return self._pick("conditions", Condition, lambda c: not c.active and not c.sets.isdisjoint(sets))
+
+    def events(self, *sets: str) -> Fact[tuple[Condition, ...]]:
+        """Events such as falls from the problem list, encounters and adverse events, whatever their clinical status."""
+        return self._pick("events", Condition, lambda c: not c.sets.isdisjoint(sets))
+
+    def current_drugs(self, *sets: str) -> Fact[tuple[Medication, ...]]:
+        """What the patient takes of these value sets, one entry per ingredient."""
+        return self._drugs(lambda m: m.current, sets)
+
+    def past_drugs(self, *sets: str) -> Fact[tuple[Medication, ...]]:
+        """What the patient took of these value sets and no longer takes."""
+        return self._drugs(lambda m: not m.current, sets)
+
+    def _drugs(self, when: Callable[[Medication], bool], sets: Iterable[str]) -> Fact[tuple[Medication, ...]]:
+        wanted = frozenset(sets)
+        found = self._pick("medications", Medication, lambda m: when(m) and not m.sets.isdisjoint(wanted))
+        if not isinstance(found, Known):
+            return found
+        certain = tuple(m for m in found.value if not m.drug.uncertain)
+        if certain:
+            return Known(certain, tuple(m.source for m in certain))
+        return Unavailable("medications: code and text of an entry name different drugs")
+
+    def observations(self, *sets: str) -> Fact[tuple[Observation, ...]]:
+        """Results in these value sets, newest first."""
+        if self.result_sets is not None and not self.result_sets.issuperset(sets):
+            raise UndeclaredFact(f"observations:{sets}")
+        return self._pick("observations", Observation, lambda o: not o.sets.isdisjoint(sets))
+
+    def answer(self, question: str) -> Fact[ScreeningAnswer]:
+        """The newest answer to a question of the screening form, by its linkId."""
+        found = self._pick("answers", ScreeningAnswer, lambda a: a.question == question)
+        return Known(found.value[0], found.sources) if isinstance(found, Known) else found
+
+    def procedures(self, *sets: str) -> Fact[tuple[Procedure, ...]]:
+        """Procedures done, or under way as a therapy, newest first."""
+        return self._pick("procedures", Procedure, lambda p: not p.sets.isdisjoint(sets))
+
+    def requests(self, *sets: str) -> Fact[tuple[Request, ...]]:
+        """ServiceRequests, CarePlans and Tasks on record, open or done."""
+        return self._pick("requests", Request, lambda r: not r.sets.isdisjoint(sets))
+
+    def allergies(self, *names: str) -> Fact[tuple[Allergy, ...]]:
+        """Allergies to an ingredient or to a value set of drugs."""
+        return self._pick(
+            "allergies", Allergy, lambda a: not a.ingredients.isdisjoint(names) or not a.sets.isdisjoint(names)
+        )
+
+    def reports(self, *sets: str) -> Fact[tuple[Report, ...]]:
+        """Final diagnostic reports, newest first."""
+        return self._pick("reports", Report, lambda r: not r.sets.isdisjoint(sets))

@@ -1,0 +1,89 @@
+"""The prefetch keys, their FHIR queries, and which of them each read of a rule needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+_PATIENT = "patient={{context.patientId}}"
+OBSERVATIONS = "observations"
+UNREADABLE_DRUG = "unreadable-drug"
+"""Stands among a chart's value sets when a draft names a Medication that was not sent: it could be any drug."""
+
+TEMPLATES = {
+    "patient": "Patient/{{context.patientId}}",
+    "conditions": f"Condition?{_PATIENT}",
+    "medicationRequests": f"MedicationRequest?{_PATIENT}",
+    "medicationStatements": f"MedicationStatement?{_PATIENT}",
+    "medicationDispenses": f"MedicationDispense?{_PATIENT}&status=completed",
+    OBSERVATIONS: f"Observation?{_PATIENT}&code=",
+    "procedures": f"Procedure?{_PATIENT}",
+    "serviceRequests": f"ServiceRequest?{_PATIENT}",
+    "carePlans": f"CarePlan?{_PATIENT}&category=urn:org.rbd-cds:codes|bedroom-safety",
+    "tasks": f"Task?{_PATIENT}",
+    "questionnaireResponses": (
+        f"QuestionnaireResponse?{_PATIENT}&questionnaire=urn:org.rbd-cds:Questionnaire:rbd-screen"
+    ),
+    "diagnosticReports": f"DiagnosticReport?{_PATIENT}&code=http://loinc.org|28633-6",
+    "allergies": f"AllergyIntolerance?{_PATIENT}",
+    "encounters": f"Encounter?{_PATIENT}",
+    "adverseEvents": "AdverseEvent?subject=Patient/{{context.patientId}}",
+}
+"""Every prefetch key with its template; that of the observations is completed by :func:`templates`."""
+
+READS: dict[str, tuple[str, ...]] = {
+    "patient": ("patient",),
+    "orders": (),
+    "conditions": ("conditions",),
+    "events": ("conditions", "encounters", "adverseEvents"),
+    "medications": ("medicationRequests", "medicationStatements", "medicationDispenses"),
+    "answers": ("questionnaireResponses", OBSERVATIONS),
+    OBSERVATIONS: (OBSERVATIONS,),
+    "procedures": ("procedures",),
+    "requests": ("serviceRequests", "carePlans", "tasks"),
+    "allergies": ("allergies",),
+    "reports": ("diagnosticReports", OBSERVATIONS),
+}
+"""What a card file may name in ``reads``, and the prefetch keys behind it.
+
+``observations:<value set>`` reads the results in one value set.
+"""
+
+QUESTIONS = (
+    "complex-movements",
+    "vocalizations",
+    "dream-enactment",
+    "sustained-contractions",
+    "injury",
+    "dream-recall",
+    "brief-jerks",
+    "only-at-sleep-onset",
+)
+"""linkIds of the yes-or-no questions of the screening form."""
+
+_RESULT_SETS = {
+    "answers": tuple(f"question-{link}" for link in QUESTIONS),
+    "reports": ("rswa-present", "rswa-chin-any-3s", "rswa-chin-any-arm-phasic-3s", "rswa-30s"),
+}
+
+
+def collection(read: str) -> str:
+    """The collection of :class:`~cds_service.facts.patient.PatientFacts` that a read opens."""
+    return read.partition(":")[0]
+
+
+def templates(reads: Iterable[str], codes: Callable[[str], Iterable[tuple[str, str]]]) -> dict[str, str]:
+    """The prefetch templates that satisfy the reads; ``codes`` gives the (system, code) pairs of a value set."""
+    wanted = set(reads)
+    keys = {key for read in wanted for key in READS[collection(read)]}
+    result_sets = {read.partition(":")[2] for read in wanted if read.startswith(f"{OBSERVATIONS}:")}
+    result_sets |= {name for read in wanted for name in _RESULT_SETS.get(read, ())}
+    found = {key: template for key, template in TEMPLATES.items() if key in keys}
+    if OBSERVATIONS in found:
+        pairs = sorted({pair for name in result_sets for pair in codes(name)})
+        found[OBSERVATIONS] += ",".join(_token(system, code) for system, code in pairs)
+    return found
+
+
+def _token(system: str, code: str) -> str:
+    # LOINC codes are unmistakable by themselves, and a short address is accepted by more servers.
+    return code if system == "http://loinc.org" else f"{system}|{code}"

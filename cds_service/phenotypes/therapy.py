@@ -1,0 +1,89 @@
+"""What an order changes, and what a drug is given for.
+
+Clinical specification, sections 2.1 (change against current therapy) and 2.4 (indication of a clonazepam order).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.facts.patient import Change, Medication, Order, PatientFacts
+
+
+class Indication(Enum):
+    RBD = "RBD"
+    MYOCLONUS = "myoclonus"
+    EPILEPSY = "epilepsy"
+    PANIC = "panic disorder"
+    ANXIETY = "anxiety"
+    SEVERAL = "several possible"
+    OTHER = "another stated reason"
+    NOT_STATED = "not stated"
+
+
+_NAMED: tuple[tuple[str, Indication], ...] = (
+    ("rbd", Indication.RBD),
+    ("dream-enactment", Indication.RBD),
+    ("complex-sleep-movements", Indication.RBD),
+    ("epilepsy", Indication.EPILEPSY),
+    ("progressive-myoclonus-epilepsy", Indication.EPILEPSY),
+    ("panic", Indication.PANIC),
+    ("anxiety", Indication.ANXIETY),
+    ("myoclonus", Indication.MYOCLONUS),
+)
+
+
+def indication(therapy: Order | Medication, facts: PatientFacts) -> Indication:
+    """The stated reason; without one, the single active diagnosis that the drug treats.
+
+    RBD is inferred only if neither epilepsy, panic disorder nor myoclonus is active beside it.
+    """
+    stated = {found for name, found in _NAMED if name in therapy.reasons}
+    if stated:
+        return stated.pop() if len(stated) == 1 else Indication.SEVERAL
+    if therapy.reason_words:
+        return Indication.OTHER
+    active = {found for name, found in _NAMED[3:] if isinstance(facts.conditions(name), Known)}
+    active -= {Indication.ANXIETY} if len(active) > 1 else set()
+    if isinstance(facts.conditions("rbd"), Known):
+        active.add(Indication.RBD)
+        active.discard(Indication.ANXIETY)
+    if not active:
+        return Indication.NOT_STATED
+    return active.pop() if len(active) == 1 else Indication.SEVERAL
+
+
+def change(order: Order, facts: PatientFacts) -> Change:
+    """New, increase, same or decrease against what the patient takes of the same ingredients; unknown without data."""
+    taken = current_of(order, facts)
+    if isinstance(taken, Unavailable):
+        return Change.UNKNOWN
+    if not isinstance(taken, Known):
+        return Change.NEW
+    before, after = taken.value.dose.daily_mg, order.dose.daily_mg
+    if before is None or after is None or before == after:
+        return Change.SAME
+    return Change.INCREASE if after > before else Change.DECREASE
+
+
+def current_of(order: Order, facts: PatientFacts) -> Fact[Medication]:
+    """The current medication with an ingredient of the order."""
+    drug = order.drug
+    found = facts.current_drugs(*drug.sets) if drug else facts.current_drugs()
+    if not isinstance(found, Known):
+        return found
+    same = [m for m in found.value if drug and m.ingredient in drug.ingredients]
+    if same:
+        return Known(same[0], (same[0].source,))
+    rest = facts.current_drugs()
+    return rest if isinstance(rest, Unavailable) else ABSENT
+
+
+def taper(order: Order, facts: PatientFacts) -> Fact[Change]:
+    """Known for a draft at a lower daily dose than the current one; unavailable if the current one is."""
+    found = change(order, facts)
+    if found is Change.DECREASE:
+        return Known(found, (order.source,))
+    taken = current_of(order, facts)
+    return taken if isinstance(taken, Unavailable) else ABSENT

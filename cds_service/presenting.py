@@ -1,0 +1,210 @@
+"""A group of findings as a CDS Hooks card: the words, the suggestions, the reasons to override, the basis."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import msgspec
+
+from cds_service.content.model import CardText, Note, RuleContent, SuggestionText
+from cds_service.content.text import SUMMARY_LIMIT, Values, fill, listed
+from cds_service.facts.patient import Order
+from cds_service.hooks.responses import Action, Card, Coding, Link, OverrideReason, Source, Suggestion
+from cds_service.joining import Group, Joined
+from cds_service.ruleset import Ruleset
+
+TOPICS = "urn:org.rbd-cds:topics"
+_MOST_PHRASES = 3
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """Who looks at whom: what suggestions are addressed to."""
+
+    user_id: str
+    patient_id: str
+    encounter_id: str | None = None
+
+
+class Presenter:
+    """Writes the cards of one request."""
+
+    def __init__(self, ruleset: Ruleset, visit: Visit) -> None:
+        self._rules = ruleset.rules
+        self._content = ruleset.content
+        self._visit = visit
+
+    def card(self, group: Group) -> Card:
+        """The card of a group; its leader gives topic, source and override reasons."""
+        lead = self._text(group.leader)
+        suggestions, pick = self._suggestions(group)
+        cited = self._content.evidence[lead.evidence[0].id]
+        return Card(
+            summary=self._summary(group),
+            indicator=group.indicator,
+            detail=self._detail(group),
+            source=Source(
+                label=cited.label,
+                url=cited.url,
+                topic=Coding(system=TOPICS, code=lead.id, display=lead.title),
+            ),
+            suggestions=suggestions,
+            selection_behavior=pick if suggestions else None,
+            override_reasons=tuple(self._override(code) for code in lead.override),
+            links=tuple(self._links(lead)),
+            extension={
+                "org.rbd-cds.rules": list(group.rules),
+                "org.rbd-cds.versions": {r: f"{self._rules[r].content.version}+{self._rules[r].digest}" for r in group.rules},
+            },
+        )
+
+    def _text(self, joined: Joined) -> RuleContent:
+        return self._rules[joined.evaluation.rule].content
+
+    def _card_text(self, joined: Joined) -> CardText:
+        return self._text(joined).card[joined.finding.card]
+
+    def _summary(self, group: Group) -> str:
+        """The leader's own summary, or the family's for several findings about one order."""
+        lead = group.leader
+        own = fill(self._card_text(lead).summary, self._values(lead))
+        family = self._content.families.family[group.family]
+        template = family.together_order if isinstance(group.subject, Order) else family.together_drug
+        if len(group.members) == 1 or template is None or lead.indicator == "critical":
+            return own
+        phrases = [self._phrase(joined) for joined in group.members[:_MOST_PHRASES]]
+        while phrases:
+            joint = fill(template, {**self._values(lead), "phrases": ", ".join(phrases)})
+            if len(joint) <= SUMMARY_LIMIT:
+                return joint
+            phrases.pop()
+        return own
+
+    def _phrase(self, joined: Joined) -> str:
+        text = self._card_text(joined)
+        return fill(text.phrase or self._text(joined).title, self._values(joined))
+
+    @staticmethod
+    def _values(joined: Joined) -> Values:
+        values = dict(joined.finding.values)
+        values.setdefault("phrase", values.get("label"))
+        values.setdefault("clause", "")
+        return values
+
+    def _detail(self, group: Group) -> str:
+        """What was found, what it means, what was not checked, and on what basis: short paragraphs."""
+        parts: dict[str, None] = {}
+        members = group.folded if group.replaced else group.members
+        for joined in members:
+            parts[fill(self._card_text(joined).detail, self._values(joined))] = None
+        for joined in members:
+            for note in self._notes(joined):
+                parts[fill(note.text, self._values(joined))] = None
+        for joined in group.folded if not group.replaced else ():
+            folded = self._card_text(joined).folded
+            if folded:
+                parts[fill(folded, self._values(joined))] = None
+        unchecked = listed(text for joined in group.members for text in joined.evaluation.not_checked)
+        if unchecked:
+            parts[f"**Not checked:** {unchecked} (data not available)."] = None
+        parts[self._basis(group)] = None
+        return "\n\n".join(parts)
+
+    def _notes(self, joined: Joined) -> Iterator[Note]:
+        text = self._text(joined)
+        shared = self._content.families.family[text.family].note
+        for name in joined.finding.notes:
+            yield text.note[name] if name in text.note else shared[name]
+
+    def _basis(self, group: Group) -> str:
+        """Rule, version and sources with their strength: the basis that a professional can review."""
+        cited = {c.id for joined in group.members for c in self._text(joined).evidence}
+        ordered = dict.fromkeys(c.id for joined in group.members for c in self._text(joined).evidence if c.id in cited)
+        sources = "; ".join(
+            f"{self._content.evidence[name].label} ({self._content.evidence[name].strength})" for name in ordered
+        )
+        rules = ", ".join(f"{r} {self._rules[r].content.version}" for r in group.rules)
+        return f"*Sources: {sources}. Rule: {rules}; no clinical review yet.*"
+
+    def _suggestions(self, group: Group) -> tuple[tuple[Suggestion, ...], str]:
+        """Those of the weightiest finding that offers any, then those of what it took in, each once."""
+        offering = next((j for j in group.members if self._offered(j)), None)
+        names: dict[str, Joined] = {}
+        for joined in [*([offering] if offering else []), *group.folded]:
+            for name in self._offered(joined):
+                names.setdefault(name, joined)
+        pick = self._card_text(offering or group.leader).pick
+        made = []
+        recommended = False
+        for name, joined in names.items():
+            text = self._content.suggestions[name]
+            best = text.recommended and (pick == "any" or not recommended)
+            recommended = recommended or best
+            made.append(self._suggestion(text, joined, recommended=best))
+        return tuple(made), pick
+
+    def _offered(self, joined: Joined) -> tuple[str, ...]:
+        own = self._card_text(joined).suggestions
+        chosen = joined.finding.offers
+        return own if chosen is None else chosen
+
+    def _suggestion(self, text: SuggestionText, joined: Joined, *, recommended: bool) -> Suggestion:
+        values = self._values(joined)
+        actions = []
+        subject = joined.evaluation.subject
+        if text.remove_draft and isinstance(subject, Order):
+            actions.append(
+                Action(type="delete", description=fill(text.remove_draft, values), resource_id=subject.source)
+            )
+        for create in text.create:
+            resource = self._resource(create.resource, values)
+            actions.append(Action(type="create", description=fill(create.description, values), resource=resource))
+        if text.change_dose and isinstance(subject, Order):
+            actions.append(
+                Action(type="update", description=fill(text.change_dose, values), resource=_with_dose(subject, values))
+            )
+        return Suggestion(label=fill(text.label, values), is_recommended=recommended, actions=tuple(actions))
+
+    def _resource(self, name: str, values: Values) -> dict[str, object]:
+        addressed = {**values, "patient": self._visit.patient_id}
+        made = _filled(self._content.resources[name], addressed)
+        assert isinstance(made, dict)  # noqa: S101 - the loader admits objects only
+        if self._visit.encounter_id:
+            made["encounter"] = {"reference": f"Encounter/{self._visit.encounter_id}"}
+        return made
+
+    def _override(self, code: str) -> OverrideReason:
+        text = self._content.overrides[code]
+        return OverrideReason(system=text.system, code=code, display=text.display)
+
+    def _links(self, lead: RuleContent) -> Iterator[Link]:
+        cited = self._content.evidence[lead.evidence[0].id]
+        yield Link(label=cited.label, url=cited.url, type="absolute")
+        for name in lead.links:
+            text = self._content.links[name]
+            yield Link(label=text.label, url=text.url, type=text.type)
+
+
+def _filled(template: object, values: Values) -> object:
+    if isinstance(template, str):
+        return fill(template, values)
+    if isinstance(template, dict):
+        return {key: _filled(value, values) for key, value in template.items()}
+    if isinstance(template, list):
+        return [_filled(value, values) for value in template]
+    return template
+
+
+def _with_dose(order: Order, values: Values) -> dict[str, object]:
+    """The whole draft with its dose set to the finding's ``dose_mg``, ``times_a_day`` times a day."""
+    resource: dict[str, object] = json.loads(order.raw)
+    dose, times = values["dose_mg"], values.get("times_a_day", 1)
+    quantity = {"value": dose, "unit": "mg", "system": "http://unitsofmeasure.org", "code": "mg"}
+    repeat: dict[str, object] = {"frequency": times, "period": 1, "periodUnit": "d"}
+    if times == 1:
+        repeat["when"] = ["HS"]
+    text = f"{dose:g} mg by mouth at bedtime" if times == 1 else f"{dose:g} mg by mouth {times} times a day"
+    resource["dosageInstruction"] = [
+        {"text": text, "timing": {"repeat": repeat}, "doseAndRate": [{"doseQuantity": quantity}]}
+    ]
+    return resource

@@ -1,0 +1,116 @@
+"""What the clonazepam cards offer instead, by what the drug is given for (clinical specification 2.4, Clonazepam)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cds_service.content.text import Value
+from cds_service.facts.knowledge import Known
+from cds_service.facts.patient import Medication, Order
+from cds_service.phenotypes import cognition, kidney
+from cds_service.phenotypes.therapy import Indication, indication, taper
+from cds_service.rules.review import Moment, Review
+
+
+class Alternative(msgspec.Struct, frozen=True):
+    """The variant of the card, its suggestions, and the paragraphs that go with them."""
+
+    card: str
+    offers: tuple[str, ...]
+    notes: tuple[str, ...]
+    values: dict[str, Value]
+    clause: str
+
+
+def proposed(review: Review) -> str:
+    """The criteria that every clonazepam card shares: clonazepam, not being stopped, not a taper."""
+    name = review.drug("clonazepam-proposed", "clonazepam")
+    therapy = review.therapy
+    if isinstance(therapy, Order):
+        review.unless("being-stopped", therapy.stops, therapy.source)
+        review.unless("taper", taper(therapy, review.facts))
+    return name
+
+
+def alternative(review: Review, because: str) -> Alternative:
+    """What to offer in place of clonazepam, given what was found in this patient (``because``)."""
+    purpose = indication(review.therapy, review.facts)
+    notes, offers, card = _by_purpose(review, purpose)
+    values: dict[str, Value] = {"because": because, "indication": purpose.value, "drug": "clonazepam"}
+    values |= _kidney_values(review) if purpose is Indication.MYOCLONUS else {}
+    if review.moment is Moment.VIEW:
+        offers, card, notes = ("clonazepam-review",), "current", (*notes, "taper")
+    if isinstance(review.therapy, Medication) and review.therapy.old:
+        values["since"] = review.therapy.written
+        notes = (*notes, "old-entry")
+    if is_palliative(review):
+        notes = (*notes, "palliative")
+    clause = "; for RBD melatonin preferred" if "rbd-alternative" in notes else ""
+    return Alternative(card, offers, notes, values, clause)
+
+
+def is_palliative(review: Review) -> bool:
+    """Hospice or end-of-life care on record: clonazepam cards drop to info (G-08)."""
+    listed = isinstance(review.facts.conditions("palliative"), Known)
+    return listed or isinstance(review.facts.requests("hospice-order"), Known)
+
+
+def _by_purpose(review: Review, purpose: Indication) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    if purpose is Indication.RBD:
+        return _for_rbd(review)
+    if purpose is Indication.MYOCLONUS:
+        return _for_myoclonus(review)
+    if purpose in (Indication.NOT_STATED, Indication.OTHER):
+        stated = () if purpose is Indication.OTHER else ("not-stated",)
+        return stated, ("remove-draft",), "draft-plain"
+    return ("specialist",), ("remove-draft",), "draft-specialist"
+
+
+def _for_rbd(review: Review) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """Melatonin, unless an allergy, fluvoxamine or liver disease speaks against it, or the patient is a child."""
+    facts = review.facts
+    allergy = facts.allergies("melatonin")
+    fluvoxamine = facts.current_drugs("ssri")
+    liver = facts.conditions("liver-failure")
+    review.note_unknown("melatonin-allergy", allergy)
+    review.note_unknown("fluvoxamine", fluvoxamine)
+    review.note_unknown("liver-failure", liver)
+    refused = ()
+    if isinstance(allergy, Known):
+        refused = ("no-melatonin-allergy",)
+    elif isinstance(fluvoxamine, Known) and any(m.ingredient == "fluvoxamine" for m in fluvoxamine.value):
+        refused = ("no-melatonin-fluvoxamine",)
+    elif isinstance(liver, Known):
+        refused = ("no-melatonin-liver",)
+    age = facts.age
+    child = isinstance(age, Known) and age.value.under(18)
+    if refused or child:
+        return (*refused, *_rivastigmine(review)), ("remove-draft",), "draft-rbd-no-melatonin"
+    if isinstance(facts.current_drugs("melatonin"), Known):
+        return ("rbd-alternative", "on-melatonin", *_rivastigmine(review)), ("remove-draft",), "draft-rbd"
+    notes = ("rbd-alternative", *_rivastigmine(review))
+    return notes, ("replace-with-melatonin", "remove-draft"), "draft-rbd"
+
+
+def _rivastigmine(review: Review) -> tuple[str, ...]:
+    """The line on the patch: with mild cognitive impairment or Parkinson's disease, never with other dementias."""
+    facts = review.facts
+    if isinstance(cognition.dementia(facts), Known):
+        return ()
+    fits = isinstance(facts.conditions("mild-cognitive-impairment", "parkinson-disease"), Known)
+    return ("rivastigmine",) if fits else ()
+
+
+def _for_myoclonus(review: Review) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    known = isinstance(kidney.clearance(review.facts, review.numbers), Known)
+    if known:
+        return ("levetiracetam",), ("replace-with-levetiracetam", "remove-draft"), "draft-myoclonus"
+    return ("levetiracetam", "kidney-unknown"), ("remove-draft",), "draft-myoclonus"
+
+
+def _kidney_values(review: Review) -> dict[str, Value]:
+    found = kidney.clearance(review.facts, review.numbers)
+    if not isinstance(found, Known):
+        return {}
+    limit = kidney.levetiracetam_limit(found.value, review.numbers)
+    return {"label_maximum": f"{limit:g} mg a day"}

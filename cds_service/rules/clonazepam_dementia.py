@@ -1,0 +1,36 @@
+"""Clonazepam in dementia or cognitive impairment (CLZ-01)."""
+
+from cds_service.facts.knowledge import Known
+from cds_service.phenotypes import cognition
+from cds_service.phenotypes.cognition import Decline, Kind
+from cds_service.rules.clonazepam_alternative import alternative, is_palliative, proposed
+from cds_service.rules.review import Finding, Record, Review, rule
+
+_NOTES = {Kind.DEMENTIA: "dementia", Kind.IMPAIRMENT: "impairment", Kind.LOW_SCORE: "low-score"}
+
+
+@rule("clonazepam-dementia")
+def clonazepam_dementia(review: Review) -> Finding:
+    proposed(review)
+    decline = review.known("cognitive-decline", cognition.decline(review.facts, review.numbers))
+    offer = alternative(review, decline.label)
+    age = review.facts.age
+    older = isinstance(age, Known) and age.value.at_least(65)
+    notes = [_NOTES[decline.kind], *(["age-65"] if older else []), *offer.notes]
+    if not isinstance(age, Known):
+        notes.append("age-unknown")
+    found = Record(decline.words)
+    values = {"label": decline.label, "found": found, "when": decline.since, "clause": offer.clause, **offer.values}
+    return Finding(offer.card, _indicator(review, decline, older), values, tuple(notes), offer.offers)
+
+
+def _indicator(review: Review, decline: Decline, older: bool) -> str:
+    if is_palliative(review):
+        return "palliative"
+    if decline.possible:
+        return "possible"
+    if decline.kind is Kind.DEMENTIA:
+        return "dementia"
+    if decline.kind is Kind.IMPAIRMENT:
+        return "impairment-65" if older else "impairment"
+    return "low-score"

@@ -1,0 +1,51 @@
+"""Clonazepam in a patient at risk of falling (CLZ-02)."""
+
+from cds_service.facts.knowledge import Known
+from cds_service.facts.patient import PatientFacts
+from cds_service.fhir.dates import within_months
+from cds_service.phenotypes import fall_risk
+from cds_service.rules.clonazepam_alternative import alternative, is_palliative, proposed
+from cds_service.rules.review import Finding, Moment, Record, Review, rule
+
+
+@rule("clonazepam-falls")
+def clonazepam_falls(review: Review) -> Finding:
+    proposed(review)
+    risk = review.known("fall-risk", fall_risk.fall_risk(review.facts, review.numbers))
+    offer = alternative(review, risk.label)
+    review.note_unknown("orthostatic-hypotension", review.facts.conditions("orthostatic-hypotension"))
+    notes = ["beers-falls", *_contributors(review.facts), *offer.notes]
+    if "levetiracetam" in offer.notes:
+        notes.append("levetiracetam-after-fall")
+    offers = offer.offers
+    if review.moment is not Moment.VIEW and not _physiotherapy(review):
+        offers = (*offers, "physiotherapy")
+    values = {
+        "label": risk.label,
+        "found": Record(risk.words),
+        "when": risk.when,
+        "clause": offer.clause,
+        "referral_reason": "Fall risk on clonazepam",
+        "sedatives": _sedatives(review.facts),
+        **offer.values,
+    }
+    indicator = "palliative" if is_palliative(review) else "fall-risk"
+    return Finding(offer.card, indicator, values, tuple(notes), offers)
+
+
+def _contributors(facts: PatientFacts) -> list[str]:
+    found = ["hypotension"] if isinstance(facts.conditions("orthostatic-hypotension"), Known) else []
+    return found + (["sedatives"] if _sedatives(facts) else [])
+
+
+def _sedatives(facts: PatientFacts) -> str:
+    found = facts.current_drugs("benzodiazepine-other", "z-drug", "opioid", "gabapentinoid", "cns-depressant-other")
+    return ", ".join(sorted({m.ingredient for m in found.value})) if isinstance(found, Known) else ""
+
+
+def _physiotherapy(review: Review) -> bool:
+    found = review.facts.requests("physiotherapy")
+    months = int(review.number("physiotherapy-months"))
+    return isinstance(found, Known) and any(
+        r.day is None or within_months(r.day, months, review.facts.today) for r in found.value
+    )

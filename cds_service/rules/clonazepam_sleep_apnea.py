@@ -1,0 +1,41 @@
+"""Clonazepam with sleep apnea (CLZ-03)."""
+
+from cds_service.facts.knowledge import Known
+from cds_service.phenotypes import sleep_apnea
+from cds_service.phenotypes.sleep_apnea import Apnea
+from cds_service.rules.clonazepam_alternative import alternative, is_palliative, proposed
+from cds_service.rules.review import Finding, Record, Review, rule
+
+
+@rule("clonazepam-sleep-apnea")
+def clonazepam_sleep_apnea(review: Review) -> Finding:
+    proposed(review)
+    apnea = review.known("sleep-apnea", sleep_apnea.apnea(review.facts, review.numbers))
+    therapy = sleep_apnea.airway_pressure(review.facts, review.numbers)
+    review.note_unknown("airway-pressure", therapy)
+    treated = isinstance(therapy, Known)
+    label = apnea.label if treated else f"{apnea.label}, no PAP"
+    offer = alternative(review, apnea.label)
+    card = offer.card if not treated or offer.card == "current" else f"{offer.card}-treated"
+    values = {
+        "label": label,
+        "apnea": apnea.label,
+        "found": Record(apnea.words),
+        "when": apnea.when,
+        "clause": offer.clause,
+        **offer.values,
+    }
+    notes = ("treated" if treated else "untreated", "evidence-thin", *offer.notes)
+    return Finding(card, _indicator(review, apnea, treated), values, notes, offer.offers)
+
+
+def _indicator(review: Review, apnea: Apnea, treated: bool) -> str:
+    if is_palliative(review):
+        return "palliative"
+    if treated:
+        return "treated"
+    if apnea.possible:
+        return "possible"
+    moderate = review.numbers.value("sleep-apnea", "index-moderate")
+    severe = apnea.index is not None and apnea.index >= moderate
+    return "untreated" if apnea.diagnosed or severe else "mild-index"

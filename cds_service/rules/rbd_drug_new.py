@@ -1,0 +1,52 @@
+"""A new or increased drug that can cause or worsen RBD (MED-01)."""
+
+from cds_service.facts.knowledge import ABSENT, Fact, Known
+from cds_service.facts.patient import Change
+from cds_service.phenotypes import antidepressants, rbd
+from cds_service.phenotypes.rbd import Level, Suspicion
+from cds_service.phenotypes.therapy import change, current_of
+from cds_service.rules.review import Finding, Review, rule
+
+_CARDS = {
+    Level.CONFIRMED: "confirmed",
+    Level.HISTORY: "history",
+    Level.SUSPECTED: "suspected",
+    Level.POSSIBLE: "possible-enactment",
+}
+
+
+@rule("rbd-drug-new")
+def rbd_drug_new(review: Review) -> Finding:
+    order, facts = review.order, review.facts
+    name = review.drug("associated-drug-proposed", *antidepressants.SETS)
+    review.unless("being-stopped", order.stops, order.source)
+    limit = review.number("doxepin-hypnotic-mg")
+    review.unless("hypnotic-doxepin", antidepressants.is_hypnotic_doxepin(name, order.dose.daily_mg, limit))
+    age = facts.age
+    review.unless("child", isinstance(age, Known) and age.value.under(18))
+    seen = review.known("rbd", _relevant(rbd.suspicion(facts, review.numbers)))
+    review.unless("already-taken", _already_taken(review))
+    strong = antidepressants.is_strong(order.drug.sets) if order.drug else False
+    notes = ["mood", "figures", *(["mirtazapine"] if name == "mirtazapine" else [])]
+    if antidepressants.bupropion_may_be_named(facts):
+        myoclonus = isinstance(facts.conditions("myoclonus"), Known)
+        notes.append("bupropion-myoclonus" if myoclonus else "bupropion")
+    possible = seen.diagnosis is not None and seen.diagnosis.possible and seen.level is Level.CONFIRMED
+    serious = strong and seen.level in (Level.CONFIRMED, Level.SUSPECTED) and not possible
+    since = seen.diagnosis.since if seen.diagnosis else None
+    values = {"drug": name, "Drug": name[:1].upper() + name[1:], "since": since}
+    card = "possible" if possible else _CARDS[seen.level]
+    return Finding(card, "likely" if serious else "less-certain", values, tuple(notes))
+
+
+def _relevant(found: Fact[Suspicion]) -> Fact[Suspicion]:
+    return ABSENT if isinstance(found, Known) and found.value.level not in _CARDS else found
+
+
+def _already_taken(review: Review) -> Fact[Change]:
+    """Known for a draft that continues what the patient takes at the same or a lower dose."""
+    taken = current_of(review.order, review.facts)
+    if not isinstance(taken, Known):
+        return taken
+    found = change(review.order, review.facts)
+    return ABSENT if found is Change.INCREASE else Known(found, taken.sources)

@@ -1,0 +1,281 @@
+"""Running one rule over one patient, and the steps it leaves behind.
+
+A rule is a pure function of facts.
+It reads as the list of criteria in its card file; each call to :class:`Review` is one criterion, and the first that is
+not met ends the function the way ``pytest.skip`` ends a test, so that no step can be left out of the trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import NoReturn, TypeVar
+
+import msgspec
+import structlog
+
+from cds_service.content.model import RuleContent
+from cds_service.content.text import Record, Value
+from cds_service.facts.knowledge import Absent, Fact, Known, Unavailable
+from cds_service.facts.patient import Medication, Order, PatientFacts
+from cds_service.facts.queries import OBSERVATIONS, collection
+from cds_service.phenotypes.numbers import Numbers
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+__all__ = ["Evaluation", "Finding", "Moment", "Outcome", "Record", "Review", "Rule", "Step", "evaluate", "rule"]
+
+
+class Moment(Enum):
+    """When the rule is asked."""
+
+    VIEW = "patient-view"
+    SELECT = "order-select"
+    SIGN = "order-sign"
+
+
+class Outcome(Enum):
+    FOUND = "found"
+    NOT_MET = "not met"
+    UNDETERMINED = "undetermined"
+    FAILED = "failed"
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One criterion for one patient; ``met`` is None where it could not be told."""
+
+    criterion: str
+    met: bool | None
+    sources: tuple[str, ...] = ()
+    why: str = ""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """The rule applies: which words, how serious, and the values that the words need."""
+
+    card: str
+    """Key of ``[card.*]`` in the card file."""
+    indicator: str
+    """Key of ``[indicator.*]`` in the card file."""
+    values: Mapping[str, Value] = {}
+    notes: tuple[str, ...] = ()
+    """Keys of ``[note.*]`` in the card file or in its family, in the order shown."""
+    offers: tuple[str, ...] | None = None
+    """Suggestions in place of the card's own list, chosen among those of the card file."""
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """One rule on one patient, order or drug."""
+
+    rule: str
+    outcome: Outcome
+    steps: tuple[Step, ...]
+    finding: Finding | None = None
+    subject: Order | Medication | None = None
+    not_checked: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> str:
+        """Which datum could not be had, for an undetermined outcome."""
+        return self.steps[-1].why if self.steps else ""
+
+
+class _Ended(Exception):  # noqa: N818 - ends a rule, is no error
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+
+
+class Review:
+    """What a rule works with: the facts it declared, the order or drug at hand, and its card's numbers."""
+
+    def __init__(
+        self,
+        facts: PatientFacts,
+        content: RuleContent,
+        numbers: Numbers,
+        moment: Moment,
+        therapy: Order | Medication | None = None,
+    ) -> None:
+        self.facts = facts
+        self.moment = moment
+        self.numbers = numbers
+        self._therapy = therapy
+        self._content = content
+        self._steps: list[Step] = []
+        self._criteria = {c.id: c for c in content.criteria}
+        self.not_checked: list[str] = []
+
+    @property
+    def order(self) -> Order:
+        """The draft under review."""
+        assert isinstance(self._therapy, Order), "the card is not about orders"  # noqa: S101
+        return self._therapy
+
+    @property
+    def therapy(self) -> Order | Medication:
+        """The draft under review, or the current drug at patient-view."""
+        assert self._therapy is not None, "the card is about the patient"  # noqa: S101
+        return self._therapy
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(self._steps)
+
+    def number(self, name: str) -> float:
+        """A parameter of the card file."""
+        return self._content.parameter[name].value
+
+    def only_if(self, criterion: str, met: bool | Fact[object], *sources: str) -> None:
+        """Go on only if this holds; an unknown fact ends the rule undetermined unless the card says go on."""
+        if isinstance(met, bool):
+            self._step(criterion, met, sources)
+            if not met:
+                self._end(Outcome.NOT_MET)
+        else:
+            self._only_if_fact(criterion, met)
+
+    def known(self, criterion: str, fact: Fact[T]) -> T:
+        """The value of a fact that the rule needs; absent ends the rule as not met, unavailable as undetermined."""
+        if isinstance(fact, Known):
+            self._step(criterion, True, fact.sources)
+            return fact.value
+        self._only_if_fact(criterion, fact)
+        raise AssertionError("a criterion whose value is needed cannot go on without it")
+
+    def unless(self, criterion: str, met: bool | Fact[object], *sources: str) -> None:
+        """End the rule if this holds; an unknown exclusion goes on, and the card says that it was not checked."""
+        if isinstance(met, bool):
+            found: bool | None = met
+            why = ""
+        else:
+            found = None if isinstance(met, Unavailable) else isinstance(met, Known)
+            why = met.why if isinstance(met, Unavailable) else ""
+            sources = met.sources if isinstance(met, Known) else sources
+        self._step(criterion, None if found is None else not found, sources, why)
+        if found:
+            self._end(Outcome.NOT_MET)
+        if found is None:
+            self._go_on(criterion)
+
+    def note_unknown(self, criterion: str, fact: Fact[object]) -> None:
+        """Record a fact that changes only the words of the card; unavailable adds to what was not checked."""
+        known = isinstance(fact, Known)
+        unknown = isinstance(fact, Unavailable)
+        why = fact.why if isinstance(fact, Unavailable) else ""
+        self._step(criterion, None if unknown else known, fact.sources if isinstance(fact, Known) else (), why)
+        if unknown:
+            self._go_on(criterion)
+
+    def drug(self, criterion: str, *sets: str) -> str:
+        """The drug of the order or current medication, if it is in one of the value sets: its ingredient's name."""
+        therapy = self.therapy
+        if isinstance(therapy, Order) and therapy.drug_unreadable:
+            self._only_if_fact(criterion, Unavailable(f"orders: {therapy.drug_unreadable}"))
+        drug = therapy.drug
+        found = drug is not None and not (therapy.sets | drug.sets).isdisjoint(sets)
+        if drug is not None and found and drug.uncertain:
+            self._only_if_fact(criterion, Unavailable(f"orders: {drug.uncertain}"))
+        self._step(criterion, found, (therapy.source,))
+        if drug is None or not found:
+            self._end(Outcome.NOT_MET)
+        return drug.ingredient(*sets)
+
+    def _only_if_fact(self, criterion: str, fact: Fact[object]) -> None:
+        if isinstance(fact, Known):
+            self._step(criterion, True, fact.sources)
+        elif isinstance(fact, Absent):
+            self._step(criterion, False)
+            self._end(Outcome.NOT_MET)
+        else:
+            self._step(criterion, None, (), fact.why)
+            if not self._criteria[criterion].goes_on:
+                self._end(Outcome.UNDETERMINED)
+            self._go_on(criterion)
+
+    def _step(self, criterion: str, met: bool | None, sources: tuple[str, ...] = (), why: str = "") -> None:
+        if criterion not in self._criteria:
+            raise KeyError(criterion)
+        self._steps.append(Step(criterion, met, sources, why))
+
+    def _go_on(self, criterion: str) -> None:
+        text = self._criteria[criterion].not_checked
+        if not self._criteria[criterion].goes_on:
+            self._end(Outcome.UNDETERMINED)
+        if text and text not in self.not_checked:
+            self.not_checked.append(text)
+
+    def _end(self, outcome: Outcome) -> NoReturn:
+        raise _Ended(outcome)
+
+
+Function = Callable[[Review], Finding]
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A rule's function and the card it belongs to."""
+
+    id: str
+    function: Function
+
+
+RULES: dict[str, Rule] = {}
+
+
+def rule(name: str) -> Callable[[Function], Function]:
+    """Ties a function to the card folder of that name."""
+
+    def register(function: Function) -> Function:
+        RULES[name] = Rule(name, function)
+        return function
+
+    return register
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A rule with its content, ready to run."""
+
+    rule: Rule
+    content: RuleContent
+    digest: str
+    reads: frozenset[str]
+    keys: frozenset[str]
+    starts_with: frozenset[str]
+    result_sets: frozenset[str]
+
+
+def view(facts: PatientFacts, prepared: Prepared) -> PatientFacts:
+    """The facts that a rule declared; asking for any other raises UndeclaredFact."""
+    opened = {collection(read) for read in prepared.reads}
+    return msgspec.structs.replace(
+        facts,
+        held={name: held for name, held in facts.held.items() if name in opened},
+        result_sets=prepared.result_sets if OBSERVATIONS in opened else frozenset(),
+    )
+
+
+def evaluate(
+    prepared: Prepared, facts: PatientFacts, numbers: Numbers, moment: Moment, therapy: Order | Medication | None
+) -> Evaluation:
+    """Runs one rule on one subject.
+
+    A rule that raises costs only its own card: the outcome is FAILED and the fault is logged without patient data.
+    """
+    review = Review(facts, prepared.content, numbers, moment, therapy)
+    finding: Finding | None = None
+    try:
+        finding = prepared.rule.function(review)
+        outcome = Outcome.FOUND
+    except _Ended as ended:
+        outcome = ended.outcome
+    except Exception as fault:
+        log.error("rule failed", rule=prepared.rule.id, fault=type(fault).__name__, at=_where(fault))
+        outcome = Outcome.FAILED
+    return Evaluation(prepared.rule.id, outcome, review.steps, finding, therapy, tuple(review.not_checked))
+
+
+def _where(fault: Exception) -> str:
+    trace = fault.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace else ""
