@@ -15,8 +15,8 @@ from cds_service.facts.patient import Medication, Order, PatientFacts
 from cds_service.hooks.responses import Card
 from cds_service.joining import Group, fold, group
 from cds_service.presenting import Presenter, Visit
-from cds_service.ruleset import Ruleset
 from cds_service.rules.review import Evaluation, Moment, Outcome, Prepared, Step, evaluate, view
+from cds_service.ruleset import Ruleset
 
 CLINICIANS = ("Practitioner/", "PractitionerRole/")
 
@@ -38,9 +38,7 @@ class Decision(msgspec.Struct, frozen=True):
         """Per rule that could not be decided, which datum was missing and why."""
         found = self.found
         return {
-            e.rule: e.missing
-            for e in self.evaluations
-            if e.outcome is Outcome.UNDETERMINED and e.rule not in found
+            e.rule: e.missing for e in self.evaluations if e.outcome is Outcome.UNDETERMINED and e.rule not in found
         }
 
     def outcomes(self) -> dict[str, object]:
@@ -120,9 +118,7 @@ def _nothing_to_review(prepared: Prepared, facts: PatientFacts, moment: Moment) 
     return Evaluation(prepared.rule.id, Outcome.NOT_MET, (Step(first, False),))
 
 
-def _capped(
-    groups: list[Group], ruleset: Ruleset, service: ServiceText
-) -> tuple[list[Group], list[Group]]:
+def _capped(groups: list[Group], ruleset: Ruleset, service: ServiceText) -> tuple[list[Group], list[Group]]:
     """The groups that fit the hook's caps, criticals first and never cut."""
     cap = ruleset.content.families.cap[service.hook]
     kept: list[Group] = []
@@ -144,5 +140,3 @@ def _capped(
 def _order(joined: Group, ruleset: Ruleset) -> tuple[int, int, str]:
     weight = ruleset.weight[joined.leader.evaluation.rule]
     return WEIGHT_OF[joined.indicator], weight, joined.subject.source if joined.subject else ""
-
-

@@ -1,4 +1,4 @@
-"""Findings about one order become one group, and one group takes in or silences another (clinical specification 2.7)."""
+"""Findings about one order become one group; one group takes in or silences another (clinical specification 2.7)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Joined(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """What one card shows: findings in order of weight, the first leads; ``folded`` are taken in from other families."""
+    """What one card shows: findings by weight, the first leads; ``folded`` are taken in from other families."""
 
     family: str
     subject: Order | Medication | None

@@ -10,7 +10,16 @@ import msgspec
 from cds_service.content.model import CardText, Note, RuleContent, SuggestionText
 from cds_service.content.text import SUMMARY_LIMIT, Values, fill, listed
 from cds_service.facts.patient import Order
-from cds_service.hooks.responses import Action, Card, Coding, Link, OverrideReason, Source, Suggestion
+from cds_service.hooks.responses import (
+    Action,
+    Card,
+    Coding,
+    Link,
+    OverrideReason,
+    SelectionBehavior,
+    Source,
+    Suggestion,
+)
 from cds_service.joining import Group, Joined
 from cds_service.ruleset import Ruleset
 
@@ -54,9 +63,13 @@ class Presenter:
             links=tuple(self._links(lead)),
             extension={
                 "org.rbd-cds.rules": list(group.rules),
-                "org.rbd-cds.versions": {r: f"{self._rules[r].content.version}+{self._rules[r].digest}" for r in group.rules},
+                "org.rbd-cds.versions": {name: self._version(name) for name in group.rules},
             },
         )
+
+    def _version(self, rule: str) -> str:
+        """Version and digest of a card file: what was shown can be shown again."""
+        return f"{self._rules[rule].content.version}+{self._rules[rule].digest}"
 
     def _text(self, joined: Joined) -> RuleContent:
         return self._rules[joined.evaluation.rule].content
@@ -126,7 +139,7 @@ class Presenter:
         rules = ", ".join(f"{r} {self._rules[r].content.version}" for r in group.rules)
         return f"*Sources: {sources}. Rule: {rules}; no clinical review yet.*"
 
-    def _suggestions(self, group: Group) -> tuple[tuple[Suggestion, ...], str]:
+    def _suggestions(self, group: Group) -> tuple[tuple[Suggestion, ...], SelectionBehavior]:
         """Those of the weightiest finding that offers any, then those of what it took in, each once."""
         offering = next((j for j in group.members if self._offered(j)), None)
         names: dict[str, Joined] = {}

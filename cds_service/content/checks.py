@@ -55,7 +55,7 @@ def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> I
         yield f"{file}: criteria: {twice!r} stands twice"
     for criterion in rule.criteria:
         if criterion.goes_on and not criterion.not_checked:
-            yield f"{file}: criteria.{criterion.id}: goes on without knowing, so say in not-checked what was not checked"
+            yield f"{file}: criteria.{criterion.id}: goes on without knowing; say in not-checked what was not checked"
         yield from _known_names(file, f"criteria.{criterion.id}", criterion.text, set(rule.parameter))
     for key, card in rule.card.items():
         yield from _card(file, key, card, content)
@@ -91,9 +91,9 @@ def _services(content: Content) -> Iterator[str]:
             if rule not in content.rules:
                 yield f"services.toml: {service.id}: no card folder {rule!r}"
     shown = {r for s in content.services.service for r in s.rules}
-    for rule in content.rules.values():
-        if rule.status == "active" and rule.id not in shown:
-            yield f"services.toml: no service shows the active rule {rule.id!r}; retire it or list it"
+    for name, text in content.rules.items():
+        if text.status == "active" and name not in shown:
+            yield f"services.toml: no service shows the active rule {name!r}; retire it or list it"
 
 
 def _families(content: Content) -> Iterator[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,13 +17,13 @@ from cds_service.content.checks import faults_of
 from cds_service.content.model import (
     Families,
     LinkText,
+    OverrideText,
     Phenotype,
     RuleContent,
     Services,
     ServiceText,
     Source,
     SuggestionText,
-    OverrideText,
 )
 from cds_service.errors import ContentError
 from cds_service.fhir.valuesets import ValueSet, Vocabulary, read_value_sets
@@ -144,5 +143,3 @@ def _value_sets(reading: _Reading) -> tuple[ValueSet, ...]:
     except (ValueError, KeyError, OSError) as error:
         reading.faults.append(f"value-sets: {error}")
         return ()
-
-

@@ -1,4 +1,4 @@
-"""``cards/`` as the program sees it: frozen values read from TOML, every key checked, nothing defaulted that is clinical."""
+"""``cards/`` as the program sees it: frozen values read from TOML, every key checked, nothing clinical defaulted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A table of a content file."""
 
 
-class ReviewedBy(Strict):
+class ReviewedBy(Strict, frozen=True, kw_only=True):
     """Who wrote the card, who checked it clinically, and when it is due again."""
 
     written_by: str
@@ -25,7 +25,7 @@ class ReviewedBy(Strict):
     next_review: str
 
 
-class Criterion(Strict):
+class Criterion(Strict, frozen=True, kw_only=True):
     """One line of a rule."""
 
     id: str
@@ -41,7 +41,7 @@ class Criterion(Strict):
         return (self.if_unknown or ("stop" if self.kind == "only-if" else "go-on")) == "go-on"
 
 
-class Parameter(Strict):
+class Parameter(Strict, frozen=True, kw_only=True):
     """A number with its unit and where it comes from; its only home."""
 
     value: float
@@ -49,7 +49,7 @@ class Parameter(Strict):
     source: str
 
 
-class Cited(Strict):
+class Cited(Strict, frozen=True, kw_only=True):
     """A source of ``cards/evidence.toml`` with what it says for this rule."""
 
     id: str
@@ -57,12 +57,12 @@ class Cited(Strict):
     grade: Literal[1, 2, 3, 4]
 
 
-class IndicatorWhen(Strict):
+class IndicatorWhen(Strict, frozen=True, kw_only=True):
     indicator: Indicator
     when: str
 
 
-class CardText(Strict):
+class CardText(Strict, frozen=True, kw_only=True):
     """The words of one variant of a card."""
 
     when: str
@@ -76,14 +76,14 @@ class CardText(Strict):
     pick: Literal["at-most-one", "any"] = "at-most-one"
 
 
-class Note(Strict):
+class Note(Strict, frozen=True, kw_only=True):
     """A paragraph that is added when its condition holds."""
 
     when: str
     text: str
 
 
-class RuleContent(Strict):
+class RuleContent(Strict, frozen=True, kw_only=True):
     """A card folder's ``card.toml``."""
 
     id: str
@@ -112,7 +112,7 @@ class RuleContent(Strict):
     """For the page: what a site may wish to know, such as that it may switch the rule off."""
 
 
-class Source(Strict):
+class Source(Strict, frozen=True, kw_only=True):
     """A publication or label that cards cite."""
 
     label: str
@@ -121,20 +121,20 @@ class Source(Strict):
     strength: str
 
 
-class OverrideText(Strict):
+class OverrideText(Strict, frozen=True, kw_only=True):
     system: str
     display: str
     mutes_days: int
 
 
-class Create(Strict):
+class Create(Strict, frozen=True, kw_only=True):
     """A resource offered; ``resource`` is a file in ``cards/suggestions``."""
 
     resource: str
     description: str
 
 
-class SuggestionText(Strict):
+class SuggestionText(Strict, frozen=True, kw_only=True):
     """A button on a card."""
 
     label: str
@@ -147,13 +147,13 @@ class SuggestionText(Strict):
     """Description of an update of the draft to the finding's ``dose_mg`` (and ``times_a_day``)."""
 
 
-class LinkText(Strict):
+class LinkText(Strict, frozen=True, kw_only=True):
     label: str
     url: str
     type: Literal["absolute", "smart"] = "absolute"
 
 
-class Family(Strict):
+class Family(Strict, frozen=True, kw_only=True):
     """Findings that share a card."""
 
     title: str
@@ -163,7 +163,7 @@ class Family(Strict):
     note: dict[str, Note] = {}
 
 
-class Fold(Strict):
+class Fold(Strict, frozen=True, kw_only=True):
     """A card that takes in other findings on the same event."""
 
     by: str
@@ -174,12 +174,12 @@ class Fold(Strict):
     replaces_detail: bool = False
 
 
-class Cap(Strict):
+class Cap(Strict, frozen=True, kw_only=True):
     cards: int
     per_order: int | None = None
 
 
-class Families(Strict):
+class Families(Strict, frozen=True, kw_only=True):
     """``families.toml``: merging, weight and caps of section 2.7."""
 
     weight: tuple[str, ...]
@@ -188,7 +188,7 @@ class Families(Strict):
     cap: dict[str, Cap]
 
 
-class ServiceText(Strict):
+class ServiceText(Strict, frozen=True, kw_only=True):
     """One CDS service: what it is and which rules it may show."""
 
     id: str
@@ -199,13 +199,13 @@ class ServiceText(Strict):
     rules: tuple[str, ...]
 
 
-class Services(Strict):
+class Services(Strict, frozen=True, kw_only=True):
     service: tuple[ServiceText, ...]
     prefetch_loss: dict[str, str]
     """Per prefetch key, what is lost without it."""
 
 
-class Phenotype(Strict):
+class Phenotype(Strict, frozen=True, kw_only=True):
     """Numbers and evidence that several rules share."""
 
     id: str

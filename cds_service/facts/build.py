@@ -32,7 +32,6 @@ from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Age, Interval, age_on, interval
 from cds_service.fhir.valuesets import Vocabulary
 
-
 R = TypeVar("R", bound=fhir.Resource)
 
 
@@ -120,9 +119,7 @@ class Reader:
     def events(self, problems: Iterable[Condition]) -> tuple[Condition, ...]:
         found = [c for c in problems if conditions.is_event(c)]
         found += filter(None, (conditions.encounter_event(e, self.vocabulary) for e in self.chart.of(fhir.Encounter)))
-        found += filter(
-            None, (conditions.adverse_event(a, self.vocabulary) for a in self.chart.of(fhir.AdverseEvent))
-        )
+        found += filter(None, (conditions.adverse_event(a, self.vocabulary) for a in self.chart.of(fhir.AdverseEvent)))
         return tuple(c for c in found if conditions.on_or_before(c, self.today))
 
     def reason(self, concepts: fhir.Many[fhir.CodeableConcept], references: fhir.Many[fhir.Reference]) -> Reason:
@@ -186,15 +183,11 @@ class Reader:
         return tuple(r for r in found if r)
 
     def allergies(self) -> tuple[Allergy, ...]:
-        return tuple(
-            a for r in self.chart.of(fhir.AllergyIntolerance) if (a := results.allergy(r, self.vocabulary))
-        )
+        return tuple(a for r in self.chart.of(fhir.AllergyIntolerance) if (a := results.allergy(r, self.vocabulary)))
 
     def reports(self, observations: Iterable[Observation]) -> tuple[Report, ...]:
         by_id = {o.source.removeprefix("Observation/"): o for o in observations}
-        found = [
-            r for d in self.chart.of(fhir.DiagnosticReport) if (r := results.report(d, self.vocabulary, by_id))
-        ]
+        found = [r for d in self.chart.of(fhir.DiagnosticReport) if (r := results.report(d, self.vocabulary, by_id))]
         return tuple(sorted(found, key=lambda r: r.day.last if r.day else date.min, reverse=True))
 
     def orders(self) -> tuple[Order, ...]:

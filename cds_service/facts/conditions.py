@@ -126,5 +126,3 @@ def _sooner(one: Condition, other: Condition) -> Condition:
         onset=min(onsets, key=lambda i: i.first, default=None),
         recorded=min(records, key=lambda i: i.first, default=None),
     )
-
-

@@ -15,7 +15,9 @@ _DAYS = {"d": 1.0, "wk": 7.0, "mo": 30.0, "h": 1 / 24, "min": 1 / 1440}
 _TIMES_A_DAY: dict[str, float] = dict.fromkeys(("QD", "QDAY", "DAILY", "AM", "PM", "HS", "QHS", "BED", "Q24H"), 1)
 _TIMES_A_DAY |= {"BID": 2, "TID": 3, "QID": 4, "QOD": 0.5, "Q4H": 6, "Q6H": 4, "Q8H": 3, "Q12H": 2}
 # UCUM annotations and words for one piece of a solid form.
-_PIECES = frozenset("tbl tab tabs tablet tablets cap caps capsule capsules pill pills 1 each".split())
+_PIECES = frozenset(
+    {"tbl", "tab", "tabs", "tablet", "tablets", "cap", "caps", "capsule", "capsules", "pill", "pills", "1", "each"}
+)
 
 
 def dose(dosages: Many[Dosage], strength_mg: float | None) -> Dose:

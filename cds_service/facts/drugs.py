@@ -239,7 +239,7 @@ def _first(entry: Entry) -> date:
 
 
 def _series_start(entries: list[Entry], current: list[Entry], today: date) -> Interval | None:
-    """The first day of the run of entries that reaches today without a gap of 60 days; None if a current one is undated."""
+    """First day of the run of entries that reaches today without a gap of 60 days; None if a current one is undated."""
     if any(e.start is None for e in current):
         return None
     dated = sorted((e for e in entries if e.start), key=lambda e: e.start.first, reverse=True)  # type: ignore[union-attr]

@@ -5,12 +5,13 @@ from typing import Generic, TypeAlias, TypeVar
 import msgspec
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
-class Known(msgspec.Struct, Generic[T], frozen=True):
+class Known(msgspec.Struct, Generic[T_co], frozen=True):
     """A fact with the resources it was read from, such as ``Observation/8841``."""
 
-    value: T
+    value: T_co
     sources: tuple[str, ...] = ()
 
 

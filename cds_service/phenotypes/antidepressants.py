@@ -48,9 +48,7 @@ def current(facts: PatientFacts, doxepin_limit_mg: float) -> tuple[Medication, .
     found = facts.current_drugs(*SETS)
     if not isinstance(found, Known):
         return ()
-    return tuple(
-        m for m in found.value if not is_hypnotic_doxepin(m.ingredient, m.dose.daily_mg, doxepin_limit_mg)
-    )
+    return tuple(m for m in found.value if not is_hypnotic_doxepin(m.ingredient, m.dose.daily_mg, doxepin_limit_mg))
 
 
 def is_strong(sets: frozenset[str]) -> bool:

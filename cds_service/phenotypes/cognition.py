@@ -41,7 +41,7 @@ class Decline(msgspec.Struct, frozen=True):
 
 
 def decline(facts: PatientFacts, numbers: Numbers) -> Fact[Decline]:
-    """The most serious of: dementia, mild cognitive impairment, newest MoCA or MMSE below its limit within the window."""
+    """The most serious of dementia, mild cognitive impairment, and a newest MoCA or MMSE below its limit."""
     return either(
         _diagnosis(facts.conditions(*DEMENTIA_SETS), Kind.DEMENTIA),
         _diagnosis(facts.conditions("mild-cognitive-impairment"), Kind.IMPAIRMENT),
@@ -64,9 +64,7 @@ def _diagnosis(found: Fact[tuple[Condition, ...]], kind: Kind) -> Fact[Decline]:
     best = min(found.value, key=lambda c: (c.possible, _rank(c)))
     label = label_of(best) if kind is Kind.DEMENTIA else kind.value
     label = f"possible {label}" if best.possible else label
-    return Known(
-        Decline(kind, label, best.words, best.since, best.possible, best.sets, best.source), (best.source,)
-    )
+    return Known(Decline(kind, label, best.words, best.since, best.possible, best.sets, best.source), (best.source,))
 
 
 def _rank(condition: Condition) -> int:
@@ -96,4 +94,3 @@ def _newest_per_test(found: Iterable[Observation]) -> dict[str, Observation]:
         name = next(s for s in SCORE_SETS if s in score.sets)
         kept.setdefault(name, score)
     return kept
-

@@ -1,4 +1,4 @@
-"""Kidney function for dosing: creatinine clearance by Cockcroft and Gault, else eGFR (clinical specification MYO-03)."""
+"""Kidney function for dosing: creatinine clearance by Cockcroft and Gault, else eGFR (MYO-03)."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def _for_rbd(review: Review) -> tuple[tuple[str, ...], tuple[str, ...], str]:
     review.note_unknown("melatonin-allergy", allergy)
     review.note_unknown("fluvoxamine", fluvoxamine)
     review.note_unknown("liver-failure", liver)
-    refused = ()
+    refused: tuple[str, ...] = ()
     if isinstance(allergy, Known):
         refused = ("no-melatonin-allergy",)
     elif isinstance(fluvoxamine, Known) and any(m.ingredient == "fluvoxamine" for m in fluvoxamine.value):

@@ -26,7 +26,7 @@ def rbd_drug_current(review: Review) -> Finding:
     others = listed(m.ingredient for _, m in ranked[1:])
     line = facts.current_drugs(*antidepressants.LINE_ONLY_SETS)
     line_only = listed(m.ingredient for m in line.value) if isinstance(line, Known) else ""
-    notes += [*(["others"] if others else []), *(["line-only"] if line_only else []), *(["old-entry"] if drug.old else [])]
+    notes += [name for name, said in (("others", others), ("line-only", line_only), ("old-entry", drug.old)) if said]
     values = {
         "drug": drug.ingredient,
         "start": drug.start,
@@ -73,5 +73,3 @@ def _length(start: Interval, onset: Interval) -> str:
     if days < 60:
         return f"{round(days / 7)} weeks"
     return f"{round(days / 30.44)} months"
-
-

@@ -16,6 +16,7 @@ _NAMES = {
     "sustained-contractions": "sustained contractions",
     "dream-recall": "dream recall",
 }
+_TELLERS = {"bed-partner": "bed partner", "patient": "patient"}
 
 
 @rule("rbd-red-flags")
@@ -88,7 +89,7 @@ def _by(answered: list[Flag]) -> str:
     days = {f.when for f in answered if f.when}
     tellers = {f.informant for f in answered if f.informant}
     day = f"{spell(max(days, key=lambda i: i.last))}" if days else ""
-    teller = {"bed-partner": "bed partner", "patient": "patient"}.get(next(iter(tellers), "")) if len(tellers) == 1 else ""
+    teller = _TELLERS.get(next(iter(tellers)), "") if len(tellers) == 1 else ""
     said = ", ".join(part for part in (teller, day) if part)
     return f" ({said})" if said else ""
 

@@ -81,7 +81,7 @@ class Evaluation(msgspec.Struct, frozen=True):
         return self.steps[-1].why if self.steps else ""
 
 
-class _Ended(Exception):  # noqa: N818 - ends a rule, is no error
+class _Ended(Exception):
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
 
