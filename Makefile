@@ -1,0 +1,38 @@
+# The commands of the README. Everything is installed into .venv from constraints.txt.
+
+PYTHON ?= python3
+VENV = .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/pip --disable-pip-version-check --quiet
+
+.PHONY: serve test bench check pages
+
+serve: $(VENV)/.serve
+	@$(BIN)/cds-service serve
+
+test: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cds-service page --check
+	$(BIN)/pytest
+
+bench: $(VENV)/.test
+	$(BIN)/python -m tests.bench
+
+check: $(VENV)/.serve
+	@$(BIN)/cds-service check
+
+pages: $(VENV)/.serve
+	@$(BIN)/cds-service page
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.serve
+	$(PIP) install --constraint constraints.txt --editable ".[test]"
+	@touch $@
