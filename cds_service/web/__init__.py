@@ -1,0 +1,1 @@
+"""The service over HTTP. It assembles and decides nothing."""

@@ -1,0 +1,65 @@
+"""The ASGI application: routes, the edge around them, and what is done at start."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from cds_service.errors import CallRefused
+from cds_service.hooks.services import Discovery
+from cds_service.web import endpoints, pages
+from cds_service.web.assembled import Assembled
+from cds_service.web.edge import Edge
+from cds_service.web.problems import on_http_exception, on_refusal
+from cds_service.web.routes import Address, ExactRoutes, get
+
+
+def create_app(service: Assembled) -> Starlette:
+    """The service over HTTP."""
+    settings = service.settings
+    app = Starlette(
+        routes=[ExactRoutes(_addresses(service))],
+        middleware=[Middleware(Edge, origins=service.origins, https=settings.public_url.startswith("https://"))],
+        exception_handlers={CallRefused: on_refusal, HTTPException: on_http_exception},
+        lifespan=_lifespan,
+    )
+    app.router.redirect_slashes = False
+    app.state.service = service
+    app.state.ready = False
+    return app
+
+
+def _addresses(service: Assembled) -> dict[str, Address]:
+    offered = Discovery.of(service.services.values(), service.settings.spec_version)
+    calls = {f"/cds-services/{name}": Address({"POST": endpoints.call}, {"id": name}) for name in service.services}
+    return {
+        "/cds-services": get(endpoints.discovery(offered.encode())),
+        **calls,
+        "/health/live": get(endpoints.live),
+        "/health/ready": get(endpoints.ready),
+        "/": get(pages.start(offered, service.settings)),
+        "/static/house.css": get(pages.stylesheet),
+    }
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    service: Assembled = app.state.service
+    async with service.running():
+        _spare_the_collector()
+        app.state.ready = True
+        yield
+        app.state.ready = False
+    gc.unfreeze()
+
+
+def _spare_the_collector() -> None:
+    """Parsed JSON has no cycles and what is loaded stays: looking through both again would cost more than parsing."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)

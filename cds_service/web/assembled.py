@@ -1,0 +1,60 @@
+"""What the web layer asks of the service behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+import msgspec
+from starlette.requests import Request
+
+from cds_service.hooks.requests import HookRequest
+from cds_service.hooks.responses import Response
+from cds_service.hooks.services import Service
+from cds_service.settings import Settings
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who calls: the key under which a trusted EHR is configured, or ``anyone`` in open mode."""
+
+    name: str
+
+
+ANYONE = Caller("anyone")
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """A hook's answer.
+
+    ``timings`` are seconds by phase (gather, decide), in the order of their course; ``outcomes`` goes into the log
+    and holds ids of rules, never patient data.
+    """
+
+    body: bytes | Response
+    timings: Mapping[str, float] = {}
+    outcomes: Mapping[str, Any] = {}
+
+
+class Assembled(Protocol):
+    """The service behind the web layer: what it may do, who may call it, and how a hook is decided."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def services(self) -> Mapping[str, Service]:
+        """The services by id, in the order of discovery."""
+
+    @property
+    def origins(self) -> frozenset[str] | None:
+        """The browser origins that may call; None for any."""
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Holds open what the service needs while it answers."""
+
+    async def authenticate(self, request: Request) -> Caller:
+        """The caller; NotAuthenticated or NotEntitled otherwise."""
+
+    async def answer(self, hook: HookRequest, service: Service) -> Answered:
+        """Gathers the facts and decides; DataMissing when nothing could be judged."""

@@ -1,0 +1,63 @@
+"""The endpoints of CDS Hooks and of health."""
+
+from __future__ import annotations
+
+import hashlib
+from time import perf_counter
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cds_service.errors import NotReady
+from cds_service.hooks.requests import parse_request
+from cds_service.web.answers import NO_STORE, RawHeaders, Written, not_modified
+from cds_service.web.assembled import Answered, Assembled
+from cds_service.web.bodies import read_json_body
+from cds_service.web.edge import NOTES
+from cds_service.web.routes import Endpoint
+
+
+async def call(request: Request) -> Response:
+    """POST /cds-services/{id}: one hook, answered."""
+    app: Assembled = request.app.state.service
+    caller = await app.authenticate(request)
+    service = app.services[request.path_params["id"]]
+    body = await read_json_body(request, app.settings.max_body_bytes)
+    started = perf_counter()
+    hook = parse_request(body, service)
+    parsed = perf_counter() - started
+    answer = await app.answer(hook, service)
+    request.scope[NOTES].update(service=service.id, caller=caller.name, **answer.outcomes)
+    return _written(answer, {"parse": parsed, **answer.timings})
+
+
+def _written(answer: Answered, timings: dict[str, float]) -> Response:
+    body = answer.body if isinstance(answer.body, bytes) else answer.body.encode()
+    parts = ", ".join(f"{name};dur={seconds * 1000:.2f}" for name, seconds in timings.items())
+    return Written(body, headers=[NO_STORE, (b"server-timing", parts.encode())])
+
+
+def discovery(document: bytes) -> Endpoint:
+    """GET /cds-services: open to all; it holds no patient data, and clients ask for it before they hold a token."""
+    etag = f'"{hashlib.sha256(document).hexdigest()[:32]}"'
+    headers: RawHeaders = [(b"etag", etag.encode()), (b"cache-control", b"public, max-age=300")]
+
+    async def answer(request: Request) -> Response:
+        known = request.headers.get("if-none-match", "").replace("W/", "").split(",")
+        if etag in map(str.strip, known) or "*" in known:
+            return not_modified(headers)
+        return Written(document, headers=headers)
+
+    return answer
+
+
+async def live(_: Request) -> Response:
+    """GET /health/live: the process answers."""
+    return Written(b'{"status":"ok"}', headers=[NO_STORE])
+
+
+async def ready(request: Request) -> Response:
+    """GET /health/ready: the content is loaded and calls can be answered."""
+    if not request.app.state.ready:
+        raise NotReady
+    return Written(b'{"status":"ok"}', headers=[NO_STORE])

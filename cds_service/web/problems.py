@@ -1,0 +1,42 @@
+"""Every answer other than 2xx: an OperationOutcome that repeats nothing of the request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cds_service.errors import BodyTooLarge, CallRefused, MethodNotAllowed, NotFound
+from cds_service.web.answers import NO_STORE, Written
+
+
+def problem(refusal: CallRefused, diagnostics: str | None = None) -> Response:
+    """The refusal as an answer; ``diagnostics`` may hold the request id and nothing else."""
+    issue: dict[str, Any] = {"severity": "error", "code": refusal.code, "details": {"text": refusal.text}}
+    if diagnostics:
+        issue["diagnostics"] = diagnostics
+    if refusal.expression:
+        issue["expression"] = refusal.expression
+    body = msgspec.json.encode({"resourceType": "OperationOutcome", "issue": [issue]})
+    own = [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
+    return Written(body, status=refusal.status, headers=[NO_STORE, *own])
+
+
+async def on_refusal(_: Request, refusal: Exception) -> Response:
+    """A refusal of ours."""
+    if not isinstance(refusal, CallRefused):
+        raise refusal
+    return problem(refusal)
+
+
+async def on_http_exception(_: Request, exception: Exception) -> Response:
+    """What Starlette refuses by itself: an unknown address, a wrong method, too large a body."""
+    if not isinstance(exception, HTTPException):
+        raise exception
+    if exception.status_code == MethodNotAllowed.status:
+        allowed = (exception.headers or {}).get("Allow", "")
+        return problem(MethodNotAllowed(allowed.split(", ")))
+    return problem(BodyTooLarge() if exception.status_code == BodyTooLarge.status else NotFound())

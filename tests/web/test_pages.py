@@ -1,0 +1,63 @@
+"""The start page."""
+
+import re
+
+import httpx
+import pytest
+
+from cds_service.settings import Settings
+from cds_service.web.app import create_app
+
+pytestmark = pytest.mark.anyio
+
+
+async def page_of(stand_in):
+    app = create_app(stand_in)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1") as client:
+        return await client.get("/")
+
+
+async def test_the_start_page_shows_the_services_and_the_discovery_address(client):
+    page = await client.get("/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    for words in ("Chart review", "/cds-services/rbd-order-sign", "http://127.0.0.1:8000/cds-services", "Open mode"):
+        assert words in page.text
+
+
+async def test_the_page_needs_nothing_that_its_policy_forbids(client):
+    page = await client.get("/")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert not re.search(r"<script|<style|\sstyle=|\son\w+=|javascript:", page.text)
+    (sheet,) = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page.text)
+    styles = await client.get(sheet)
+    assert styles.headers["content-type"] == "text/css; charset=utf-8"
+    assert "url(" not in styles.text
+
+
+async def test_every_link_within_the_service_leads_somewhere(client):
+    page = await client.get("/")
+    inner = set(re.findall(r'href="(/[^"]*)"', page.text))
+    assert "/cds-services" in inner
+    for address in inner:
+        assert (await client.get(address)).status_code == 200
+
+
+async def test_a_fixed_day_and_silence_are_told_on_the_page(stand_in):
+    stand_in.settings = Settings.read({"CDS_TODAY": "2026-11-20", "CDS_MODE": "silent"})
+    page = await page_of(stand_in)
+    assert "2026-11-20" in page.text
+    assert "Silent mode" in page.text
+
+
+async def test_words_from_the_content_are_escaped(stand_in):
+    stand_in.services = {
+        "x": next(iter(stand_in.services.values())).__class__(
+            id="x", hook="patient-view", title="<b>bold</b>", description="d"
+        )
+    }
+    assert "<b>bold" not in (await page_of(stand_in)).text
+
+
+async def test_a_service_without_services_still_has_a_page(stand_in):
+    stand_in.services = {}
+    assert "No services" in (await page_of(stand_in)).text
