@@ -34,19 +34,19 @@ class FhirAuthorization(msgspec.Struct):
     patient: Any = None
 
 
-class DraftEntry(msgspec.Struct, rename="camel"):
+class DraftEntry(msgspec.Struct, gc=False, rename="camel"):
     """An entry of ``draftOrders``; its resource stays as bytes, so that an update can repeat it exactly."""
 
     full_url: str | None = None
     resource: msgspec.Raw = msgspec.Raw()
 
 
-class DraftBundle(msgspec.Struct, rename="camel"):
+class DraftBundle(msgspec.Struct, gc=False, rename="camel"):
     resource_type: str | None = None
     entry: fhir.Many[DraftEntry] = None
 
 
-class Context(msgspec.Struct, rename="camel"):
+class Context(msgspec.Struct, gc=False, rename="camel"):
     user_id: str = ""
     patient_id: str = ""
     encounter_id: str | None = None
@@ -54,7 +54,7 @@ class Context(msgspec.Struct, rename="camel"):
     draft_orders: DraftBundle | None = None
 
 
-class Envelope(msgspec.Struct, rename="camel"):
+class Envelope(msgspec.Struct, gc=False, rename="camel"):
     hook: str = ""
     hook_instance: str = ""
     fhir_server: str | None = None

@@ -76,46 +76,61 @@ def resolve(template: str, patient_id: str) -> str:
     return template.replace(PATIENT_TOKEN, patient_id)
 
 
-def read_answers(values: Mapping[str, Value], templates: Mapping[str, str]) -> dict[str, Answer]:
+class Contents(msgspec.Struct, frozen=True):
+    """The resources in a prefetch value, in one walk: ``found`` has None for one that cannot be read."""
+
+    found: list[fhir.Resource | None]
+    kinds: list[type]
+    bundle: fhir.Bundle | None = None
+
+
+def contents(value: Value) -> Contents | None:
+    """What a value holds; None for JSON null."""
+    if value is None:
+        return None
+    if not isinstance(value, fhir.Bundle):
+        return Contents([value], [type(value)])
+    found = [entry.resource for entry in fhir.many(value.entry)]
+    return Contents(found, list(map(type, found)), value)
+
+
+def read_answers(sent: Mapping[str, Contents | None], templates: Mapping[str, str]) -> dict[str, Answer]:
     """The meaning of every template's key; what was sent under other keys is ignored."""
     return {
-        key: _meaning(values[key], query(template)) if key in values else LEFT_OUT
-        for key, template in templates.items()
+        key: _meaning(sent[key], query(template)) if key in sent else LEFT_OUT for key, template in templates.items()
     }
 
 
-def contents(value: Value) -> list[fhir.Resource]:
-    """The readable resources in a prefetch value, whatever they are."""
-    if isinstance(value, fhir.Bundle):
-        return [entry.resource for entry in fhir.many(value.entry) if entry.resource is not None]
-    return [] if value is None else [value]
-
-
-def _meaning(value: Value, asked: Query) -> Answer:
-    if value is None:
+def _meaning(sent: Contents | None, asked: Query) -> Answer:
+    if sent is None:
         # CDS Hooks: null means searched and found none; for a read of the patient in context that cannot be.
         return LEFT_OUT if asked.read else EMPTY
-    if isinstance(value, fhir.Bundle):
-        return _meaning_of_bundle(value, asked)
-    if isinstance(value, fhir.OperationOutcome):
-        return Refused(_worst([value]))
-    return Given((value,)) if isinstance(value, asked.kind) else LEFT_OUT
+    if sent.bundle is not None:
+        return _meaning_of_bundle(sent, sent.bundle, asked)
+    if _OUTCOME in sent.kinds:
+        return Refused(_worst(sent.found))
+    return Given(_resources(sent)) if asked.kind in sent.kinds else LEFT_OUT
 
 
-def _meaning_of_bundle(bundle: fhir.Bundle, asked: Query) -> Answer:
-    found = [entry.resource for entry in fhir.many(bundle.entry)]
-    kinds = [type(resource) for resource in found]
-    worst = _worst([one for one in found if isinstance(one, _OUTCOME)]) if _OUTCOME in kinds else None
-    resources = tuple(one for one in found if one is not None and not isinstance(one, _OUTCOME))
-    if resources and not {asked.kind, _UNREAD} & {*kinds}:
+def _meaning_of_bundle(sent: Contents, bundle: fhir.Bundle, asked: Query) -> Answer:
+    matches = sent.kinds.count(asked.kind)
+    resources = _resources(sent)
+    if resources and not matches and _UNREAD not in sent.kinds:
         return LEFT_OUT
+    worst = _worst(sent.found) if _OUTCOME in sent.kinds else None
     if not resources and worst not in _HARMLESS:
         return Refused(worst)
     next_url = _next_url(bundle)
-    gap = _gap(kinds, worst, next_url, kinds.count(asked.kind) < (fhir.number(bundle.total) or 0))
+    gap = _gap(sent.kinds, worst, next_url, matches < (fhir.number(bundle.total) or 0))
     if resources or gap:
         return Given(resources, gap, next_url)
     return LEFT_OUT if asked.read else EMPTY
+
+
+def _resources(sent: Contents) -> tuple[fhir.Resource, ...]:
+    if _UNREAD in sent.kinds or _OUTCOME in sent.kinds:
+        return tuple(one for one in sent.found if one is not None and not isinstance(one, _OUTCOME))
+    return tuple(sent.found)  # type: ignore[arg-type]  # no None among them, as _UNREAD is not among the kinds
 
 
 _OUTCOME = fhir.OperationOutcome
@@ -124,8 +139,9 @@ _HARMLESS = frozenset({None, "warning", "information"})
 _BY_WEIGHT: tuple[Severity, ...] = ("fatal", "error", "warning", "information")
 
 
-def _worst(outcomes: list[fhir.OperationOutcome]) -> Severity:
-    """The gravest severity told; an outcome that tells none counts as an error."""
+def _worst(found: list[fhir.Resource | None]) -> Severity:
+    """The gravest severity that the outcomes tell; an outcome that tells none counts as an error."""
+    outcomes = (one for one in found if isinstance(one, _OUTCOME))
     told = {issue.severity for outcome in outcomes for issue in fhir.many(outcome.issue)}
     return next((severity for severity in _BY_WEIGHT if severity in told), "error")
 

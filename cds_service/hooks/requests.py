@@ -6,14 +6,13 @@ Partners' FHIR is not validated here; what cannot be read is left out or told as
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 import msgspec
 
 from cds_service.errors import ContractBroken, NotJson
 from cds_service.fhir import elements as fhir
 from cds_service.hooks.envelope import Context, DraftEntry, Envelope, FhirAuthorization, read_draft, read_envelope
-from cds_service.hooks.prefetch import Answer, contents, read_answers
+from cds_service.hooks.prefetch import Answer, Contents, contents, read_answers
 from cds_service.hooks.services import Service
 
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")
@@ -73,7 +72,8 @@ def _request(envelope: Envelope, service: Service) -> HookRequest:
     context = _checked_context(envelope, service)
     drafts = tuple(_drafts(context, service))
     prefetch = envelope.prefetch or {}
-    prefetched = chain.from_iterable(contents(prefetch[key]) for key in service.prefetch if key in prefetch)
+    ordered: list[fhir.Resource | None] = [draft.resource for draft in drafts]
+    sent = {key: contents(prefetch[key]) for key in service.prefetch if key in prefetch}
     return HookRequest(
         hook=service.hook,
         hook_instance=envelope.hook_instance,
@@ -84,8 +84,8 @@ def _request(envelope: Envelope, service: Service) -> HookRequest:
         fhir_authorization=envelope.fhir_authorization,
         selections=tuple(context.selections or ()) if service.takes_selections else (),
         drafts=drafts,
-        prefetch=read_answers(prefetch, service.prefetch),
-        not_r4=_other_release(chain(prefetched, (draft.resource for draft in drafts))),
+        prefetch=read_answers(sent, service.prefetch),
+        not_r4=_other_release([Contents(ordered, list(map(type, ordered))), *filter(None, sent.values())]),
     )
 
 
@@ -139,17 +139,19 @@ def _names(selections: Iterable[str], entry: DraftEntry, resource: fhir.Resource
 
 
 _OTHER_RELEASES = frozenset(kind for kind in fhir.OTHERS if kind.__name__ in fhir.NOT_R4)
-_TELLING = frozenset({fhir.MedicationRequest, fhir.MedicationStatement, fhir.MedicationDispense})
+_SUSPECT = _OTHER_RELEASES | {fhir.MedicationRequest, fhir.MedicationStatement, fhir.MedicationDispense}
 
 
-def _other_release(resources: Iterable[fhir.Resource]) -> str | None:
-    for resource in resources:
-        kind = type(resource)
-        if kind in _OTHER_RELEASES or (kind in _TELLING and _has_foreign_member(resource)):
-            return kind.__name__
+def _other_release(held: Iterable[Contents]) -> str | None:
+    for one in held:
+        if _SUSPECT.isdisjoint(one.kinds):
+            continue
+        for resource in one.found:
+            if type(resource) in _OTHER_RELEASES or _has_foreign_member(resource):
+                return type(resource).__name__
     return None
 
 
-def _has_foreign_member(resource: fhir.Resource) -> bool:
+def _has_foreign_member(resource: fhir.Resource | None) -> bool:
     # `taken` is of STU3, `medication` of R5; elements.py reads both for this question alone.
     return any(getattr(resource, member, None) is not None for member in ("taken", "medication"))

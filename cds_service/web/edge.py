@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cds_service.errors import UnforeseenFault
 from cds_service.web.answers import RawHeaders
+from cds_service.web.logs import REQUEST_ID
 from cds_service.web.problems import problem
 
 NOTES = "cds_service.notes"
@@ -50,7 +51,7 @@ class Edge:
             return
         started = perf_counter()
         request_id = os.urandom(8).hex()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        REQUEST_ID.set(request_id)
         scope[NOTES] = {}
         shared = [*self.always, *self._cross_origin(scope), (b"x-request-id", request_id.encode())]
         status = _CLIENT_GONE

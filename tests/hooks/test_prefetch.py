@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from cds_service.fhir import elements as fhir
-from cds_service.hooks.prefetch import Empty, Given, LeftOut, Refused, query, read_answers, resolve
+from cds_service.hooks.prefetch import Empty, Given, LeftOut, Refused, contents, query, read_answers, resolve
 
 TEMPLATES = {
     "patient": "Patient/{{context.patientId}}",
@@ -24,8 +24,12 @@ def outcome(severity=None):
     return fhir.OperationOutcome(issue=[fhir.Issue(severity=severity)])
 
 
+def answers(**values):
+    return read_answers({key: contents(value) for key, value in values.items()}, TEMPLATES)
+
+
 def answer(key, value):
-    return read_answers({key: value}, TEMPLATES)[key]
+    return answers(**{key: value})[key]
 
 
 def test_a_template_tells_its_type_and_whether_it_is_a_read():
@@ -40,8 +44,8 @@ def test_a_template_resolves_to_a_relative_address():
 
 
 def test_every_key_of_the_service_has_an_answer_and_no_other_key_has_one():
-    answers = read_answers({"conditions": bundle(CONDITION), "extra": bundle(CONDITION)}, TEMPLATES)
-    assert answers == {"patient": LeftOut(), "conditions": Given((CONDITION,)), "medicationRequests": LeftOut()}
+    found = answers(conditions=bundle(CONDITION), extra=bundle(CONDITION))
+    assert found == {"patient": LeftOut(), "conditions": Given((CONDITION,)), "medicationRequests": LeftOut()}
 
 
 def test_null_means_that_a_search_found_nothing():
