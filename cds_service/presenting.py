@@ -136,7 +136,7 @@ class Presenter:
         sources = "; ".join(
             f"{self._content.evidence[name].label} ({self._content.evidence[name].strength})" for name in ordered
         )
-        rules = ", ".join(f"{r} {self._rules[r].content.version}" for r in group.rules)
+        rules = ", ".join(f"{self._rules[r].content.code} {self._rules[r].content.version}" for r in group.rules)
         return f"*Sources: {sources}. Rule: {rules}; no clinical review yet.*"
 
     def _suggestions(self, group: Group) -> tuple[tuple[Suggestion, ...], SelectionBehavior]:
