@@ -125,7 +125,6 @@ def _cards(hook: HookRequest) -> tuple[Card, ...]:
             links=(Link(label="More", url="https://example.org/more", type="absolute"),),
         )
         for number, draft in enumerate(orders, 1)
-        if " " not in (draft.reference or "")
     )
 
 

@@ -23,7 +23,7 @@ class Draft(msgspec.Struct, frozen=True):
     """A resource in ``draftOrders``: an unsigned order, or something that an order points to.
 
     ``raw`` is the resource byte for byte; ``reference`` is its ``Type/id``, which need not exist on the FHIR
-    server, or None without an id. At signing every draft counts as selected.
+    server, or None without a usable id. At signing every draft counts as selected.
     """
 
     resource: fhir.Resource
@@ -123,9 +123,15 @@ def _drafts(context: Context, service: Service) -> Iterator[Draft]:
     for entry in fhir.many(orders.entry) if orders else ():
         resource = read_draft(entry.resource)
         if resource is not None:
-            reference = f"{fhir.type_of(resource)}/{resource.id}" if resource.id else None
+            reference = _reference(resource)
             selected = not service.takes_selections or _names(context.selections or [], entry, resource, reference)
             yield Draft(resource, bytes(entry.resource), reference, entry.full_url, selected)
+
+
+def _reference(resource: fhir.Resource) -> str | None:
+    """Its ``Type/id``, however long or odd; None where blanks would make it no reference."""
+    name = resource.id or ""
+    return f"{fhir.type_of(resource)}/{name}" if name.split() == [name] else None
 
 
 def _names(selections: Iterable[str], entry: DraftEntry, resource: fhir.Resource, reference: str | None) -> bool:

@@ -208,8 +208,9 @@ def test_an_entry_that_holds_no_known_resource_is_passed_over(entry):
     ]
 
 
-def test_a_draft_without_an_id_has_no_reference():
-    (draft,) = parsed(with_drafts({"resource": {"resourceType": "MedicationRequest"}})).drafts
+@pytest.mark.parametrize("name", [None, "", "a b", " a", "a\n"])
+def test_a_draft_without_a_usable_id_has_no_reference(name):
+    (draft,) = parsed(with_drafts({"resource": {"resourceType": "MedicationRequest", "id": name}})).drafts
     assert draft.reference is None
     assert not draft.selected
 
