@@ -55,6 +55,14 @@ def show(value: Value) -> str:
     return "not recorded" if value is None else str(value)
 
 
+def since(when: Interval | None) -> str:
+    """When something began, for the brackets behind it: ``since 5 Jun 2026``, or that no date is recorded."""
+    if when is None:
+        return "date not recorded"
+    told = spell(when)
+    return told if told.startswith(("since", "until")) else f"since {told}"
+
+
 def escape(words: str) -> str:
     """Chart text as inert Markdown on one line: punctuation escaped, links broken, control characters gone."""
     flat = " ".join("".join(c if unicodedata.category(c)[0] != "C" else " " for c in words).split())

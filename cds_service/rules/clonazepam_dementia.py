@@ -1,5 +1,6 @@
 """Clonazepam in dementia or cognitive impairment (CLZ-01)."""
 
+from cds_service.content.text import Value, since
 from cds_service.facts.knowledge import Known
 from cds_service.phenotypes import cognition
 from cds_service.phenotypes.cognition import Decline, Kind
@@ -20,8 +21,13 @@ def clonazepam_dementia(review: Review) -> Finding:
     if not isinstance(age, Known):
         notes.append("age-unknown")
     found = Record(decline.words)
-    values = {"label": decline.label, "found": found, "when": decline.since, "clause": offer.clause, **offer.values}
+    values = {"label": decline.label, "found": found, "when": _dated(decline), "clause": offer.clause, **offer.values}
     return Finding(offer.card, _indicator(review, decline, older), values, tuple(notes), offer.offers)
+
+
+def _dated(decline: Decline) -> Value:
+    """A score has a day, a diagnosis a beginning."""
+    return decline.since if decline.kind is Kind.LOW_SCORE and decline.since else since(decline.since)
 
 
 def _indicator(review: Review, decline: Decline, older: bool) -> str:

@@ -23,7 +23,7 @@ def clonazepam_falls(review: Review) -> Finding:
     values = {
         "label": risk.label,
         "found": Record(risk.words),
-        "when": risk.when,
+        "when": risk.when or "date not recorded",
         "clause": offer.clause,
         "referral_reason": "Fall risk on clonazepam",
         "sedatives": _sedatives(review.facts),

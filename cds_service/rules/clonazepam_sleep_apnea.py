@@ -1,5 +1,6 @@
 """Clonazepam with sleep apnea (CLZ-03)."""
 
+from cds_service.content.text import Value, since
 from cds_service.facts.knowledge import Known
 from cds_service.phenotypes import sleep_apnea
 from cds_service.phenotypes.sleep_apnea import Apnea
@@ -21,12 +22,17 @@ def clonazepam_sleep_apnea(review: Review) -> Finding:
         "label": label,
         "apnea": apnea.label,
         "found": Record(apnea.words),
-        "when": apnea.when,
+        "when": _dated(apnea),
         "clause": offer.clause,
         **offer.values,
     }
     notes = ("treated" if treated else "untreated", "evidence-thin", *offer.notes)
     return Finding(card, _indicator(review, apnea, treated), values, notes, offer.offers)
+
+
+def _dated(apnea: Apnea) -> Value:
+    """An index has a day, a diagnosis a beginning."""
+    return since(apnea.when) if apnea.diagnosed else apnea.when
 
 
 def _indicator(review: Review, apnea: Apnea, treated: bool) -> str:

@@ -1,6 +1,6 @@
 """RBD in a patient who takes a drug that can cause or worsen it (MED-02)."""
 
-from cds_service.content.text import listed
+from cds_service.content.text import listed, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known
 from cds_service.facts.patient import Condition, Medication
 from cds_service.fhir.dates import Interval
@@ -29,10 +29,11 @@ def rbd_drug_current(review: Review) -> Finding:
     notes += [name for name, said in (("others", others), ("line-only", line_only), ("old-entry", drug.old)) if said]
     values = {
         "drug": drug.ingredient,
-        "start": drug.start,
+        "start": since(drug.start),
+        "written": drug.written,
         "gap": _gap(drug, disorder) if when is Timing.FITS else "",
         "disorder": Record(disorder.words),
-        "onset": disorder.since,
+        "onset": since(disorder.since),
         "others": others,
         "line_only": line_only,
     }

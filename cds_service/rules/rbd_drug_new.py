@@ -1,5 +1,6 @@
 """A new or increased drug that can cause or worsen RBD (MED-01)."""
 
+from cds_service.content.text import since
 from cds_service.facts.knowledge import ABSENT, Fact, Known
 from cds_service.facts.patient import Change
 from cds_service.phenotypes import antidepressants, rbd
@@ -13,6 +14,7 @@ _CARDS = {
     Level.SUSPECTED: "suspected",
     Level.POSSIBLE: "possible-enactment",
 }
+_SIGNS = ("complex-movements", "injury", "dream-enactment")
 
 
 @rule("rbd-drug-new")
@@ -31,12 +33,17 @@ def rbd_drug_new(review: Review) -> Finding:
     if antidepressants.bupropion_may_be_named(facts):
         myoclonus = isinstance(facts.conditions("myoclonus"), Known)
         notes.append("bupropion-myoclonus" if myoclonus else "bupropion")
-    possible = seen.diagnosis is not None and seen.diagnosis.possible and seen.level is Level.CONFIRMED
+    possible = seen.level is Level.CONFIRMED and seen.diagnosis is not None and seen.diagnosis.possible
     serious = strong and seen.level in (Level.CONFIRMED, Level.SUSPECTED) and not possible
-    since = seen.diagnosis.since if seen.diagnosis else None
-    values = {"drug": name, "Drug": name[:1].upper() + name[1:], "since": since}
-    card = "possible" if possible else _CARDS[seen.level]
-    return Finding(card, "likely" if serious else "less-certain", values, tuple(notes))
+    begun = since(seen.diagnosis.since if seen.diagnosis else None)
+    values = {"drug": name, "Drug": name[:1].upper() + name[1:], "since": begun}
+    return Finding(_card(seen, possible), "likely" if serious else "less-certain", values, tuple(notes))
+
+
+def _card(seen: Suspicion, possible: bool) -> str:
+    if seen.score is not None and not any(seen.says(name) for name in _SIGNS):
+        return "questionnaire"
+    return "possible" if possible else _CARDS[seen.level]
 
 
 def _relevant(found: Fact[Suspicion]) -> Fact[Suspicion]:
