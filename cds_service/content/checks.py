@@ -50,13 +50,14 @@ def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> I
     for link in rule.links:
         if link not in content.links:
             yield f"{file}: links: {link!r} is not in links.toml"
+    shared = {name for phenotype in content.phenotypes.values() for name in phenotype.parameter}
     ids = [c.id for c in rule.criteria]
     for twice in {i for i in ids if ids.count(i) > 1}:
         yield f"{file}: criteria: {twice!r} stands twice"
     for criterion in rule.criteria:
         if criterion.goes_on and not criterion.not_checked:
             yield f"{file}: criteria.{criterion.id}: goes on without knowing; say in not-checked what was not checked"
-        yield from _known_names(file, f"criteria.{criterion.id}", criterion.text, set(rule.parameter))
+        yield from _known_names(file, f"criteria.{criterion.id}", criterion.text, {*rule.parameter, *shared})
     for key, card in rule.card.items():
         yield from _card(file, key, card, content)
     for key, note in rule.note.items():
@@ -66,7 +67,7 @@ def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> I
 
 def _known_names(file: str, key: str, text: str, names: set[str]) -> Iterator[str]:
     for name in sorted(placeholders(text) - names):
-        yield f"{file}: {key}: {{{name}}} is no parameter of this card"
+        yield f"{file}: {key}: {{{name}}} is no parameter of this card or of a phenotype"
 
 
 def _card(file: str, key: str, card: CardText, content: Content) -> Iterator[str]:

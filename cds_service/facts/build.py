@@ -129,8 +129,10 @@ class Reader:
         for reference in fhir.many(references):
             code = by_id.get(reference.reference or "")
             named.append(code or fhir.CodeableConcept(text=reference.display))
-        sets = frozenset(s for c in named if (m := self.vocabulary.diagnosis(c)) for s in m.sets)
-        return Reason(sets, "; ".join(w for c in named if (w := next(fhir.texts(c), ""))))
+        matches = [(c, self.vocabulary.diagnosis(c)) for c in named]
+        each = tuple(m.sets if m else frozenset() for c, m in matches if m or next(fhir.texts(c), ""))
+        words = "; ".join(w for c in named if (w := next(fhir.texts(c), "")))
+        return Reason(frozenset().union(*each), words, each)
 
     def entries(self) -> Iterator[Entry]:
         found: list[Entry | None] = []

@@ -39,6 +39,8 @@ class Reason(msgspec.Struct, frozen=True):
 
     sets: frozenset[str] = frozenset()
     words: str = ""
+    each: tuple[frozenset[str], ...] = ()
+    """The value sets of every single reason; empty for one that no value set knows."""
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -67,6 +67,7 @@ def _medication_order(
         words=named.drug.words if named.drug else "",
         reasons=why.sets,
         reason_words=why.words,
+        each_reason=why.each,
         dose=dose(resource.dosage_instruction, strength),
         raw=draft.raw,
     )
@@ -93,5 +94,6 @@ def _service_order(
         words=next(fhir.texts(resource.code), ""),
         reasons=why.sets,
         reason_words=why.words,
+        each_reason=why.each,
         raw=draft.raw,
     )

@@ -106,6 +106,8 @@ class Order(msgspec.Struct, frozen=True):
     reasons: frozenset[str] = frozenset()
     """Value sets named by reasonCode and reasonReference."""
     reason_words: str = ""
+    each_reason: tuple[frozenset[str], ...] = ()
+    """The value sets of every single reason; empty for a reason that no value set knows."""
     dose: Dose = Dose()
     raw: bytes = b""
 

@@ -44,7 +44,7 @@ def _associated(review: Review) -> Fact[tuple[Medication, ...]]:
     found = review.facts.current_drugs(*antidepressants.SETS)
     if not isinstance(found, Known):
         return found
-    kept = antidepressants.current(review.facts, review.number("doxepin-hypnotic-mg"))
+    kept = antidepressants.current(review.facts, review.numbers.value("antidepressants", "doxepin-hypnotic-mg"))
     return Known(kept, tuple(m.source for m in kept)) if kept else ABSENT
 
 

@@ -22,7 +22,7 @@ def rbd_drug_new(review: Review) -> Finding:
     order, facts = review.order, review.facts
     name = review.drug("associated-drug-proposed", *antidepressants.SETS)
     review.unless("being-stopped", order.stops, order.source)
-    limit = review.number("doxepin-hypnotic-mg")
+    limit = review.numbers.value("antidepressants", "doxepin-hypnotic-mg")
     review.unless("hypnotic-doxepin", antidepressants.is_hypnotic_doxepin(name, order.dose.daily_mg, limit))
     age = facts.age
     review.unless("child", isinstance(age, Known) and age.value.under(18))

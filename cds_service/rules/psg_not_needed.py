@@ -1,0 +1,44 @@
+"""A sleep study ordered for simple twitching (PSG-01)."""
+
+from cds_service.facts.knowledge import ABSENT, Fact, Known
+from cds_service.facts.patient import Condition, Order, PatientFacts
+from cds_service.phenotypes import rbd, sleep_study
+from cds_service.phenotypes.rbd import Level
+from cds_service.rules.review import Finding, Record, Review, rule
+
+_OTHER = ("sleep-apnea", "narcolepsy", "hypersomnia", "epilepsy", "complex-sleep-movements", "sleep-injury")
+_ASKED = ("complex-movements", "vocalizations", "dream-enactment", "injury")
+
+
+@rule("psg-not-needed")
+def psg_not_needed(review: Review) -> Finding:
+    order, facts = review.order, review.facts
+    studies = {sleep_study.ATTENDED, sleep_study.HOME}
+    review.only_if("study-proposed", not order.sets.isdisjoint(studies), order.source)
+    review.unless("being-stopped", order.stops, order.source)
+    age = facts.age
+    review.unless("child", isinstance(age, Known) and age.value.under(18))
+    review.unless("titration", sleep_study.TITRATION in order.sets, order.source)
+    review.only_if("for-twitching", _for_twitching(order, facts))
+    review.unless("another-reason", facts.conditions(*_OTHER))
+    seen = rbd.suspicion(facts, review.numbers)
+    review.unless("suspicion", sleep_study.for_study(seen))
+    flags = rbd.flags(facts, review.numbers)
+    screened = isinstance(seen, Known) and seen.value.level is Level.BENIGN
+    days = [flags[name].when for name in _ASKED]
+    newest = max((day for day in days if day), key=lambda day: day.last, default=None)
+    values = {"screened": newest, "reason": Record(order.reason_words or _complaint(facts))}
+    outcome = "screened" if screened else "not-screened"
+    return Finding(outcome, outcome, values, ("common",))
+
+
+def _for_twitching(order: Order, facts: PatientFacts) -> Fact[object]:
+    """The only stated reason is twitching; without a stated reason, twitching is an active complaint."""
+    if order.each_reason:
+        return Known(True, (order.source,)) if sleep_study.only_for(order, sleep_study.TWITCHING) else ABSENT
+    return facts.conditions(*sorted(sleep_study.TWITCHING))
+
+
+def _complaint(facts: PatientFacts) -> str:
+    found: Fact[tuple[Condition, ...]] = facts.conditions(*sorted(sleep_study.TWITCHING))
+    return found.value[0].words if isinstance(found, Known) else ""

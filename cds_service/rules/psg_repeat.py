@@ -1,0 +1,28 @@
+"""An attended sleep study repeated soon (PSG-03)."""
+
+from cds_service.facts.knowledge import ABSENT, Fact, Known
+from cds_service.facts.patient import PatientFacts, Procedure
+from cds_service.fhir.dates import within_months
+from cds_service.phenotypes import sleep_study
+from cds_service.rules.review import Finding, Review, rule
+
+
+@rule("psg-repeat")
+def psg_repeat(review: Review) -> Finding:
+    order, facts = review.order, review.facts
+    review.only_if("attended-study-proposed", sleep_study.ATTENDED in order.sets, order.source)
+    review.unless("being-stopped", order.stops, order.source)
+    age = facts.age
+    review.unless("child", isinstance(age, Known) and age.value.under(18))
+    review.unless("titration", sleep_study.TITRATION in order.sets, order.source)
+    review.only_if("for-rbd", sleep_study.is_for_rbd(order), order.source)
+    done = review.known("studied-recently", _recent(facts, int(review.number("months"))))
+    return Finding("repeat", "repeat", {"day": done.day})
+
+
+def _recent(facts: PatientFacts, months: int) -> Fact[Procedure]:
+    found = facts.procedures(sleep_study.ATTENDED)
+    if not isinstance(found, Known):
+        return found
+    fresh = [p for p in found.value if not p.under_way and p.day and within_months(p.day, months, facts.today)]
+    return Known(fresh[0], (fresh[0].source,)) if fresh else ABSENT

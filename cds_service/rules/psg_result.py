@@ -1,0 +1,27 @@
+"""A sleep-study result that shows REM sleep without atonia, and no diagnosis of RBD (PSG-05)."""
+
+from cds_service.facts.knowledge import Known
+from cds_service.phenotypes import rbd, sleep_apnea, sleep_study
+from cds_service.rules.review import Finding, Review, rule
+
+_BEHAVIOR = ("complex-movements", "vocalizations", "dream-enactment", "injury")
+
+
+@rule("psg-result")
+def psg_result(review: Review) -> Finding:
+    facts = review.facts
+    age = facts.age
+    review.unless("child", isinstance(age, Known) and age.value.under(18))
+    told, result = review.known("without-atonia", sleep_study.without_atonia(facts, review.numbers))
+    review.unless("rbd-recorded", facts.conditions("rbd"))
+    review.unless("rbd-in-history", facts.past_conditions("rbd"))
+    flags = rbd.flags(facts, review.numbers)
+    enacts = any(flags[name].yes for name in _BEHAVIOR)
+    review.note_unknown("behavior", facts.answer("dream-enactment"))
+    apnea = sleep_apnea.index(facts, review.numbers)
+    moderate = review.numbers.value("sleep-apnea", "index-moderate")
+    high = isinstance(apnea, Known) and (apnea.value.value or 0) >= moderate
+    amount = f" ({result.value:g} %)" if result.value is not None else ""
+    values = {"day": told.day, "amount": amount, "index": apnea.value.value if isinstance(apnea, Known) else None}
+    notes = ("cut-offs", *(("apnea",) if high else ()))
+    return Finding("with-behavior" if enacts else "isolated", "result", values, notes)
