@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from cds_service.content.model import CardText, Note, RuleContent, SuggestionText
+from cds_service.content.model import CardText, RuleContent, SuggestionText
 from cds_service.content.text import SUMMARY_LIMIT, Values, fill, listed
 from cds_service.facts.patient import Order
 from cds_service.hooks.responses import (
@@ -110,9 +110,7 @@ class Presenter:
         members = group.folded if group.replaced else group.members
         for joined in members:
             parts[fill(self._card_text(joined).detail, self._values(joined))] = None
-        for joined in members:
-            for note in self._notes(joined):
-                parts[fill(note.text, self._values(joined))] = None
+        parts |= dict.fromkeys(self._notes(members))
         for joined in group.folded if not group.replaced else ():
             folded = self._card_text(joined).folded
             if folded:
@@ -123,11 +121,19 @@ class Presenter:
         parts[self._basis(group)] = None
         return "\n\n".join(parts)
 
-    def _notes(self, joined: Joined) -> Iterator[Note]:
-        text = self._text(joined)
-        shared = self._content.families.family[text.family].note
-        for name in joined.finding.notes:
-            yield text.note[name] if name in text.note else shared[name]
+    def _notes(self, members: tuple[Joined, ...]) -> Iterator[str]:
+        """Each finding's paragraphs; one of the family is said once, with everything that it rests on."""
+        because = listed(str(j.finding.values["because"]) for j in members if j.finding.values.get("because"))
+        said: set[str] = set()
+        for joined in members:
+            text = self._text(joined)
+            shared = self._content.families.family[text.family].note
+            for name in joined.finding.notes:
+                if name in text.note:
+                    yield fill(text.note[name].text, self._values(joined))
+                elif name not in said:
+                    said.add(name)
+                    yield fill(shared[name].text, {**self._values(joined), "because": because})
 
     def _basis(self, group: Group) -> str:
         """Rule, version and sources with their strength: the basis that a professional can review."""

@@ -15,7 +15,7 @@ def clonazepam_sleep_apnea(review: Review) -> Finding:
     therapy = sleep_apnea.airway_pressure(review.facts, review.numbers)
     review.note_unknown("airway-pressure", therapy)
     treated = isinstance(therapy, Known)
-    label = apnea.label if treated else f"{apnea.label}, no PAP"
+    label = apnea.label if treated else f"{apnea.label} without PAP"
     offer = alternative(review, apnea.label)
     card = offer.card if not treated or offer.card == "current" else f"{offer.card}-treated"
     values = {
