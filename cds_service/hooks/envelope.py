@@ -9,6 +9,9 @@ Bytes of members that nobody reads are passed over, so a fault of encoding insid
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
+from time import thread_time
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,6 +25,31 @@ T = TypeVar("T")
 
 _DIGITS = 16_384
 """No number of a chart needs this many digits; a body with one that has them is refused."""
+
+
+_MENDING_SECONDS = 0.25
+"""Processor time for mending in one request: a body of nothing but oddities must not hold up everyone else."""
+
+
+class Mender:
+    """Reads resources, mending those that need it while its time lasts; the others then count as unreadable."""
+
+    def __init__(self, seconds: float = _MENDING_SECONDS) -> None:
+        self._left = seconds
+
+    def resource(self, raw: msgspec.Raw) -> fhir.Resource | None:
+        try:
+            return _RESOURCE.decode(raw)
+        except msgspec.ValidationError:
+            return self._mended(raw)
+
+    def _mended(self, raw: msgspec.Raw) -> fhir.Resource | None:
+        if self._left <= 0:
+            return None
+        started = thread_time()
+        resource = read_resource(_read(_ANYTHING, raw))
+        self._left -= thread_time() - started
+        return resource
 
 
 class FhirAuthorization(msgspec.Struct):
@@ -63,6 +91,15 @@ class Envelope(msgspec.Struct, gc=False, rename="camel"):
     prefetch: dict[str, fhir.AnyResource | None] | None = None
 
 
+class _LooseBundle(msgspec.Struct, gc=False, rename="camel"):
+    """A Bundle whose entries are read one by one."""
+
+    resource_type: Any = None
+    total: Any = None
+    link: Any = None
+    entry: list[msgspec.Raw] | None = None
+
+
 def read_envelope(body: bytes) -> Envelope:
     """The body's members; raises what the decoder raises when it is no JSON, or JSON nested beyond reason."""
     if _has_endless_number(body):
@@ -73,10 +110,10 @@ def read_envelope(body: bytes) -> Envelope:
         return _member_by_member(body)
 
 
-def read_draft(raw: msgspec.Raw) -> fhir.Resource | None:
+def read_draft(raw: msgspec.Raw, mender: Mender) -> fhir.Resource | None:
     """The resource of a draft; None when there is none, or none that can be read."""
     written = bytes(raw)
-    return _resource(raw) if written and _is_text(written) else None
+    return mender.resource(raw) if written and _is_text(written) else None
 
 
 def _has_endless_number(body: bytes) -> bool:
@@ -130,49 +167,43 @@ def _drafts(raw: msgspec.Raw | None) -> DraftBundle | None:
 
 
 def _prefetch(raw: msgspec.Raw | None) -> dict[str, Value]:
-    values = {key: (value, _value(value)) for key, value in (_read(_OBJECT, raw) or {}).items()}
+    mender = Mender()
+    values = {key: (written, _value(written, mender)) for key, written in (_read(_OBJECT, raw) or {}).items()}
     return {key: value for key, (written, value) in values.items() if value is not None or _is_null(written)}
 
 
-def _value(raw: msgspec.Raw) -> Value:
-    try:
-        return _RESOURCE.decode(raw)
-    except msgspec.ValidationError:
-        pass
-    members = _read(_OBJECT, raw)
-    if members is not None and _read(_TEXT, members.get("resourceType")) == "Bundle":
-        return _bundle(members)
-    return _mended(raw)
-
-
-def _bundle(members: dict[str, msgspec.Raw]) -> fhir.Bundle:
-    links = [_read(_LINK, link) for link in _items(members.get("link"))]
-    entries = [_entry(entry) for entry in _items(members.get("entry")) if not _is_null(entry)]
+def _value(raw: msgspec.Raw, mender: Mender) -> Value:
+    bundle = _read(_LOOSE_BUNDLE, raw)
+    if bundle is None or bundle.resource_type != "Bundle":
+        return mender.resource(raw)
+    entries = [_entry(entry, mender) for entry in bundle.entry or ()]
     return fhir.Bundle(
-        total=_read(_NUMBER, members.get("total")),
-        link=[link for link in links if link is not None],
+        total=bundle.total if isinstance(bundle.total, (int, float, str)) else None,
+        link=list(_links(bundle.link)),
         entry=[entry for entry in entries if entry is not None],
     )
 
 
-def _entry(raw: msgspec.Raw) -> fhir.Entry | None:
+def _links(value: object) -> Iterator[fhir.BundleLink]:
+    for link in value if isinstance(value, list) else [value]:
+        with suppress(msgspec.ValidationError):
+            yield msgspec.convert(link, fhir.BundleLink)
+
+
+def _entry(raw: msgspec.Raw, mender: Mender) -> fhir.Entry | None:
+    try:
+        return _ENTRY.decode(raw)
+    except msgspec.ValidationError:
+        return None if _is_null(raw) else _mended_entry(raw, mender)
+
+
+def _mended_entry(raw: msgspec.Raw, mender: Mender) -> fhir.Entry | None:
     """An entry without a resource stands for one that cannot be read; None for a type that is not of FHIR."""
     written = (_read(_OBJECT, raw) or {}).get("resource")
     if written is None:
         return fhir.Entry()
-    resource = _resource(written)
+    resource = mender.resource(written)
     return None if resource is None and _is_of_no_known_type(written) else fhir.Entry(resource=resource)
-
-
-def _resource(raw: msgspec.Raw) -> fhir.Resource | None:
-    try:
-        return _RESOURCE.decode(raw)
-    except msgspec.ValidationError:
-        return _mended(raw)
-
-
-def _mended(raw: msgspec.Raw) -> fhir.Resource | None:
-    return read_resource(_read(_ANYTHING, raw))
 
 
 def _is_of_no_known_type(raw: msgspec.Raw) -> bool:
@@ -204,8 +235,8 @@ _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _TEXT = msgspec.json.Decoder(str)
 _TEXTS = msgspec.json.Decoder(list[str])
-_NUMBER = msgspec.json.Decoder(float)
 _AUTHORIZATION = msgspec.json.Decoder(FhirAuthorization)
-_LINK = msgspec.json.Decoder(fhir.BundleLink)
+_LOOSE_BUNDLE = msgspec.json.Decoder(_LooseBundle)
+_ENTRY = msgspec.json.Decoder(fhir.Entry)
 _ANYTHING = msgspec.json.Decoder()
 _RESOURCE: msgspec.json.Decoder[fhir.Resource] = msgspec.json.Decoder(fhir.AnyResource)

@@ -11,7 +11,15 @@ import msgspec
 
 from cds_service.errors import ContractBroken, NotJson
 from cds_service.fhir import elements as fhir
-from cds_service.hooks.envelope import Context, DraftEntry, Envelope, FhirAuthorization, read_draft, read_envelope
+from cds_service.hooks.envelope import (
+    Context,
+    DraftEntry,
+    Envelope,
+    FhirAuthorization,
+    Mender,
+    read_draft,
+    read_envelope,
+)
 from cds_service.hooks.prefetch import Answer, Contents, contents, read_answers
 from cds_service.hooks.services import Service
 
@@ -119,9 +127,10 @@ def _is_id(text: str) -> bool:
 
 
 def _drafts(context: Context, service: Service) -> Iterator[Draft]:
+    mender = Mender()
     orders = context.draft_orders if service.takes_orders else None
     for entry in fhir.many(orders.entry) if orders else ():
-        resource = read_draft(entry.resource)
+        resource = read_draft(entry.resource, mender)
         if resource is not None:
             reference = _reference(resource)
             selected = not service.takes_selections or _names(context.selections or [], entry, resource, reference)

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from time import thread_time
 
 import pytest
 
@@ -234,10 +235,37 @@ def test_a_resource_beyond_mending_is_counted_and_the_others_are_kept():
     assert given.gap == "unreadable resource"
 
 
+def test_mending_takes_only_so_much_time(monkeypatch):
+    def slow(raw):
+        mended.append(raw)
+        while thread_time() < started + 0.3:
+            pass
+
+    mended, started = [], thread_time()
+    monkeypatch.setattr("cds_service.hooks.envelope.read_resource", slow)
+    given = parsed(call(prefetch={"conditions": bundle(*[MISSPELT] * 50, CONDITION)})).prefetch["conditions"]
+    assert len(mended) == 1
+    assert [one.id for one in given.resources] == ["c1"]
+    assert given.gap == "unreadable resource"
+
+
 @pytest.mark.parametrize("entry", [None, {"resource": {"resourceType": "Unheard", "id": "x"}}])
 def test_an_entry_that_is_nothing_we_look_for_leaves_no_gap(entry):
     value = {"resourceType": "Bundle", "entry": [{"resource": CONDITION}, entry]}
     assert parsed(call(prefetch={"conditions": value})).prefetch["conditions"].gap is None
+
+
+def test_a_bundle_with_one_entry_in_place_of_the_array_is_mended():
+    value = {"resourceType": "Bundle", "total": None, "entry": {"resource": MISSPELT | {"subject": None}}}
+    assert [one.id for one in parsed(call(prefetch={"conditions": value})).prefetch["conditions"].resources] == ["c2"]
+
+
+@pytest.mark.parametrize(
+    "link", [None, 7, "x", [7], [{"relation": 7}], [None, {"relation": "self", "url": "https://a"}]]
+)
+def test_an_unreadable_link_is_no_further_page(link):
+    value = bundle(CONDITION, None, link=link, total={"a": 1})
+    assert parsed(call(prefetch={"conditions": value})).prefetch["conditions"].next_url is None
 
 
 def test_links_and_total_survive_the_mending():

@@ -1,5 +1,6 @@
 """Cross-origin headers and the addresses around the services."""
 
+import gc
 import json
 
 import httpx
@@ -173,6 +174,11 @@ async def test_readiness_is_refused_until_the_service_runs(stand_in):
         async with app.router.lifespan_context(app):
             assert (await early.get("/health/ready")).status_code == 200
         assert (await early.get("/health/ready")).status_code == 503
+
+
+async def test_what_is_loaded_at_start_is_kept_from_the_collector(client):
+    assert gc.get_freeze_count() > 0
+    assert gc.get_threshold()[0] == 50_000
 
 
 async def test_discovery_is_kept_by_clients_until_it_changes(client, validated):
