@@ -11,7 +11,7 @@ import msgspec
 
 from cds_service.content.load import load
 from cds_service.content.model import ServiceText
-from cds_service.decide import Decision, decide
+from cds_service.decide import Decision, decide, user_gate
 from cds_service.gather import gather
 from cds_service.hooks.requests import HookRequest
 from cds_service.hooks.responses import Response
@@ -48,8 +48,9 @@ class DecisionService:
         """The answer to one hook; raises CallRefused where the request or its data do not allow one."""
         started = time.perf_counter()
         text = self._texts[service.id]
-        if hook.not_r4:
-            decision = Decision(gate=f"not FHIR R4: {hook.not_r4}")
+        closed = user_gate(hook.user_id) or (f"not FHIR R4: {hook.not_r4}" if hook.not_r4 else None)
+        if closed:
+            decision = Decision(gate=closed)
             return Answered(decision, _response(decision, silent=self._silent), 0.0, 0.0)
         facts = gather(hook, service.prefetch, self.ruleset.content.vocabulary, self._today())
         gathered = time.perf_counter()

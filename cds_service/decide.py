@@ -48,11 +48,14 @@ class Decision(msgspec.Struct, frozen=True):
         return {"org.rbd-cds.outcomes": {"found": list(self.found), "undetermined": self.undetermined}}
 
 
+def user_gate(user_id: str) -> str | None:
+    """Why nothing may be shown to this user, whatever the data (G-01)."""
+    return None if user_id.startswith(CLINICIANS) else "the user is not a Practitioner or PractitionerRole"
+
+
 def gate(user_id: str, facts: PatientFacts) -> str | None:
-    """Why nothing may be shown, whatever the data (G-01, G-02); None if cards may be shown."""
-    if not user_id.startswith(CLINICIANS):
-        return "the user is not a Practitioner or PractitionerRole"
-    return "the patient has died" if facts.dead else None
+    """Why nothing may be shown, whatever the rules say (G-01, G-02); None if cards may be shown."""
+    return user_gate(user_id) or ("the patient has died" if facts.dead else None)
 
 
 def decide(ruleset: Ruleset, service: ServiceText, facts: PatientFacts, visit: Visit) -> Decision:

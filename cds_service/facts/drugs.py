@@ -53,6 +53,8 @@ class Entry(msgspec.Struct, frozen=True):
     end: Interval | None
     open_ended: bool
     dose: Dose
+    stated_end: Interval | None = None
+    """The end that the entry itself gives; ``end`` may be worked out from a supply."""
     reason: Reason = Reason()
 
 
@@ -163,6 +165,7 @@ def request_entry(resource: fhir.MedicationRequest, drug: Drug, reason: Reason, 
         end=end or (None if status_current else _supplied(start, _days(supply))),
         open_ended=status_current and end is None,
         dose=dose(resource.dosage_instruction, drug.strength_mg),
+        stated_end=end,
         reason=reason,
     )
 
@@ -184,6 +187,7 @@ def statement_entry(resource: fhir.MedicationStatement, drug: Drug, reason: Reas
         end=end or (None if status_current else _supplied(started, None)),
         open_ended=status_current and end is None,
         dose=dose(resource.dosage, drug.strength_mg),
+        stated_end=end,
         reason=reason,
     )
 
@@ -227,13 +231,23 @@ def _medication(ingredient: str, entries: list[Entry], vocabulary: Vocabulary, t
         current=bool(current),
         start=start,
         written=newest.start,
-        ended=None if current else max((e.end for e in certain if e.end), key=lambda i: i.last, default=None),
+        ended=None if current else _ended(certain),
         dose=newest.dose,
         reasons=newest.reason.sets,
         reason_words=newest.reason.words,
         old=bool(current) and _is_old(certain, today),
         increased=_increase(certain) if current else None,
     )
+
+
+def _ended(entries: list[Entry]) -> Interval | None:
+    """The last end that an entry states; unknown if a later entry states none."""
+    newest = max(entries, key=lambda e: (_first(e), e.source))
+    ends = [e.stated_end for e in entries if e.stated_end]
+    last = max(ends, key=lambda i: i.last, default=None)
+    if newest.stated_end is None and (last is None or newest.start is None or newest.start.last > last.last):
+        return None
+    return last
 
 
 def _first(entry: Entry) -> date:

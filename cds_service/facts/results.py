@@ -12,6 +12,7 @@ from cds_service.fhir.quantities import amount
 from cds_service.fhir.valuesets import Vocabulary
 
 CODES = "urn:org.rbd-cds:codes"
+SCREEN = "urn:org.rbd-cds:Questionnaire:rbd-screen"
 _FINAL = {"final", "amended", "corrected"}
 _QUESTION = "question-"
 
@@ -66,7 +67,7 @@ def question(found: Observation) -> ScreeningAnswer | None:
 
 def form_answers(resource: fhir.QuestionnaireResponse) -> Iterator[ScreeningAnswer]:
     """The yes and no answers of a completed or amended screening form."""
-    if resource.status not in ("completed", "amended"):
+    if resource.status not in ("completed", "amended") or not _is_screen(resource.questionnaire):
         return
     items = list(_items(fhir.many(resource.item)))
     informant = next((code for link, answer in items if link == "informant" and (code := _coded(answer))), "")
@@ -75,6 +76,11 @@ def form_answers(resource: fhir.QuestionnaireResponse) -> Iterator[ScreeningAnsw
         yes = _boolean(answer)
         if yes is not None:
             yield ScreeningAnswer(link, yes, f"QuestionnaireResponse/{resource.id}", day, informant)
+
+
+def _is_screen(canonical: str | None) -> bool:
+    """Whether the answers belong to our form; a response that names no form was found by asking for ours."""
+    return canonical is None or canonical.split("|")[0] == SCREEN
 
 
 def _items(items: list[fhir.Item]) -> Iterator[tuple[str, fhir.Answer]]:

@@ -42,11 +42,14 @@ class Decline(msgspec.Struct, frozen=True):
 
 def decline(facts: PatientFacts, numbers: Numbers) -> Fact[Decline]:
     """The most serious of dementia, mild cognitive impairment, and a newest MoCA or MMSE below its limit."""
-    return either(
-        _diagnosis(facts.conditions(*DEMENTIA_SETS), Kind.DEMENTIA),
-        _diagnosis(facts.conditions("mild-cognitive-impairment"), Kind.IMPAIRMENT),
-        low_score(facts, numbers),
-    )
+    certain, impaired = dementia(facts), _diagnosis(facts.conditions("mild-cognitive-impairment"), Kind.IMPAIRMENT)
+    if _is_possible(certain) and isinstance(impaired, Known) and not impaired.value.possible:
+        return impaired
+    return either(certain, impaired, low_score(facts, numbers))
+
+
+def _is_possible(found: Fact[Decline]) -> bool:
+    return isinstance(found, Known) and found.value.possible
 
 
 def dementia(facts: PatientFacts) -> Fact[Decline]:

@@ -52,7 +52,8 @@ def alternative(review: Review, because: str) -> Alternative:
 def is_palliative(review: Review) -> bool:
     """Hospice or end-of-life care on record: clonazepam cards drop to info (G-08)."""
     listed = isinstance(review.facts.conditions("palliative"), Known)
-    return listed or isinstance(review.facts.requests("hospice-order"), Known)
+    ordered = review.facts.requests("hospice-order")
+    return listed or (isinstance(ordered, Known) and any(request.open for request in ordered.value))
 
 
 def _by_purpose(review: Review, purpose: Indication) -> tuple[tuple[str, ...], tuple[str, ...], str]:

@@ -40,8 +40,8 @@ def _indicator(review: Review, apnea: Apnea, treated: bool) -> str:
         return "palliative"
     if treated:
         return "treated"
-    if apnea.possible:
-        return "possible"
     moderate = review.numbers.value("sleep-apnea", "index-moderate")
     severe = apnea.index is not None and apnea.index >= moderate
+    if apnea.possible and not severe:
+        return "possible"
     return "untreated" if apnea.diagnosed or severe else "mild-index"
