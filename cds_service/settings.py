@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -32,6 +32,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fixed_day: dt.date | None = None
     """``CDS_TODAY``: for tests and demonstrations only."""
     deadline_ms: int = 400
+    fhir_servers: tuple[str, ...] = ()
+    """Where missing data may be fetched, separated by commas or blanks. Trusted EHRs name their own servers instead.
+
+    | entry | lets the service |
+    | --- | --- |
+    | ``https://launch.smarthealthit.org/v/r4/fhir`` | call this server and what lies below this path, in open mode |
+    | ``10.20.0.0/16`` | connect a server at an address of this network, in any mode; else only at public ones |
+    """
     max_body_mb: float = 5
     spec_version: str = "3.0.0-ballot"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -148,6 +156,22 @@ def _address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _addresses(text: str) -> tuple[str, ...]:
+    entries = text.replace(",", " ").split()
+    try:
+        return tuple(entry if _is_network(entry) else _address(entry) for entry in entries)
+    except ValueError:
+        raise ValueError("must list http or https addresses, or networks such as 10.20.0.0/16") from None
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _database(text: str) -> str:
     if not text.startswith(("sqlite:", "postgresql:")):
         raise ValueError("must begin with sqlite: or postgresql:")
@@ -187,6 +211,7 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "CDS_TIME_ZONE": ("time_zone", _time_zone),
     "CDS_TODAY": ("fixed_day", _day),
     "CDS_DEADLINE_MS": ("deadline_ms", _number_from(1, 5000, int)),
+    "CDS_FHIR_SERVERS": ("fhir_servers", _addresses),
     "CDS_MAX_BODY_MB": ("max_body_mb", _number_from(0.001, 1000, float)),
     "CDS_SPEC_VERSION": ("spec_version", _version),
     "CDS_LOG_LEVEL": ("log_level", _one_of("debug", "info", "warning", "error")),

@@ -100,6 +100,21 @@ def test_a_service_others_can_reach_needs_an_https_address(tmp_path):
     assert "CDS_PUBLIC_URL" in fault
 
 
+def test_fhir_servers_are_addresses_and_networks():
+    servers = "https://fhir.example.org/r4/, http://hapi.lan:8080/fhir 10.20.0.0/16"
+    read = Settings.read({"CDS_FHIR_SERVERS": servers}).fhir_servers
+    assert read == ("https://fhir.example.org/r4", "http://hapi.lan:8080/fhir", "10.20.0.0/16")
+    assert Settings.read({}).fhir_servers == ()
+
+
+@pytest.mark.parametrize(
+    "servers", ["fhir.example.org", "https://user@fhir.example.org", "10.20.0.1/16", "file:///etc"]
+)
+def test_a_fhir_server_is_an_address_without_user_or_query(servers):
+    (fault,) = faults(FHIR_SERVERS=f"https://fhir.example.org {servers}")
+    assert fault.startswith("CDS_FHIR_SERVERS must list")
+
+
 def test_the_message_lists_the_faults():
     with pytest.raises(SettingsError, match=r"(?s)settings cannot be used:.*CDS_PORT.*CDS_MODE"):
         Settings.read({"CDS_PORT": "x", "CDS_MODE": "x"})
