@@ -1,0 +1,224 @@
+"""Which servers may be called at all, and which addresses on them.
+
+A hook names the FHIR server, a server names further pages, a resource names others: all of that comes from outside.
+Nothing is called but what the site has listed, and a name is connected only at an address that was checked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+import socket
+from collections.abc import Awaitable, Callable, Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import TypeAlias
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+import msgspec
+
+Network: TypeAlias = IPv4Network | IPv6Network
+Lookup: TypeAlias = Callable[[str], Awaitable[list[str]]]
+
+_PORTS = {"http": 80, "https": 443}
+_PLAIN = re.compile(r"[!-~]+")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
+_CLOUD_METADATA = ipaddress.ip_address("168.63.129.16")
+"""The one metadata service that answers at a public address."""
+_HELD_SECONDS = 60.0
+
+
+class Base(msgspec.Struct, frozen=True):
+    """The address of a FHIR server, taken apart; ``path`` has no slash at its end."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @classmethod
+    def of(cls, url: str) -> Base | None:
+        """The server at an address; None for what cannot be one: a user, a query, a step upwards, another scheme."""
+        parts = _parted(url)
+        if parts is None or parts.query is not None:
+            return None
+        return cls(parts.scheme, parts.host, parts.port, parts.path.rstrip("/"))
+
+    @property
+    def origin(self) -> str:
+        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{self.host}{port}"
+
+    @property
+    def url(self) -> str:
+        return self.origin + self.path
+
+    def holds(self, other: Base) -> bool:
+        """Whether another server lies at this address or below it."""
+        same = (self.scheme, self.host, self.port) == (other.scheme, other.host, other.port)
+        return same and f"{other.path}/".startswith(f"{self.path}/")
+
+    def address(self, relative: str) -> str | None:
+        """A read or search on this server, such as ``Condition?patient=1``, with everything escaped that must be.
+
+        None for a path that would lead upwards.
+        """
+        path, mark, query = relative.partition("?")
+        return None if _climbs(path) else f"{self.url}/{quote(path)}{mark}{quote(query, safe='=&,:/')}"
+
+    def within(self, url: str) -> str | None:
+        """An absolute or relative address that the server itself gave, if it stays on the server; else None."""
+        parts = _parted(_joined(f"{self.url}/", url))
+        if parts is None or not self.holds(Base(parts.scheme, parts.host, parts.port, parts.path.rstrip("/"))):
+            return None
+        # Rebuilt from what was checked, so that no other reading of the original can lead elsewhere.
+        return self.origin + parts.path + ("" if parts.query is None else f"?{parts.query}")
+
+
+class Servers(msgspec.Struct, frozen=True):
+    """The FHIR servers that one client may name.
+
+    ``open`` is for a service on loopback without configured clients: it adds the machine itself, takes ``http``,
+    and calls servers that ask for no token.
+    """
+
+    bases: tuple[Base, ...] = ()
+    open: bool = False
+
+    @classmethod
+    def listed(cls, entries: Iterable[str], *, open: bool = False) -> Servers:
+        """From addresses as a site writes them; networks among them are for :func:`networks`."""
+        return cls(tuple(base for base in map(Base.of, entries) if base), open)
+
+    def base(self, url: str) -> Base | None:
+        """The server at an address, if it may be called."""
+        found = Base.of(url)
+        if found is None or (found.scheme != "https" and not self.open):
+            return None
+        if self.open and is_loopback(found.host):
+            return found
+        return found if any(allowed.holds(found) for allowed in self.bases) else None
+
+
+class Resolver:
+    """The addresses at which a listed host may be connected: checked, and kept for a minute.
+
+    A public name may lead into a private network only where the site has listed that network.
+    """
+
+    def __init__(self, permitted: Iterable[Network] = (), lookup: Lookup | None = None) -> None:
+        self._permitted = tuple(permitted)
+        self._lookup = lookup or _system_lookup
+        self._found: dict[str, tuple[float, asyncio.Task[tuple[str, ...]]]] = {}
+
+    async def addresses(self, host: str) -> tuple[str, ...]:
+        """IP addresses in the order of preference; none where the name may not be connected or does not exist."""
+        literal = _literal(host)
+        if literal is not None:
+            return (str(literal),)
+        now = asyncio.get_running_loop().time()
+        held = self._found.get(host)
+        if held is None or held[0] < now or (held[1].done() and not _outcome(held[1])):
+            held = now + _HELD_SECONDS, asyncio.create_task(self._checked(host))
+            self._found[host] = held
+        # Shared by all who ask meanwhile: one of them giving up must not end it for the others.
+        return await asyncio.shield(held[1])
+
+    async def _checked(self, host: str) -> tuple[str, ...]:
+        try:
+            found = await self._lookup(host)
+        except (OSError, ValueError):
+            return ()
+        return tuple(dict.fromkeys(address for address in found if self._may_be(address, host)))
+
+    def _may_be(self, address: str, host: str) -> bool:
+        literal = _literal(address)
+        if literal is None:
+            return False
+        if host == "localhost":
+            return literal.is_loopback
+        return _is_public(literal) or any(literal in network for network in self._permitted)
+
+
+def networks(entries: Iterable[str]) -> tuple[Network, ...]:
+    """The networks in a list of addresses and networks."""
+    return tuple(network for network in map(_network, entries) if network)
+
+
+def is_loopback(host: str) -> bool:
+    literal = _literal(host)
+    return host == "localhost" if literal is None else literal.is_loopback
+
+
+class _Parts(msgspec.Struct, frozen=True):
+    scheme: str
+    host: str
+    port: int
+    path: str
+    query: str | None
+
+
+def _parted(url: str) -> _Parts | None:
+    """The parts of an address that is plain in every respect; None for one that two readers might read differently."""
+    if not _PLAIN.fullmatch(url) or "\\" in url or "#" in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port, (parts.hostname or "").lower()
+    except ValueError:
+        return None
+    scheme, host = parts.scheme.lower(), f"[{host}]" if ":" in host else host
+    if scheme not in _PORTS or "@" in parts.netloc or not _HOST.fullmatch(host) or port == 0:
+        return None
+    if _climbs(parts.path):
+        return None
+    return _Parts(scheme, host, port or _PORTS[scheme], parts.path, parts.query if "?" in url else None)
+
+
+def _climbs(path: str) -> bool:
+    """Whether a step of the path leads upwards or hides another step, in plain or in escaped letters."""
+    steps = [unquote(step) for step in path.split("/")]
+    return any(step.partition(";")[0] in (".", "..") or "/" in step or "\\" in step for step in steps)
+
+
+def _joined(base: str, url: str) -> str:
+    try:
+        return url if _climbs(url.partition("?")[0]) else urljoin(base, url)
+    except ValueError:
+        return ""
+
+
+def _literal(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return None
+    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
+
+
+def _network(entry: str) -> Network | None:
+    try:
+        return ipaddress.ip_network(entry)
+    except ValueError:
+        return None
+
+
+def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    if not address.is_global or address.is_multicast or address == _CLOUD_METADATA:
+        return False
+    # Addresses that carry an IPv4 address inside lead wherever that one leads.
+    return isinstance(address, IPv4Address) or not (
+        address.sixtofour or address.teredo or address in _NAT64 or address.is_site_local
+    )
+
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+
+def _outcome(task: asyncio.Task[tuple[str, ...]]) -> tuple[str, ...]:
+    return () if task.cancelled() or task.exception() else task.result()
+
+
+async def _system_lookup(host: str) -> list[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return [str(where[0]) for *_, where in found]
