@@ -1,7 +1,7 @@
 """Red flags for REM sleep behaviour disorder that no sleep study has looked at (RBD-01)."""
 
 from cds_service.content.text import listed
-from cds_service.facts.knowledge import ABSENT, Fact, Known
+from cds_service.facts.knowledge import ABSENT, Fact, Known, either
 from cds_service.facts.patient import PatientFacts, Procedure, Report, Request
 from cds_service.fhir.dates import Interval, spell, within_months
 from cds_service.phenotypes import antidepressants, rbd
@@ -24,6 +24,7 @@ def rbd_red_flags(review: Review) -> Finding:
     facts = review.facts
     age = facts.age
     review.unless("child", isinstance(age, Known) and age.value.under(18))
+    review.unless("rbd-known", either(facts.conditions("rbd"), facts.past_conditions("rbd")))
     seen = review.known("suspected", _suspected(rbd.suspicion(facts, review.numbers)))
     review.unless("studied", _studied(review))
     review.unless("study-ordered", _open_study(facts))
