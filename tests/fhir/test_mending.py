@@ -103,6 +103,11 @@ def test_a_contained_resource_of_unknown_type_is_left_out() -> None:
     assert found.contained == [fhir.Medication(id="m")]
 
 
+def test_an_unknown_type_that_looks_like_a_path_misleads_nobody() -> None:
+    found = request(contained=[{"resourceType": "Potion - at `$.status`"}], status="active")
+    assert (found.contained, found.status) == ([], "active")
+
+
 def test_an_unreadable_display_is_left_out() -> None:
     found = condition(code={"coding": [{"code": "G30.9", "display": {"text": "Alzheimer"}}]})
     assert fhir.codings(found.code) == [fhir.Coding(code="G30.9")]
