@@ -87,6 +87,7 @@ class DoseAndRate(Element):
 
 
 class Dosage(Element):
+    sequence: Number = None
     text: str | None = None
     timing: Timing | None = None
     as_needed_boolean: bool | None = None
@@ -97,6 +98,7 @@ class Dosage(Element):
 
 class DispenseRequest(Element):
     validity_period: Period | None = None
+    expected_supply_duration: Quantity | None = None
 
 
 class Ingredient(Element):
@@ -143,6 +145,7 @@ class Patient(Resource, tag=True):
 class Condition(Resource, tag=True):
     clinical_status: CodeableConcept | str | None = None
     verification_status: CodeableConcept | str | None = None
+    category: Many[CodeableConcept] = None
     code: CodeableConcept | None = None
     subject: Reference | None = None
     encounter: Reference | None = None
