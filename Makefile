@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
-PIP = $(BIN)/pip --disable-pip-version-check --quiet
+PIP = PIP_CONSTRAINT=constraints.txt $(BIN)/pip --disable-pip-version-check --quiet
 
 .PHONY: serve test bench check pages
 
@@ -30,9 +30,9 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.serve: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP) install --constraint constraints.txt --editable .
+	$(PIP) install --editable .
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.serve
-	$(PIP) install --constraint constraints.txt --editable ".[test]"
+	$(PIP) install --editable ".[test]"
 	@touch $@
