@@ -169,7 +169,7 @@ class Reader:
         found = [a for o in observations if (a := results.question(o))]
         for form in self.chart.of(fhir.QuestionnaireResponse):
             found += results.form_answers(form)
-        return results.newest_answers(found, self.today)
+        return results.newest_first(found, self.today)
 
     def procedures(self) -> tuple[Procedure, ...]:
         found = [p for r in self.chart.of(fhir.Procedure) if (p := results.procedure(r, self.vocabulary))]

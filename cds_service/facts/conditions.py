@@ -15,6 +15,7 @@ from cds_service.fhir.valuesets import Vocabulary
 _NOT_MEANT = {"refuted", "entered-in-error", "differential"}
 _POSSIBLE = {"unconfirmed", "provisional"}
 _PAST = {"inactive", "remission", "resolved"}
+_OF_AN_ENCOUNTER = {"encounter-diagnosis"}
 EVENT_SETS = frozenset({"fall-event"})
 
 
@@ -47,6 +48,8 @@ def condition(
         onset=onset,
         recorded=recorded,
         ended=ended,
+        last_recorded=recorded or onset,
+        listed={c.code for one in fhir.many(resource.category) for c in fhir.codings(one)} != _OF_AN_ENCOUNTER,
     )
 
 
@@ -108,7 +111,7 @@ def _abatement(resource: fhir.Condition) -> Interval | None:
 
 
 def merged(found: list[Condition]) -> tuple[Condition, ...]:
-    """The same diagnosis sent ten times is one fact: the earliest onset, certain before possible."""
+    """The same diagnosis sent ten times is one fact: certain before possible, with the earliest and newest dates."""
     kept: dict[tuple[object, ...], Condition] = {}
     for item in found:
         key = (item.sets, item.active, item.words.casefold(), item.since if is_event(item) else None)
@@ -120,9 +123,12 @@ def _sooner(one: Condition, other: Condition) -> Condition:
     sure = other if one.possible else one
     onsets = [c.onset for c in (one, other) if c.onset]
     records = [c.recorded for c in (one, other) if c.recorded]
+    newest = [c.last_recorded for c in (one, other) if c.last_recorded]
     return msgspec.structs.replace(
         sure,
         confirmed=one.confirmed or other.confirmed,
         onset=min(onsets, key=lambda i: i.first, default=None),
         recorded=min(records, key=lambda i: i.first, default=None),
+        last_recorded=max(newest, key=lambda i: i.last, default=None),
+        listed=one.listed or other.listed,
     )

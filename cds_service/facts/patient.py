@@ -58,6 +58,10 @@ class Condition(msgspec.Struct, frozen=True):
     onset: Interval | None = None
     recorded: Interval | None = None
     ended: Interval | None = None
+    last_recorded: Interval | None = None
+    """Day of the newest record of it, else its onset."""
+    listed: bool = True
+    """On the problem list, and not only an encounter's diagnosis."""
 
     @property
     def since(self) -> Interval | None:
@@ -127,7 +131,7 @@ class Observation(msgspec.Struct, frozen=True):
 
 
 class ScreeningAnswer(msgspec.Struct, frozen=True):
-    """The newest answer to one question of the screening form."""
+    """An answer to one question of the screening form."""
 
     question: str
     """The question's linkId."""
@@ -256,8 +260,12 @@ class PatientFacts(msgspec.Struct, frozen=True):
 
     def answer(self, question: str) -> Fact[ScreeningAnswer]:
         """The newest answer to a question of the screening form, by its linkId."""
-        found = self._pick("answers", ScreeningAnswer, lambda a: a.question == question)
-        return Known(found.value[0], found.sources) if isinstance(found, Known) else found
+        found = self.answers(question)
+        return Known(found.value[0], found.sources[:1]) if isinstance(found, Known) else found
+
+    def answers(self, *questions: str) -> Fact[tuple[ScreeningAnswer, ...]]:
+        """Every answer to these questions, newest first."""
+        return self._pick("answers", ScreeningAnswer, lambda a: a.question in questions)
 
     def procedures(self, *sets: str) -> Fact[tuple[Procedure, ...]]:
         """Procedures done, or under way as a therapy, newest first."""

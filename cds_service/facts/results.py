@@ -58,8 +58,9 @@ def effective(text: str | None, period: fhir.Period | None) -> Interval | None:
 
 
 def question(found: Observation) -> ScreeningAnswer | None:
-    """A screening question sent as an Observation of its own."""
-    name = next((s for s in found.sets if s.startswith(_QUESTION)), None)
+    """A screening question sent as an Observation of its own; the RBD1Q asks about dream enactment."""
+    asked = f"{_QUESTION}dream-enactment" if "rbd1q" in found.sets else None
+    name = next((s for s in found.sets if s.startswith(_QUESTION)), asked)
     if name is None or found.answer is None:
         return None
     return ScreeningAnswer(name.removeprefix(_QUESTION), found.answer, found.source, found.day)
@@ -103,16 +104,10 @@ def _boolean(answer: fhir.Answer) -> bool | None:
     return {"373066001": True, "LA33-6": True, "373067005": False, "LA32-8": False}.get(code or "")
 
 
-def newest_answers(found: list[ScreeningAnswer], today: date) -> tuple[ScreeningAnswer, ...]:
-    """Per question the answer given last; answers dated after today do not count yet."""
-    kept: dict[str, ScreeningAnswer] = {}
-    for answer in found:
-        if answer.day and answer.day.first > today:
-            continue
-        before = kept.get(answer.question)
-        if before is None or _day(answer.day) >= _day(before.day):
-            kept[answer.question] = answer
-    return tuple(kept.values())
+def newest_first(found: list[ScreeningAnswer], today: date) -> tuple[ScreeningAnswer, ...]:
+    """The answers by day, of two on one day the one sent last; answers dated after today do not count yet."""
+    given = [answer for answer in reversed(found) if answer.day is None or answer.day.first <= today]
+    return tuple(sorted(given, key=lambda answer: _day(answer.day), reverse=True))
 
 
 def _day(when: Interval | None) -> date:

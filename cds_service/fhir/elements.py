@@ -280,6 +280,7 @@ class QuestionnaireResponse(Resource, tag=True):
 class AllergyIntolerance(Resource, tag=True):
     clinical_status: CodeableConcept | str | None = None
     verification_status: CodeableConcept | str | None = None
+    category: Many[CodeableConcept] = None
     code: CodeableConcept | None = None
     patient: Reference | None = None
     reaction: Many[Reaction] = None
