@@ -11,15 +11,8 @@ import msgspec
 
 from cds_service.errors import ContractBroken, NotJson
 from cds_service.fhir import elements as fhir
-from cds_service.hooks.envelope import (
-    Context,
-    DraftEntry,
-    Envelope,
-    FhirAuthorization,
-    Mender,
-    read_draft,
-    read_envelope,
-)
+from cds_service.fhir.decoding import Mender
+from cds_service.hooks.envelope import Context, DraftEntry, Envelope, FhirAuthorization, read_draft, read_envelope
 from cds_service.hooks.prefetch import Answer, Contents, contents, read_answers
 from cds_service.hooks.services import Service
 

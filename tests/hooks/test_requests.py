@@ -242,7 +242,7 @@ def test_mending_takes_only_so_much_time(monkeypatch):
             pass
 
     mended, started = [], thread_time()
-    monkeypatch.setattr("cds_service.hooks.envelope.read_resource", slow)
+    monkeypatch.setattr("cds_service.fhir.decoding.read_resource", slow)
     given = parsed(call(prefetch={"conditions": bundle(*[MISSPELT] * 50, CONDITION)})).prefetch["conditions"]
     assert len(mended) == 1
     assert [one.id for one in given.resources] == ["c1"]
