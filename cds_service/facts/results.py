@@ -30,7 +30,7 @@ def observation(resource: fhir.Observation, sets: frozenset[str], vocabulary: Vo
         day=effective(resource.effective_date_time or resource.effective_instant, resource.effective_period),
         value=number,
         unit=quantity.unit if quantity else "",
-        comparator=(resource.value_quantity.comparator or "") if resource.value_quantity else "",
+        comparator=quantity.comparator if quantity else "",
         answer=_yes_or_no(resource, answers),
         answer_sets=answers,
         text=resource.value_string or next(fhir.texts(resource.value_codeable_concept), ""),
