@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from cds_service.content.criteria import numbers
 from cds_service.content.model import CardText, RuleContent
 from cds_service.content.text import placeholders
 from cds_service.facts.queries import OBSERVATIONS, READS, UNREADABLE_DRUG, collection
@@ -50,14 +51,17 @@ def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> I
     for link in rule.links:
         if link not in content.links:
             yield f"{file}: links: {link!r} is not in links.toml"
-    shared = {name for phenotype in content.phenotypes.values() for name in phenotype.parameter}
+    names = set(numbers(content, rule))
     ids = [c.id for c in rule.criteria]
     for twice in {i for i in ids if ids.count(i) > 1}:
         yield f"{file}: criteria: {twice!r} stands twice"
     for criterion in rule.criteria:
         if criterion.goes_on and not criterion.not_checked:
             yield f"{file}: criteria.{criterion.id}: goes on without knowing; say in not-checked what was not checked"
-        yield from _known_names(file, f"criteria.{criterion.id}", criterion.text, {*rule.parameter, *shared})
+        yield from _known_names(file, f"criteria.{criterion.id}", criterion.text, names)
+    for table, chosen in (("indicator", rule.indicator), ("card", rule.card), ("note", rule.note)):
+        for key, one in chosen.items():
+            yield from _known_names(file, f"{table}.{key}.when", one.when, names)
     for key, card in rule.card.items():
         yield from _card(file, key, card, content)
     for key, note in rule.note.items():
