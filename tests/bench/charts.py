@@ -1,0 +1,231 @@
+"""Hook requests of any size, made from the shipped examples; the same seed gives the same bytes.
+
+Real charts grow by results that no rule reads, so nearly all of what is added are Observations with everyday codes.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import uuid
+from collections.abc import Iterator
+from datetime import date, timedelta
+from functools import cache
+from typing import Any
+
+from cds_service.facts.queries import TEMPLATES
+from cds_service.places import fhir_examples
+
+EXAMPLES = fhir_examples()
+TODAY = date(2026, 6, 15)
+SIZES = {"10 KB": 10_000, "140 KB": 140_000, "2 MB": 2_000_000, "5 MB": 5_240_000}
+RISKS_FOUND = ("clonazepam-dementia", "clonazepam-falls", "clonazepam-sleep-apnea")
+"""What the chart called ``three rules`` shows."""
+
+_PARTS = {
+    "silent": ("patient-78f", "draft-aspirin", "condition-insomnia", "condition-depression", "condition-constipation"),
+    "three rules": (
+        "patient-78f",
+        "draft-clonazepam-rbd",
+        "condition-alzheimer",
+        "condition-fall-event",
+        "condition-osa",
+    ),
+}
+CHARTS = tuple(_PARTS)
+
+_Json = dict[str, Any]
+_OBSERVATIONS = 0.95
+_READ_BY_RULES = 0.05
+_LOINC, _SNOMED = "http://loinc.org", "http://snomed.info/sct"
+_ICD, _RXNORM = "http://hl7.org/fhir/sid/icd-10-cm", "http://www.nlm.nih.gov/research/umls/rxnorm"
+_KEYS = {
+    "Condition": "conditions",
+    "Encounter": "encounters",
+    "MedicationRequest": "medicationRequests",
+    "Observation": "observations",
+    "Procedure": "procedures",
+}
+_RESULTS = (
+    ("8302-2", "Body height", "cm", 150, 195),
+    ("39156-5", "Body mass index", "kg/m2", 18, 38),
+    ("8867-4", "Heart rate", "/min", 52, 110),
+    ("9279-1", "Respiratory rate", "/min", 10, 24),
+    ("8310-5", "Body temperature", "Cel", 36, 39),
+    ("2708-6", "Oxygen saturation", "%", 90, 100),
+    ("8480-6", "Systolic blood pressure", "mm[Hg]", 95, 175),
+    ("8462-4", "Diastolic blood pressure", "mm[Hg]", 55, 100),
+    ("718-7", "Hemoglobin", "g/dL", 9, 17),
+    ("4544-3", "Hematocrit", "%", 30, 50),
+    ("6690-2", "White blood cells", "10*3/uL", 3, 13),
+    ("789-8", "Red blood cells", "10*6/uL", 3, 6),
+    ("777-3", "Platelets", "10*3/uL", 120, 420),
+    ("787-2", "Mean red cell volume", "fL", 78, 101),
+    ("2823-3", "Potassium", "mmol/L", 3, 6),
+    ("2075-0", "Chloride", "mmol/L", 95, 110),
+    ("2028-9", "Carbon dioxide", "mmol/L", 20, 31),
+    ("3094-0", "Urea nitrogen", "mg/dL", 6, 30),
+    ("1975-2", "Bilirubin, total", "mg/dL", 0, 2),
+    ("2885-2", "Protein, total", "g/dL", 5, 9),
+    ("1751-7", "Albumin", "g/dL", 3, 5),
+    ("2093-3", "Cholesterol", "mg/dL", 120, 280),
+    ("2571-8", "Triglycerides", "mg/dL", 50, 300),
+    ("2085-9", "HDL cholesterol", "mg/dL", 30, 90),
+    ("4548-4", "Hemoglobin A1c", "%", 4, 10),
+    ("3016-3", "Thyrotropin", "m[IU]/L", 0, 6),
+    ("2276-4", "Ferritin", "ng/mL", 10, 300),
+    ("1988-5", "C-reactive protein", "mg/L", 0, 40),
+)
+_DIAGNOSES = (
+    ("I10", "Essential hypertension"),
+    ("E78.5", "Hyperlipidemia"),
+    ("J20.9", "Acute bronchitis"),
+    ("K21.9", "Gastro-esophageal reflux"),
+    ("M54.50", "Low back pain"),
+    ("N39.0", "Urinary tract infection"),
+)
+_DRUGS = (
+    ("197361", "amlodipine 5 MG Oral Tablet"),
+    ("314077", "lisinopril 20 MG Oral Tablet"),
+    ("617312", "atorvastatin 20 MG Oral Tablet"),
+    ("310965", "ibuprofen 200 MG Oral Tablet"),
+)
+_DONE = (("73761001", "Colonoscopy"), ("71651007", "Mammography"), ("430193006", "Medication reconciliation"))
+
+
+def request(chart: str, size: int, seed: int = 1) -> bytes:
+    """An order-sign request of exactly ``size`` bytes about one of :data:`CHARTS`."""
+    patient, draft, *conditions = (_part(name) for name in _PARTS[chart])
+    document = {
+        "hook": "order-sign",
+        "hookInstance": str(_uuid(random.Random(seed))),
+        "context": {
+            "userId": "Practitioner/example",
+            "patientId": patient["id"],
+            "draftOrders": {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": draft}]},
+        },
+        "prefetch": {"patient": patient, "conditions": {"entry": [{"resource": c} for c in conditions]}},
+    }
+    return grown(document, size, seed)
+
+
+def grown(document: _Json, size: int, seed: int = 1) -> bytes:
+    """A request with as much added to its prefetch as makes it exactly ``size`` bytes long."""
+    prefetch = {key: document["prefetch"].get(key) for key in TEMPLATES}
+    bundles = {key: _bundle(prefetch[key]) for key in prefetch if key != "patient"}
+    whole = {**document, "prefetch": {**prefetch, **bundles}}
+    missing = size - len(_written(whole))
+    for kind, resource in _everyday(document["context"]["patientId"], random.Random(seed)):
+        entry = {"fullUrl": f"https://ehr.example/fhir/{kind}/{resource['id']}", "resource": resource}
+        missing -= len(_written(entry | {"search": {"mode": "match"}})) + 1
+        if missing < _ROOM_FOR_A_NOTE:
+            break
+        bundles[_KEYS[kind]]["entry"].append(entry | {"search": {"mode": "match"}})
+    return _noted(whole, bundles, size)
+
+
+_ROOM_FOR_A_NOTE = 100
+
+
+def _noted(whole: _Json, bundles: dict[str, _Json], size: int) -> bytes:
+    """The request with its last result annotated at the length that is still missing."""
+    for bundle in bundles.values():
+        bundle["total"] = len(bundle["entry"])
+    last = bundles["observations"]["entry"][-1]["resource"]
+    last["note"] = [{"text": ""}]
+    last["note"][0]["text"] = ("seen and discussed " * size)[: size - len(_written(whole))]
+    return _written(whole)
+
+
+def _bundle(value: _Json | None) -> _Json:
+    sent = value or {}
+    return {"resourceType": "Bundle", "type": "searchset", **sent, "entry": list(sent.get("entry", ()))}
+
+
+def _written(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _everyday(patient: str, chance: random.Random) -> Iterator[tuple[str, _Json]]:
+    """Without end: what fills a chart and concerns no rule, with a few results that some rules do read."""
+    while True:
+        kind = "Observation" if chance.random() < _OBSERVATIONS else chance.choice(_OTHERS)
+        resource = chance.choice(_models()[kind])
+        own = {"id": str(_uuid(chance)), "subject": {"reference": f"Patient/{patient}"}}
+        yield kind, {**resource, **own, **_VARIED[kind](chance)}
+
+
+def _observation(chance: random.Random) -> _Json:
+    when = _moment(chance)
+    told = {"encounter": _encounter(chance), "effectiveDateTime": when, "issued": when}
+    if chance.random() < _READ_BY_RULES:
+        return told
+    code, name, unit, low, high = chance.choice(_RESULTS)
+    value = round(chance.uniform(low, high), 1)
+    measured = {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
+    return {**told, "code": _concept(_LOINC, code, name), "valueQuantity": measured}
+
+
+def _condition(chance: random.Random) -> _Json:
+    when = _moment(chance)
+    return {"code": _concept(_ICD, *chance.choice(_DIAGNOSES)), "onsetDateTime": when, "recordedDate": when}
+
+
+def _medication_request(chance: random.Random) -> _Json:
+    drug = _concept(_RXNORM, *chance.choice(_DRUGS))
+    return {"status": "stopped", "medicationCodeableConcept": drug, "authoredOn": _moment(chance)}
+
+
+def _procedure(chance: random.Random) -> _Json:
+    return {"code": _concept(_SNOMED, *chance.choice(_DONE)), "performedDateTime": _moment(chance)}
+
+
+def _visit(chance: random.Random) -> _Json:
+    when = _moment(chance)
+    return {"period": {"start": when, "end": when}}
+
+
+_VARIED = {
+    "Condition": _condition,
+    "Encounter": _visit,
+    "MedicationRequest": _medication_request,
+    "Observation": _observation,
+    "Procedure": _procedure,
+}
+_OTHERS = ("Condition", "Encounter", "Encounter", "MedicationRequest", "MedicationRequest", "Procedure")
+
+
+def _concept(system: str, code: str, name: str) -> _Json:
+    return {"coding": [{"system": system, "code": code, "display": name}], "text": name}
+
+
+def _encounter(chance: random.Random) -> _Json:
+    return {"reference": f"Encounter/{_uuid(chance)}"}
+
+
+def _moment(chance: random.Random) -> str:
+    day = TODAY - timedelta(days=chance.randint(1, 3650))
+    return f"{day}T{chance.randint(7, 18):02}:{chance.randint(0, 59):02}:00-05:00"
+
+
+def _uuid(chance: random.Random) -> uuid.UUID:
+    return uuid.UUID(int=chance.getrandbits(128), version=4)
+
+
+@cache
+def _part(name: str) -> _Json:
+    part: _Json = json.loads((EXAMPLES / "parts" / f"{name}.json").read_bytes())
+    return part
+
+
+@cache
+def _models() -> dict[str, list[_Json]]:
+    """The resources of a patient with nothing to say, by type; results that are numbers only, so that they can vary."""
+    bundle = json.loads((EXAMPLES / "patients" / "hypertension.json").read_bytes())
+    found: dict[str, list[_Json]] = {kind: [] for kind in _KEYS}
+    for entry in bundle["entry"]:
+        resource = entry["resource"]
+        measured = "valueQuantity" in resource or resource["resourceType"] != "Observation"
+        if resource["resourceType"] in found and measured:
+            found[resource["resourceType"]].append(resource)
+    return found

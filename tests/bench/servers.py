@@ -1,0 +1,101 @@
+"""The three servers that are compared, each in a process of its own on a loopback port."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+ROOT = Path(__file__).parents[2]
+BARE, CEILING, SERVICE = "a", "b", "c"
+PATH = "/cds-services/rbd-order-sign"
+_APPS = {
+    BARE: "tests.bench.endpoints:bare",
+    CEILING: "tests.bench.endpoints:ceiling",
+    SERVICE: "cds_service.web.server:application",
+}
+_START_SECONDS = 20
+_MIB = 1024
+
+
+class Server(msgspec.Struct, frozen=True):
+    """A running server, with what the kernel counts about its process."""
+
+    pid: int
+    port: int
+
+    def cpu(self) -> float:
+        """Seconds of CPU that the process has used, user and system."""
+        tasks = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+    def forget_peak(self) -> None:
+        """The peak of memory counts from now on."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+    def memory(self) -> tuple[float, float]:
+        """Resident now and at the peak, in MB of a million bytes."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        kibibytes = {line.partition(":")[0]: int(line.split()[1]) for line in lines if line.startswith("Vm")}
+        return kibibytes["VmRSS"] * _MIB / 1e6, kibibytes["VmHWM"] * _MIB / 1e6
+
+
+@contextmanager
+def running(*names: str) -> Iterator[list[Server]]:
+    """Fresh servers, ended on the way out."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(_running(name)) for name in names]
+
+
+@contextmanager
+def _running(name: str) -> Iterator[Server]:
+    port = _free_port()
+    options = ["--factory", "--http", "httptools", "--loop", "uvloop", "--no-access-log", "--no-server-header"]
+    address = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", _APPS[name], *options, *address],
+        cwd=ROOT,
+        env=_environment(),
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        _await(port, process)
+        yield Server(process.pid, port)
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}
+    return {**kept, "CDS_TODAY": "2026-06-15"}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _await(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit("A server did not start; what it said is above.")
