@@ -28,8 +28,8 @@ class Group(msgspec.Struct, frozen=True):
     subject: Order | Medication | None
     members: tuple[Joined, ...]
     folded: tuple[Joined, ...] = ()
-    replaced: bool = False
-    """The detail of the leader is replaced by that of what it took in."""
+    replacing: tuple[Joined, ...] = ()
+    """Those of the folded whose detail stands in place of the leader's."""
 
     @property
     def leader(self) -> Joined:
@@ -37,7 +37,8 @@ class Group(msgspec.Struct, frozen=True):
 
     @property
     def indicator(self) -> Indicator:
-        return self.leader.indicator
+        """The highest of all that the card says: taking a warning in does not lower it."""
+        return min((j.indicator for j in (*self.members, *self.folded)), key=WEIGHT_OF.__getitem__)
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -45,7 +46,7 @@ class Group(msgspec.Struct, frozen=True):
 
 
 def group(found: Iterable[Evaluation], content: Content) -> list[Group]:
-    """One group per family and order, drug or patient."""
+    """One group per family and order or drug; what is about the patient stands alone unless it is folded."""
     weights = {name: place for place, name in enumerate(content.families.weight)}
     groups: dict[tuple[str, str], list[Joined]] = {}
     for evaluation in found:
@@ -54,7 +55,7 @@ def group(found: Iterable[Evaluation], content: Content) -> list[Group]:
         text = content.rules[evaluation.rule]
         indicator = text.indicator[evaluation.finding.indicator].indicator
         joined = Joined(evaluation, evaluation.finding, indicator, weights[evaluation.rule])
-        key = (text.family, evaluation.subject.source if evaluation.subject else "")
+        key = (text.family, evaluation.subject.source if evaluation.subject else evaluation.rule)
         groups.setdefault(key, []).append(joined)
     return [
         Group(family, members[0].evaluation.subject, tuple(sorted(members, key=_place)))
@@ -78,16 +79,14 @@ def _apply(rule: Fold, groups: Sequence[Group]) -> list[Group]:
     taken: list[Joined] = []
     rest: list[Group] = []
     for found in groups:
-        kept = []
-        for joined in found.members:
-            if joined.evaluation.rule == rule.by:
-                kept.append(joined)
-            elif _named(joined, rule.takes):
-                taken.append(joined)
-            elif joined.evaluation.rule not in rule.silences:
-                kept.append(joined)
+        leaving = [j for j in found.members if j.evaluation.rule != rule.by and _named(j, rule.takes)]
+        gone = [j for j in found.members if j.evaluation.rule in rule.silences]
+        kept = tuple(j for j in found.members if j not in leaving and j not in gone)
+        taken += leaving
         if kept:
-            rest.append(msgspec.structs.replace(found, members=tuple(kept)))
+            rest.append(msgspec.structs.replace(found, members=kept))
+        elif leaving:
+            taken += found.folded
     return [_with(found, taken, rule) for found in rest]
 
 
@@ -99,5 +98,10 @@ def _named(joined: Joined, takes: Iterable[str]) -> bool:
 def _with(found: Group, taken: list[Joined], rule: Fold) -> Group:
     if not taken or rule.by not in found.rules:
         return found
-    folded = tuple(dict.fromkeys((*found.folded, *taken)))
-    return msgspec.structs.replace(found, folded=folded, replaced=found.replaced or rule.replaces_detail)
+    folded = _each_once(*found.folded, *taken)
+    replacing = _each_once(*found.replacing, *taken) if rule.replaces_detail else found.replacing
+    return msgspec.structs.replace(found, folded=folded, replacing=replacing)
+
+
+def _each_once(*found: Joined) -> tuple[Joined, ...]:
+    return tuple({id(joined): joined for joined in found}.values())

@@ -107,15 +107,15 @@ class Presenter:
     def _detail(self, group: Group) -> str:
         """What was found, what it means, what was not checked, and on what basis: short paragraphs."""
         parts: dict[str, None] = {}
-        members = group.folded if group.replaced else group.members
+        members = group.replacing or group.members
         for joined in members:
             parts[fill(self._card_text(joined).detail, self._values(joined))] = None
         parts |= dict.fromkeys(self._notes(members))
-        for joined in group.folded if not group.replaced else ():
+        for joined in group.folded:
             folded = self._card_text(joined).folded
-            if folded:
+            if folded and joined not in members:
                 parts[fill(folded, self._values(joined))] = None
-        unchecked = listed(text for joined in group.members for text in joined.evaluation.not_checked)
+        unchecked = listed(text for j in (*group.members, *group.folded) for text in j.evaluation.not_checked)
         if unchecked:
             parts[f"**Not checked:** {unchecked} (data not available)."] = None
         parts[self._basis(group)] = None
@@ -137,8 +137,8 @@ class Presenter:
 
     def _basis(self, group: Group) -> str:
         """Rule, version and sources with their strength: the basis that a professional can review."""
-        cited = {c.id for joined in group.members for c in self._text(joined).evidence}
-        ordered = dict.fromkeys(c.id for joined in group.members for c in self._text(joined).evidence if c.id in cited)
+        told = (*group.members, *group.replacing)
+        ordered = dict.fromkeys(cited.id for joined in told for cited in self._text(joined).evidence)
         sources = "; ".join(
             f"{self._content.evidence[name].label} ({self._content.evidence[name].strength})" for name in ordered
         )
