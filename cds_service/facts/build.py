@@ -177,8 +177,11 @@ class Reader:
         return tuple(sorted(found, key=lambda p: p.day.last if p.day else date.min, reverse=True))
 
     def requests(self) -> tuple[Request, ...]:
+        found = (results.service_request(r, self.vocabulary) for r in self.chart.of(fhir.ServiceRequest))
+        return tuple(r for r in found if r)
+
+    def plans(self) -> tuple[Request, ...]:
         found: list[Request | None] = [
-            *(results.service_request(r, self.vocabulary) for r in self.chart.of(fhir.ServiceRequest)),
             *(results.care_plan(r, self.vocabulary) for r in self.chart.of(fhir.CarePlan)),
             *(results.task(r, self.vocabulary) for r in self.chart.of(fhir.Task)),
         ]
@@ -225,6 +228,7 @@ def build(
         "answers": reader.answers(observations),
         "procedures": reader.procedures(),
         "requests": reader.requests(),
+        "plans": reader.plans(),
         "allergies": reader.allergies(),
         "reports": reader.reports(observations),
     }

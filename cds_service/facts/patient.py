@@ -112,6 +112,8 @@ class Order(msgspec.Struct, frozen=True):
     reason_words: str = ""
     each_reason: tuple[frozenset[str], ...] = ()
     """The value sets of every single reason; empty for a reason that no value set knows."""
+    written: Interval | None = None
+    """authoredOn: of a draft that stops something, the day it was first ordered."""
     dose: Dose = Dose()
     raw: bytes = b""
 
@@ -272,8 +274,12 @@ class PatientFacts(msgspec.Struct, frozen=True):
         return self._pick("procedures", Procedure, lambda p: not p.sets.isdisjoint(sets))
 
     def requests(self, *sets: str) -> Fact[tuple[Request, ...]]:
-        """ServiceRequests, CarePlans and Tasks on record, open or done."""
+        """ServiceRequests on record, open or done."""
         return self._pick("requests", Request, lambda r: not r.sets.isdisjoint(sets))
+
+    def plans(self, *sets: str) -> Fact[tuple[Request, ...]]:
+        """CarePlans and Tasks on record, open or done."""
+        return self._pick("plans", Request, lambda r: not r.sets.isdisjoint(sets))
 
     def allergies(self, *names: str) -> Fact[tuple[Allergy, ...]]:
         """Allergies to an ingredient or to a value set of drugs."""

@@ -39,7 +39,8 @@ READS: dict[str, tuple[str, ...]] = {
     "answers": ("questionnaireResponses", OBSERVATIONS),
     OBSERVATIONS: (OBSERVATIONS,),
     "procedures": ("procedures",),
-    "requests": ("serviceRequests", "carePlans", "tasks"),
+    "requests": ("serviceRequests",),
+    "plans": ("carePlans", "tasks"),
     "allergies": ("allergies",),
     "reports": ("diagnosticReports", OBSERVATIONS),
 }

@@ -8,6 +8,7 @@ from cds_service.content.text import Value
 from cds_service.facts.knowledge import Known
 from cds_service.facts.patient import Medication, Order
 from cds_service.phenotypes import cognition, kidney
+from cds_service.phenotypes.palliative import palliative_care
 from cds_service.phenotypes.therapy import Indication, indication, taper
 from cds_service.rules.review import Moment, Review
 
@@ -51,9 +52,7 @@ def alternative(review: Review, because: str) -> Alternative:
 
 def is_palliative(review: Review) -> bool:
     """Hospice or end-of-life care on record: clonazepam cards drop to info (G-08)."""
-    listed = isinstance(review.facts.conditions("palliative"), Known)
-    ordered = review.facts.requests("hospice-order")
-    return listed or (isinstance(ordered, Known) and any(request.open for request in ordered.value))
+    return isinstance(palliative_care(review.facts), Known)
 
 
 def _by_purpose(review: Review, purpose: Indication) -> tuple[tuple[str, ...], tuple[str, ...], str]:
