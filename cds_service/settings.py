@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -58,6 +59,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.fixed_day or dt.datetime.now(_zone(self.time_zone)).date()
 
     @classmethod
+    def in_force(cls, **given: str) -> Settings:
+        """The settings of this process and of the workers it starts; what is given goes before the environment."""
+        os.environ.update({f"CDS_{field.upper()}": value for field, value in given.items()})
+        return cls.read(os.environ)
+
+    @classmethod
     def read(cls, environ: Mapping[str, str]) -> Settings:
         """The settings in an environment; every fault is reported at once. An empty variable counts as unset."""
         given: dict[str, Any] = {}
@@ -69,6 +76,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                     given[field] = read(text)
                 except ValueError as refusal:
                     faults.append(f"{variable} {refusal}.")
+        if "port" in given:
+            given.setdefault("public_url", f"http://127.0.0.1:{given['port']}")
         settings = cls(**given)
         faults += _exposure_faults(settings)
         if faults:
