@@ -1,0 +1,41 @@
+"""The newest laboratory result of a window, in the unit of the limit it is held against; unlike units are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.facts.patient import PatientFacts
+from cds_service.fhir.dates import Interval
+from cds_service.fhir.quantities import Amount, convert
+
+
+class Result(msgspec.Struct, frozen=True):
+    """A measured amount with the day it was taken."""
+
+    amount: Amount
+    when: Interval
+    source: str
+
+
+def newest(
+    facts: PatientFacts, name: str, unit: str, fresh: Callable[[Interval], bool], *, same: tuple[str, ...] = ()
+) -> Fact[Result]:
+    """The newest result of the window in ``unit``; unavailable if its unit cannot be compared.
+
+    ``same`` lists units that mean the same for this analyte, "" among them where a bare number can be nothing else.
+    """
+    found = facts.observations(name)
+    if not isinstance(found, Known):
+        return found
+    for one in found.value:
+        if one.value is None or one.day is None or not fresh(one.day):
+            continue
+        given = Amount(one.value, unit if one.unit in same else one.unit, one.comparator)
+        converted = convert(given, unit, analyte=name)
+        if converted is None:
+            return Unavailable(f"observations: {name} in a unit that cannot be compared")
+        return Known(Result(converted, one.day, one.source), (one.source,))
+    return ABSENT
