@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from cds_service.content.model import CardText, RuleContent, SuggestionText
-from cds_service.content.text import SUMMARY_LIMIT, Values, fill, listed
+from cds_service.content.text import SUMMARY_LIMIT, Value, Values, fill, listed
 from cds_service.facts.patient import Order
 from cds_service.hooks.responses import (
     Action,
@@ -47,7 +47,7 @@ class Presenter:
         """The card of a group; its leader gives topic, source and override reasons."""
         lead = self._text(group.leader)
         suggestions, pick = self._suggestions(group)
-        cited = self._content.evidence[lead.evidence[0].id]
+        cited = self._content.evidence[self._cited(group.leader)[0]]
         return Card(
             summary=self._summary(group),
             indicator=group.indicator,
@@ -60,7 +60,7 @@ class Presenter:
             suggestions=suggestions,
             selection_behavior=pick if suggestions else None,
             override_reasons=tuple(self._override(code) for code in lead.override),
-            links=tuple(self._links(lead)),
+            links=tuple(self._links(group.leader)),
             extension={
                 "org.rbd-cds.rules": list(group.rules),
                 "org.rbd-cds.versions": {name: self._version(name) for name in group.rules},
@@ -76,6 +76,10 @@ class Presenter:
 
     def _card_text(self, joined: Joined) -> CardText:
         return self._text(joined).card[joined.finding.card]
+
+    def _cited(self, joined: Joined) -> tuple[str, ...]:
+        """The sources of the finding, the weightiest first."""
+        return self._card_text(joined).cites or tuple(cited.id for cited in self._text(joined).evidence)
 
     def _summary(self, group: Group) -> str:
         """The leader's own summary, or the family's for several findings about one order."""
@@ -138,7 +142,7 @@ class Presenter:
     def _basis(self, group: Group) -> str:
         """Rule, version and sources with their strength: the basis that a professional can review."""
         told = (*group.members, *group.replacing)
-        ordered = dict.fromkeys(cited.id for joined in told for cited in self._text(joined).evidence)
+        ordered = dict.fromkeys(name for joined in told for name in self._cited(joined))
         sources = "; ".join(
             f"{self._content.evidence[name].label} ({self._content.evidence[name].strength})" for name in ordered
         )
@@ -179,9 +183,8 @@ class Presenter:
             resource = self._resource(create.resource, values)
             actions.append(Action(type="create", description=fill(create.description, values), resource=resource))
         if text.change_dose and isinstance(subject, Order):
-            actions.append(
-                Action(type="update", description=fill(text.change_dose, values), resource=_with_dose(subject, values))
-            )
+            changed = _with_dose(subject, values[text.dose_from], values.get("times_a_day", 1))
+            actions.append(Action(type="update", description=fill(text.change_dose, values), resource=changed))
         return Suggestion(label=fill(text.label, values), is_recommended=recommended, actions=tuple(actions))
 
     def _resource(self, name: str, values: Values) -> dict[str, object]:
@@ -196,10 +199,10 @@ class Presenter:
         text = self._content.overrides[code]
         return OverrideReason(system=text.system, code=code, display=text.display)
 
-    def _links(self, lead: RuleContent) -> Iterator[Link]:
-        cited = self._content.evidence[lead.evidence[0].id]
+    def _links(self, lead: Joined) -> Iterator[Link]:
+        cited = self._content.evidence[self._cited(lead)[0]]
         yield Link(label=cited.label, url=cited.url, type="absolute")
-        for name in lead.links:
+        for name in self._text(lead).links:
             text = self._content.links[name]
             yield Link(label=text.label, url=text.url, type=text.type)
 
@@ -214,16 +217,19 @@ def _filled(template: object, values: Values) -> object:
     return template
 
 
-def _with_dose(order: Order, values: Values) -> dict[str, object]:
-    """The whole draft with its dose set to the finding's ``dose_mg``, ``times_a_day`` times a day."""
+def _with_dose(order: Order, dose: Value, times: Value) -> dict[str, object]:
+    """The whole draft with its dose set to so many mg, so many times a day; its route is kept."""
     resource: dict[str, object] = json.loads(order.raw)
-    dose, times = values["dose_mg"], values.get("times_a_day", 1)
     quantity = {"value": dose, "unit": "mg", "system": "http://unitsofmeasure.org", "code": "mg"}
     repeat: dict[str, object] = {"frequency": times, "period": 1, "periodUnit": "d"}
     if times == 1:
         repeat["when"] = ["HS"]
     text = f"{dose:g} mg by mouth at bedtime" if times == 1 else f"{dose:g} mg by mouth {times} times a day"
-    resource["dosageInstruction"] = [
-        {"text": text, "timing": {"repeat": repeat}, "doseAndRate": [{"doseQuantity": quantity}]}
-    ]
+    instruction = {"text": text, "timing": {"repeat": repeat}, "doseAndRate": [{"doseQuantity": quantity}]}
+    resource["dosageInstruction"] = [instruction | _route(resource.get("dosageInstruction"))]
     return resource
+
+
+def _route(instructions: object) -> dict[str, object]:
+    first = instructions[0] if isinstance(instructions, list) and instructions else instructions
+    return {"route": first["route"]} if isinstance(first, dict) and "route" in first else {}

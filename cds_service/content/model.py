@@ -74,6 +74,8 @@ class CardText(Strict, frozen=True, kw_only=True):
     """What remains of this finding when another card takes it in."""
     suggestions: tuple[str, ...] = ()
     pick: Literal["at-most-one", "any"] = "at-most-one"
+    cites: tuple[str, ...] = ()
+    """Sources of this variant, the one that the card names first; those of the whole rule where there are none."""
 
 
 class Note(Strict, frozen=True, kw_only=True):
@@ -144,7 +146,9 @@ class SuggestionText(Strict, frozen=True, kw_only=True):
     """Description of the deletion of the draft under review."""
     create: tuple[Create, ...] = ()
     change_dose: str | None = None
-    """Description of an update of the draft to the finding's ``dose_mg`` (and ``times_a_day``)."""
+    """Description of an update of the draft to a dose of the finding, ``times_a_day`` times a day."""
+    dose_from: str = "dose_mg"
+    """The finding's value that holds the new dose, where a card offers more than one."""
 
 
 class LinkText(Strict, frozen=True, kw_only=True):
