@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from cds_service.answering import DecisionService
 from cds_service.content.cases import DAY, Case, Json, Parts, request
 from cds_service.content.load import Content
+from cds_service.content.page import Answer
+from cds_service.content.text import plain
 from cds_service.decide import Decision, decide
 from cds_service.facts.patient import PatientFacts
-from cds_service.gather import gather
+from cds_service.gather import gather_sent
 from cds_service.hooks.requests import parse_request
 from cds_service.hooks.responses import Card
 from cds_service.presenting import Visit
@@ -68,7 +69,7 @@ class Stage:
         service = self._by_hook[case.hook]
         hook = parse_request(msgspec.json.encode(self.request(rule, case)), service)
         content = self.ruleset.content
-        facts = gather(hook, service.prefetch, content.vocabulary, DAY)
+        facts = gather_sent(hook, service.prefetch, content.vocabulary, DAY)
         visit = Visit(hook.user_id, hook.patient_id, hook.encounter_id)
         return Rehearsal(rule, case, facts, decide(self.ruleset, content.service(case.hook), facts, visit))
 
@@ -89,6 +90,22 @@ class Stage:
                 yield from _about_card(case, rehearsal.card)
         elif rehearsal.card is not None:
             yield f"expected {case.expect}, and a card names the rule"
+
+    def answers(self, rule: str, cases: Iterable[Case]) -> tuple[Answer, ...]:
+        """What the cases of a rule got, for its page."""
+        return tuple(self._told(self.run(rule, case)) for case in cases)
+
+    def _told(self, rehearsal: Rehearsal) -> Answer:
+        evaluation, card = rehearsal.evaluation, rehearsal.card
+        finding = evaluation.finding if evaluation else None
+        missing = evaluation.missing if evaluation and not finding else ""
+        said = self._answer(rehearsal)
+        if finding is None:
+            return Answer(rehearsal.case, said, missing=missing)
+        alone = card is not None and (card.extension or {})["org.rbd-cds.rules"] == [rehearsal.rule]
+        return Answer(
+            rehearsal.case, said, finding.card, finding.notes, {"clause": "", **finding.values}, card=card, alone=alone
+        )
 
     def _answer(self, rehearsal: Rehearsal) -> str:
         if rehearsal.outcome is Outcome.NOT_MET:
@@ -129,8 +146,3 @@ def text_of(card: Card) -> str:
     for suggestion in card.suggestions:
         parts += [suggestion.label, *(action.description for action in suggestion.actions)]
     return "\n".join(parts)
-
-
-def plain(markdown: str) -> str:
-    """Our own Markdown as plain text: emphasis gone, escapes undone."""
-    return re.sub(r"\\([^\w\s])", r"\1", re.sub(r"(?<!\\)\*+", "", markdown))

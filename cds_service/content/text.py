@@ -17,6 +17,8 @@ SUMMARY_LIMIT = 139
 LABEL_LIMIT = 28
 RECORD_LIMIT = 80
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
+_ESCAPED = re.compile(r"\\([^A-Za-z0-9\s])")
+_EMPHASIS = re.compile(r"(?<!\\)\*+")
 _WEB = re.compile(r"(?i)\b(https?|ftp|mailto|javascript|data|www)([:.])")
 
 
@@ -68,6 +70,11 @@ def escape(words: str) -> str:
     flat = " ".join("".join(c if unicodedata.category(c)[0] != "C" else " " for c in words).split())
     short = flat if len(flat) <= RECORD_LIMIT else flat[: RECORD_LIMIT - 1].rstrip() + "…"
     return _MARKDOWN.sub(r"\\\1", _WEB.sub(r"\1 \2", short))
+
+
+def plain(markdown: str) -> str:
+    """Our own Markdown as plain text: emphasis gone, escapes undone."""
+    return _ESCAPED.sub(r"\1", _EMPHASIS.sub("", markdown))
 
 
 def listed(items: Iterable[str]) -> str:
