@@ -30,10 +30,11 @@ def condition(
     if match is None:
         return None
     onset = interval(resource.onset_date_time) or _started(resource.onset_period)
-    if onset is not None and onset.first > today:
-        return None
     met = _encounter_day(resource.encounter, encounters)
     recorded = interval(resource.recorded_date) or met
+    begun = onset or recorded
+    if begun is not None and begun.first > today:
+        return None
     if onset is None and not match.sets.isdisjoint(EVENT_SETS):
         onset = met
     ended = _abatement(resource)

@@ -366,10 +366,11 @@ def codings(concept: CodeableConcept | None) -> list[Coding]:
 
 
 def status_code(status: CodeableConcept | str | None) -> str | None:
-    """The code of a Condition's clinical or verification status, whether sent as R4 has it or as a plain string."""
+    """The code of a clinical or verification status, in lower case, be it sent as R4 has it or as a plain string."""
     if status is None or isinstance(status, str):
-        return status or None
-    return next((c.code for c in codings(status) if c.code), None) or (status.text or None)
+        return status.lower() if status else None
+    found = next((c.code for c in codings(status) if c.code), None) or status.text
+    return found.lower() if found else None
 
 
 def texts(concept: CodeableConcept | None) -> Iterator[str]:
