@@ -10,6 +10,7 @@ from cds_service.facts.doses import dose
 from cds_service.facts.drugs import Pharmacy, Reason
 from cds_service.facts.patient import Order
 from cds_service.fhir import elements as fhir
+from cds_service.fhir.dates import interval
 from cds_service.fhir.valuesets import Vocabulary
 
 _INTENTS = {None, "order", "original-order", "instance-order", "reflex-order", "filler-order"}
@@ -68,6 +69,7 @@ def _medication_order(
         reasons=why.sets,
         reason_words=why.words,
         each_reason=why.each,
+        written=interval(resource.authored_on),
         dose=dose(resource.dosage_instruction, strength),
         raw=draft.raw,
     )

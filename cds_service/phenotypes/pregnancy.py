@@ -27,7 +27,7 @@ def _listed(facts: PatientFacts, days: int) -> Fact[Pregnancy]:
     found = facts.conditions("pregnancy")
     if not isinstance(found, Known):
         return found
-    dated = [c for c in found.value if c.since and within_days(c.since, days, facts.today)]
+    dated = [c for c in found.value if c.ended is None and c.since and within_days(c.since, days, facts.today)]
     best = min(dated, key=lambda c: c.possible, default=None)
     if best is None or best.since is None:
         return ABSENT

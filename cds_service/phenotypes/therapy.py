@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
-from cds_service.facts.patient import Change, Medication, Order, PatientFacts
+from cds_service.facts.patient import Change, Drug, Medication, Order, PatientFacts
 
 
 class Indication(Enum):
@@ -54,6 +54,15 @@ def indication(therapy: Order | Medication, facts: PatientFacts) -> Indication:
     return active.pop() if len(active) == 1 else Indication.SEVERAL
 
 
+def is_for_rbd(therapy: Order | Medication, facts: PatientFacts) -> Fact[Indication]:
+    """Known for a drug given for RBD; unavailable if no reason is stated and the problem list could not be read."""
+    found = indication(therapy, facts)
+    if found is Indication.RBD:
+        return Known(found, (therapy.source,))
+    listed = facts.conditions("rbd")
+    return listed if found is Indication.NOT_STATED and isinstance(listed, Unavailable) else ABSENT
+
+
 def change(order: Order, facts: PatientFacts) -> Change:
     """New, increase, same or decrease against what the patient takes of the same ingredients; unknown without data."""
     taken = current_of(order, facts)
@@ -69,15 +78,22 @@ def change(order: Order, facts: PatientFacts) -> Change:
 
 def current_of(order: Order, facts: PatientFacts) -> Fact[Medication]:
     """The current medication with an ingredient of the order."""
-    drug = order.drug
-    found = facts.current_drugs(*drug.sets) if drug else facts.current_drugs()
+    return being_taken(order.drug, facts) if order.drug else _unread(facts)
+
+
+def being_taken(drug: Drug, facts: PatientFacts) -> Fact[Medication]:
+    """The current medication with an ingredient of the drug; absent only if all current drugs could be read."""
+    found = facts.current_drugs(*drug.sets)
     if not isinstance(found, Known):
         return found
-    same = [m for m in found.value if drug and m.ingredient in drug.ingredients]
-    if same:
-        return Known(same[0], (same[0].source,))
-    rest = facts.current_drugs()
-    return rest if isinstance(rest, Unavailable) else ABSENT
+    same = [m for m in found.value if m.ingredient in drug.ingredients]
+    return Known(same[0], (same[0].source,)) if same else _unread(facts)
+
+
+def _unread(facts: PatientFacts) -> Fact[Medication]:
+    """Unavailable if some of the current drugs could not be read, else absent."""
+    found = facts.current_drugs()
+    return found if isinstance(found, Unavailable) else ABSENT
 
 
 def taper(order: Order, facts: PatientFacts) -> Fact[Change]:

@@ -122,6 +122,10 @@ class Review:
     def steps(self) -> tuple[Step, ...]:
         return tuple(self._steps)
 
+    def reviews(self, order: Order) -> bool:
+        """Whether an order starts rules at this hook: at order-select only what was selected."""
+        return order.selected or self.moment is Moment.SIGN
+
     def number(self, name: str) -> float:
         """A parameter of the card file."""
         return self._content.parameter[name].value
