@@ -12,6 +12,9 @@ import msgspec
 from cds_service.content.load import load
 from cds_service.content.model import ServiceText
 from cds_service.decide import Decision, decide, user_gate
+from cds_service.errors import OtherRelease
+from cds_service.facts.patient import PatientFacts
+from cds_service.fhir.access import Reach
 from cds_service.gather import gather
 from cds_service.hooks.requests import HookRequest
 from cds_service.hooks.responses import Response
@@ -21,12 +24,13 @@ from cds_service.ruleset import Ruleset, assemble
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """A decision with the time that its parts took, in seconds."""
+    """A decision with the time that its parts took, in seconds; no facts where none were looked at."""
 
     decision: Decision
     response: Response
-    gathered: float
-    decided: float
+    gathered: float = 0.0
+    decided: float = 0.0
+    facts: PatientFacts | None = None
 
 
 class DecisionService:
@@ -44,20 +48,29 @@ class DecisionService:
         """The service of a folder of cards; raises ContentError with every fault in it."""
         return cls(assemble(load(cards)), today, silent=silent)
 
-    async def answer(self, hook: HookRequest, service: Service) -> Answered:
-        """The answer to one hook; raises CallRefused where the request or its data do not allow one."""
+    async def answer(self, hook: HookRequest, service: Service, reach: Reach | None = None) -> Answered:
+        """The answer to one hook; raises CallRefused where the request or its data do not allow one.
+
+        Without ``reach`` nothing is fetched.
+        """
         started = time.perf_counter()
         text = self._texts[service.id]
-        closed = user_gate(hook.user_id) or (f"not FHIR R4: {hook.not_r4}" if hook.not_r4 else None)
+        closed = user_gate(hook.user_id)
         if closed:
-            decision = Decision(gate=closed)
-            return Answered(decision, _response(decision, silent=self._silent), 0.0, 0.0)
-        facts = gather(hook, service.prefetch, self.ruleset.content.vocabulary, self._today())
+            return Answered(Decision(gate=closed), Response(cards=()))
+        if hook.not_r4:
+            return _not_r4(OtherRelease(hook.not_r4))
+        try:
+            facts = await gather(hook, service.prefetch, self.ruleset.content.vocabulary, self._today(), reach)
+        except OtherRelease as release:
+            return _not_r4(release)
         gathered = time.perf_counter()
         visit = Visit(hook.user_id, hook.patient_id, hook.encounter_id)
         decision = decide(self.ruleset, text, facts, visit)
-        response = _response(decision, silent=self._silent)
-        return Answered(decision, response, gathered - started, time.perf_counter() - gathered)
+        extension = decision.outcomes(facts.gaps)
+        response = Response(cards=() if self._silent else decision.cards, extension=extension or None)
+        decided = time.perf_counter() - gathered
+        return Answered(decision, response, gathered - started, decided, facts)
 
 
 def _service(text: ServiceText, ruleset: Ruleset) -> Service:
@@ -71,6 +84,7 @@ def _service(text: ServiceText, ruleset: Ruleset) -> Service:
     )
 
 
-def _response(decision: Decision, *, silent: bool) -> Response:
-    extension = decision.outcomes()
-    return Response(cards=() if silent else decision.cards, extension=extension or None)
+def _not_r4(release: OtherRelease) -> Answered:
+    """G-05: no cards, and the reason where the client can see it."""
+    decision = Decision(gate=str(release))
+    return Answered(decision, Response(cards=(), extension=decision.outcomes({}, str(release))))

@@ -167,7 +167,7 @@ def try_(request: BinaryIO, everything: bool, day: datetime | None) -> None:
     ruleset = _assembled(settings)
     today: date = day.date() if day else settings.today()
     try:
-        explained = asyncio.run(explaining.explain(request.read(), DecisionService(ruleset, lambda: today), today))
+        explained = asyncio.run(explaining.explain(request.read(), DecisionService(ruleset, lambda: today)))
     except CallRefused as refused:
         where = f" ({', '.join(refused.expression)})" if refused.expression else ""
         _fail(f"The service answers {refused.status}: {refused.text}{where}")

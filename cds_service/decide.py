@@ -5,7 +5,7 @@ Families, weight, folding and caps are data (``cards/families.toml``, clinical s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -41,11 +41,18 @@ class Decision(msgspec.Struct, frozen=True):
             e.rule: e.missing for e in self.evaluations if e.outcome is Outcome.UNDETERMINED and e.rule not in found
         }
 
-    def outcomes(self) -> dict[str, object]:
-        """The response's extension: "could not look" in machine-readable form, never patient data."""
-        if not self.found and not self.undetermined:
-            return {}
-        return {"org.rbd-cds.outcomes": {"found": list(self.found), "undetermined": self.undetermined}}
+    def outcomes(self, unavailable: Mapping[str, str], reason: str | None = None) -> dict[str, object]:
+        """The response's extension: "could not look" in machine-readable form, never patient data.
+
+        ``unavailable`` are the prefetch keys that could not be had, or not in full, each with why; ``reason`` is why
+        nothing could be looked at.
+        """
+        told: dict[str, object] = {"found": list(self.found), "undetermined": self.undetermined}
+        if unavailable:
+            told["unavailable"] = unavailable
+        if reason:
+            told["reason"] = reason
+        return {"org.rbd-cds.outcomes": told} if any(told.values()) else {}
 
 
 def user_gate(user_id: str) -> str | None:

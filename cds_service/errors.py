@@ -6,6 +6,7 @@
     │   └── ContentError          cards/
     ├── UnwritableCard            a card that would break the response shape; the program is at fault
     ├── UndeclaredFact            a rule asked for a fact that its card file does not list in `reads`
+    ├── OtherRelease              the FHIR server speaks another release of FHIR than R4
     └── CallRefused               an answer other than 2xx
         ├── NotJson               400  structure
         ├── NotAuthenticated      401  login
@@ -58,6 +59,14 @@ class UnwritableCard(CdsError):
 
 class UndeclaredFact(CdsError):
     """A rule asked for a fact that its card file does not declare, so that no prefetch key would bring it."""
+
+
+class OtherRelease(CdsError):
+    """What a FHIR server answered is not R4; ``kind`` is the type of resource that shows it."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        super().__init__(f"not FHIR R4: {kind}")
 
 
 class CallRefused(CdsError):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 
 import msgspec
 
@@ -18,7 +17,7 @@ from cds_service.content.model import Criterion, RuleContent
 from cds_service.content.text import plain
 from cds_service.decide import Decision, evaluations_of
 from cds_service.errors import ContractBroken, NotJson
-from cds_service.gather import gather
+from cds_service.fhir.access import Reach
 from cds_service.hooks.requests import parse_request
 from cds_service.hooks.responses import Card
 from cds_service.hooks.services import Service
@@ -39,19 +38,16 @@ class _Named(msgspec.Struct):
     hook: str
 
 
-async def explain(body: bytes, answering: DecisionService, today: date) -> Explained:
+async def explain(body: bytes, answering: DecisionService, reach: Reach | None = None) -> Explained:
     """What the service of the request's hook answers; raises CallRefused where it would refuse the request."""
     service = _service(body, answering.services)
     hook = parse_request(body, service)
-    decision = (await answering.answer(hook, service)).decision
-    if decision.gate:
-        return Explained(decision, ())
-    content = answering.ruleset.content
-    facts = gather(hook, service.prefetch, content.vocabulary, today)
-    asked = evaluations_of(
-        answering.ruleset, content.service(service.hook), facts, Moment(service.hook), shortcut=False
-    )
-    return Explained(decision, tuple(asked))
+    answered = await answering.answer(hook, service, reach)
+    if answered.decision.gate or answered.facts is None:
+        return Explained(answered.decision, ())
+    text = answering.ruleset.content.service(service.hook)
+    asked = evaluations_of(answering.ruleset, text, answered.facts, Moment(service.hook), shortcut=False)
+    return Explained(answered.decision, tuple(asked))
 
 
 def _service(body: bytes, services: Mapping[str, Service]) -> Service:
@@ -96,7 +92,7 @@ def why(content: Content, explained: Explained, *, everything: bool = False) -> 
     for evaluation in explained.evaluations:
         rule = content.rules[evaluation.rule]
         hidden = "" if rule.id in shown else _hidden(rule, explained.decision)
-        yield from _wrapped(f"{_name(rule, evaluation)}: {_outcome(content, rule, evaluation)}{hidden}")
+        yield f"{_name(rule, evaluation)}: {_outcome(content, rule, evaluation)}{hidden}"
         if everything or evaluation.outcome is Outcome.FOUND:
             yield from (line for step in evaluation.steps for line in _step(content, rule, step))
             yield ""

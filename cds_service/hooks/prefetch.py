@@ -97,11 +97,12 @@ def contents(value: Value) -> Contents | None:
 def read_answers(sent: Mapping[str, Contents | None], templates: Mapping[str, str]) -> dict[str, Answer]:
     """The meaning of every template's key; what was sent under other keys is ignored."""
     return {
-        key: _meaning(sent[key], query(template)) if key in sent else LEFT_OUT for key, template in templates.items()
+        key: meaning(sent[key], query(template)) if key in sent else LEFT_OUT for key, template in templates.items()
     }
 
 
-def _meaning(sent: Contents | None, asked: Query) -> Answer:
+def meaning(sent: Contents | None, asked: Query) -> Answer:
+    """What a value says about the query, whoever ran it."""
     if sent is None:
         # CDS Hooks: null means searched and found none; for a read of the patient in context that cannot be.
         return LEFT_OUT if asked.read else EMPTY
@@ -151,10 +152,11 @@ def _next_url(bundle: fhir.Bundle) -> str | None:
 
 
 def _gap(kinds: list[type], worst: Severity | None, next_url: str | None, fewer: bool) -> Gap | None:
-    if next_url is not None:
-        return "more pages"
+    # What further pages would not bring comes first.
     if _UNREAD in kinds:
         return "unreadable resource"
     if worst not in _HARMLESS:
         return "failed in part"
+    if next_url is not None:
+        return "more pages"
     return "fewer than the total" if fewer else None

@@ -86,7 +86,7 @@ def _request(envelope: Envelope, service: Service) -> HookRequest:
         selections=tuple(context.selections or ()) if service.takes_selections else (),
         drafts=drafts,
         prefetch=read_answers(sent, service.prefetch),
-        not_r4=_other_release([Contents(ordered, list(map(type, ordered))), *filter(None, sent.values())]),
+        not_r4=other_release([Contents(ordered, list(map(type, ordered))), *filter(None, sent.values())]),
     )
 
 
@@ -150,7 +150,8 @@ _OTHER_RELEASES = frozenset(kind for kind in fhir.OTHERS if kind.__name__ in fhi
 _SUSPECT = _OTHER_RELEASES | {fhir.MedicationRequest, fhir.MedicationStatement, fhir.MedicationDispense}
 
 
-def _other_release(held: Iterable[Contents]) -> str | None:
+def other_release(held: Iterable[Contents]) -> str | None:
+    """The first resource type that shows another FHIR release than R4, by its name or by a member of its own."""
     for one in held:
         if _SUSPECT.isdisjoint(one.kinds):
             continue

@@ -15,7 +15,7 @@ from cds_service import places
 from cds_service.answering import DecisionService
 from cds_service.decide import evaluations_of
 from cds_service.facts.patient import PatientFacts
-from cds_service.gather import gather
+from cds_service.gather import gather_sent
 from cds_service.hooks.envelope import read_envelope
 from cds_service.hooks.requests import parse_request
 from cds_service.hooks.services import Service
@@ -119,7 +119,7 @@ class Bench:
 
     def _facts(self, body: bytes, service: Service) -> PatientFacts:
         vocabulary = self._ruleset.content.vocabulary
-        return gather(parse_request(body, service), service.prefetch, vocabulary, charts.TODAY)
+        return gather_sent(parse_request(body, service), service.prefetch, vocabulary, charts.TODAY)
 
     def _share(self, name: str, facts: PatientFacts, moment: Moment, decode: float) -> float:
         """The time of one rule on facts that are there, over that of the decode."""

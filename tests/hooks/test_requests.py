@@ -271,7 +271,7 @@ def test_an_unreadable_link_is_no_further_page(link):
 def test_links_and_total_survive_the_mending():
     value = bundle(HOPELESS, CONDITION, total="7", link={"relation": "next", "url": "https://a/2"})
     given = parsed(call(prefetch={"conditions": value})).prefetch["conditions"]
-    assert (given.gap, given.next_url) == ("more pages", "https://a/2")
+    assert (given.gap, given.next_url) == ("unreadable resource", "https://a/2")
 
 
 @pytest.mark.parametrize("value", ["x", 7, [], True, {}, {"resourceType": 5}, {"resourceType": "Unheard"}, HOPELESS])
