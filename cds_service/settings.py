@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import os
+import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -16,6 +18,7 @@ import msgspec
 from cds_service.errors import SettingsError
 
 T = TypeVar("T")
+_PASSWORD = re.compile(r"(//[^/@:]*):[^/@]*@")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +32,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cards: Path | None = None
     database_url: str = "sqlite:///var/cds-service.sqlite"
     mode: Literal["show", "silent"] = "show"
+    profile: str = "default"
+    """The dialect spoken in open mode; otherwise each client's own."""
+    discovery: Literal["open", "token"] = "open"
+    """Whether discovery asks for a token like every other call."""
     time_zone: str = "UTC"
     fixed_day: dt.date | None = None
     """``CDS_TODAY``: for tests and demonstrations only."""
@@ -58,10 +65,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The calendar day at the site."""
         return self.fixed_day or dt.datetime.now(_zone(self.time_zone)).date()
 
+    def told(self) -> dict[str, str]:
+        """What each variable stands at, fit to be printed: the password of a database is left out."""
+        values = {variable: getattr(self, field) for variable, (field, _) in _READERS.items()}
+        values["CDS_DATABASE_URL"] = _PASSWORD.sub(r"\1:...@", self.database_url)
+        return {variable: _spelled(value) for variable, value in values.items()}
+
     @classmethod
     def in_force(cls, **given: str) -> Settings:
         """The settings of this process and of the workers it starts; what is given goes before the environment."""
         os.environ.update({f"CDS_{field.upper()}": value for field, value in given.items()})
+        return cls.read(os.environ)
+
+    @classmethod
+    def of_environment(cls) -> Settings:
         return cls.read(os.environ)
 
     @classmethod
@@ -83,6 +100,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if faults:
             raise SettingsError(faults)
         return settings
+
+
+def _spelled(value: object) -> str:
+    if value is None or value == ():
+        return "not set"
+    return ", ".join(map(str, value)) if isinstance(value, (tuple, frozenset)) else str(value)
 
 
 def is_loopback(host: str) -> bool:
@@ -217,6 +240,8 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "CDS_CARDS": ("cards", _folder),
     "CDS_DATABASE_URL": ("database_url", _database),
     "CDS_MODE": ("mode", _one_of("show", "silent")),
+    "CDS_PROFILE": ("profile", _one_of("default", "epic", "sandbox", "v1")),
+    "CDS_DISCOVERY": ("discovery", _one_of("open", "token")),
     "CDS_TIME_ZONE": ("time_zone", _time_zone),
     "CDS_TODAY": ("fixed_day", _day),
     "CDS_DEADLINE_MS": ("deadline_ms", _number_from(1, 5000, int)),

@@ -18,7 +18,7 @@ from cds_service.hooks.schemas import schema
 from cds_service.hooks.services import Service
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
-from cds_service.web.assembled import ANYONE, Answered
+from cds_service.web.assembled import ANYONE, Answered, Caller
 
 _VALIDATORS = {
     name: jsonschema.Draft202012Validator(schema(name)) for name in ("request", "response", "discovery", "feedback")
@@ -93,7 +93,7 @@ class StandIn:
     async def authenticate(self, _: Any) -> Any:
         return ANYONE
 
-    async def answer(self, hook: HookRequest, _: Service) -> Answered:
+    async def answer(self, hook: HookRequest, _: Service, __: Caller) -> Answered:
         self.seen.append(hook)
         missing = [key for key in self.needed if hook.prefetch[key] == LeftOut()]
         if missing:

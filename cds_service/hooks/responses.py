@@ -102,13 +102,22 @@ class Action(_Wire, frozen=True, kw_only=True):
             _require(self.resource and self.resource_id is None, "a create or update has a resource and no resourceId")
 
 
+class DeleteById(_Wire, frozen=True, kw_only=True):
+    """A deletion as CDS Hooks 1.0 spelled it: the id string stands in ``resource``."""
+
+    type: Literal["delete"]
+    description: str
+    resource: str
+    resource_id: None = None
+
+
 class Suggestion(_Wire, frozen=True, kw_only=True):
     """Actions that apply together at one click."""
 
     label: str
     uuid: str = msgspec.field(default_factory=new_uuid)
     is_recommended: bool = False
-    actions: tuple[Action, ...] = ()
+    actions: tuple[Action | DeleteById, ...] = ()
 
     def __post_init__(self) -> None:
         _require(self.label.strip(), "a suggestion needs a label")

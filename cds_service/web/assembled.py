@@ -13,12 +13,14 @@ from cds_service.hooks.requests import HookRequest
 from cds_service.hooks.responses import Response
 from cds_service.hooks.services import Service
 from cds_service.settings import Settings
+from cds_service.trust.clients import Client
 
 
 class Caller(msgspec.Struct, frozen=True):
     """Who calls: the key under which a trusted EHR is configured, or ``anyone`` in open mode."""
 
     name: str
+    client: Client | None = None
 
 
 ANYONE = Caller("anyone")
@@ -56,5 +58,5 @@ class Assembled(Protocol):
     async def authenticate(self, request: Request) -> Caller:
         """The caller; NotAuthenticated or NotEntitled otherwise."""
 
-    async def answer(self, hook: HookRequest, service: Service) -> Answered:
+    async def answer(self, hook: HookRequest, service: Service, caller: Caller) -> Answered:
         """Gathers the facts and decides; DataMissing when nothing could be judged."""

@@ -26,7 +26,7 @@ async def call(request: Request) -> Response:
     started = perf_counter()
     hook = parse_request(body, service)
     parsed = perf_counter() - started
-    answer = await app.answer(hook, service)
+    answer = await app.answer(hook, service, caller)
     request.scope[NOTES].update(service=service.id, caller=caller.name, **answer.outcomes)
     return _written(answer, {"parse": parsed, **answer.timings})
 
@@ -43,6 +43,9 @@ def discovery(document: bytes) -> Endpoint:
     headers: RawHeaders = [(b"etag", etag.encode()), (b"cache-control", b"public, max-age=300")]
 
     async def answer(request: Request) -> Response:
+        app: Assembled = request.app.state.service
+        if app.settings.discovery == "token":
+            await app.authenticate(request)
         known = request.headers.get("if-none-match", "").replace("W/", "").split(",")
         if etag in map(str.strip, known) or "*" in known:
             return not_modified(headers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -12,22 +11,29 @@ from starlette.requests import Request
 
 from cds_service import places
 from cds_service.answering import DecisionService
+from cds_service.hooks.profiles import PROFILES, spoken
 from cds_service.hooks.requests import HookRequest
 from cds_service.hooks.services import Service
 from cds_service.settings import Settings
+from cds_service.trust.clients import Clients, read_clients
+from cds_service.trust.fetching import fetch_key_set
+from cds_service.trust.keys import KeyRing
+from cds_service.trust.limits import Allowance
+from cds_service.trust.tokens import ReplaysInProcess, Verifier
 from cds_service.web.app import create_app
 from cds_service.web.assembled import ANYONE, Answered, Caller
 from cds_service.web.logs import configure
 
 
 class House:
-    """The service that the web layer asks, made of the settings and the cards."""
+    """The service that the web layer asks, made of the settings, the clients and the cards."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._decisions = DecisionService.of(
-            places.cards(settings), settings.today, silent=settings.mode == "silent"
-        )
+        self._decisions = DecisionService.of(places.cards(settings), settings.today, silent=settings.mode == "silent")
+        self._clients = read_clients(settings.clients) if settings.clients else None
+        self._verifier = _verifier(self._clients, settings) if self._clients else None
+        self._allowance = Allowance()
 
     @property
     def services(self) -> Mapping[str, Service]:
@@ -35,17 +41,23 @@ class House:
 
     @property
     def origins(self) -> frozenset[str] | None:
-        return None
+        return self._clients.origins if self._clients else None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         yield
 
     async def authenticate(self, request: Request) -> Caller:
-        """Open mode: anyone, and only on a loopback address (the settings see to that)."""
-        return ANYONE
+        """The client that its token shows; anyone in open mode, which exists only on a loopback address."""
+        if self._verifier is None:
+            return ANYONE
+        service = request.path_params.get("id")
+        tokens = request.headers.getlist("authorization")
+        client = await self._verifier.verify(tokens, request.scope.get("known_path") or request.url.path, service)
+        self._allowance.spend(client.name, client.calls_per_minute)
+        return Caller(client.name, client)
 
-    async def answer(self, hook: HookRequest, service: Service) -> Answered:
+    async def answer(self, hook: HookRequest, service: Service, caller: Caller) -> Answered:
         done = await self._decisions.answer(hook, service)
         outcomes = {
             "cards": len(done.response.cards),
@@ -53,12 +65,19 @@ class House:
             "undetermined": list(done.decision.undetermined),
             "gate": done.decision.gate,
         }
-        return Answered(done.response, {"gather": done.gathered, "decide": done.decided}, outcomes)
+        profile = PROFILES[caller.client.profile if caller.client else self.settings.profile]
+        body = spoken(done.response, profile)
+        return Answered(body, {"gather": done.gathered, "decide": done.decided}, outcomes)
+
+
+def _verifier(clients: Clients, settings: Settings) -> Verifier:
+    keys = KeyRing(clients, fetch_key_set)
+    return Verifier(clients, keys, ReplaysInProcess(), (settings.public_url,))
 
 
 def application() -> Starlette:
     """The application with the settings of the environment, for a server that imports it by name."""
-    settings = Settings.read(os.environ)
+    settings = Settings.of_environment()
     configure(settings.log_level)
     return create_app(House(settings))
 

@@ -1,0 +1,28 @@
+"""Reads the key set of a trusted EHR from the address that its configuration names, and from no other."""
+
+from __future__ import annotations
+
+import httpx
+
+from cds_service.trust.keys import LARGEST_SET
+
+_SECONDS = 3.0
+
+
+async def fetch_key_set(address: str) -> bytes:
+    """The body at an https address: no redirect, bounded in size and time; OSError when it cannot be had."""
+    try:
+        async with (
+            httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=_SECONDS) as client,
+            client.stream("GET", address, headers={"Accept": "application/json"}) as answer,
+        ):
+            if answer.status_code != httpx.codes.OK:
+                raise OSError(f"status {answer.status_code}")
+            found = bytearray()
+            async for part in answer.aiter_bytes():
+                found += part
+                if len(found) > LARGEST_SET:
+                    raise OSError("the key set is too large")
+            return bytes(found)
+    except httpx.HTTPError as fault:
+        raise OSError(type(fault).__name__) from None

@@ -1,0 +1,185 @@
+"""Verification of a client's JWT, in the order that gives a forger nothing (CDS Hooks: Trusting CDS Clients).
+
+Any failure is the same NotAuthenticated; the reason goes to the log only.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from collections.abc import Callable
+from typing import Any, NoReturn, Protocol
+
+import msgspec
+import structlog
+from joserfc import jwt
+from joserfc.errors import JoseError
+
+from cds_service.errors import NotAuthenticated, NotEntitled
+from cds_service.trust.clients import Client, Clients
+from cds_service.trust.keys import KeyRing
+
+LONGEST_TOKEN = 8 * 1024
+LEEWAY = 60
+LONGEST_LIFE = 3600
+_FOREIGN_KEYS = ("jwk", "x5u", "x5c", "x5t", "crit")
+_KEY_OF = {"ES": "EC", "RS": "RSA", "PS": "RSA", "Ed": "OKP"}
+_LOG = structlog.get_logger()
+
+
+class Replays(Protocol):
+    """Remembers which tokens were used."""
+
+    async def first_use(self, issuer: str, token_id: str, until: float) -> bool:
+        """Whether this is the first use; the memory may end at ``until``, in seconds since the epoch."""
+
+
+class ReplaysInProcess:
+    """For a single process; a restart forgets, and tokens live minutes."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._until: dict[tuple[str, str], float] = {}
+        self._sweep_at = 10_000
+
+    async def first_use(self, issuer: str, token_id: str, until: float) -> bool:
+        now = self._clock()
+        if len(self._until) >= self._sweep_at:
+            self._until = {key: end for key, end in self._until.items() if end > now}
+            self._sweep_at = max(10_000, 2 * len(self._until))
+        key = (issuer, token_id)
+        if self._until.get(key, 0.0) > now:
+            return False
+        self._until[key] = until
+        return True
+
+
+class Verifier:
+    """Says who calls."""
+
+    def __init__(
+        self,
+        clients: Clients,
+        keys: KeyRing,
+        replays: Replays,
+        bases: tuple[str, ...],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clients = clients
+        self._keys = keys
+        self._replays = replays
+        self._bases = bases
+        self._clock = clock
+
+    async def verify(self, authorization: list[str], path: str, service: str | None) -> Client:
+        """The client of a call to ``path`` (its one Authorization header in a list); NotAuthenticated otherwise."""
+        token = _bearer(authorization)
+        header, unverified = _peek(token)
+        client = self._clients.by_issuer.get(
+            unverified.get("iss", "") if isinstance(unverified.get("iss"), str) else ""
+        )
+        if client is None:
+            _refuse("issuer not trusted")
+        kid = _checked_header(header, client)
+        keys = await self._keys.find(client, kid)
+        if keys is None:
+            _refuse("key not known", client)
+        try:
+            key = next(key for key in keys.keys if key.kid == kid)
+            if key.key_type != _KEY_OF[header["alg"][:2]]:
+                _refuse("algorithm does not fit the key", client)
+            claims = jwt.decode(token, key, algorithms=list(client.algorithms)).claims
+        except (JoseError, ValueError, TypeError, StopIteration) as fault:
+            _refuse(f"signature: {type(fault).__name__}", client)
+        self._check_claims(claims, client, path)
+        if not await self._replays.first_use(client.issuer, claims["jti"], claims["exp"] + LEEWAY):
+            _refuse("used before", client)
+        if client.services and service is not None and service not in client.services:
+            raise NotEntitled
+        return client
+
+    def _check_claims(self, claims: dict[str, Any], client: Client, path: str) -> None:
+        now = self._clock()
+        for name in ("iss", "jti"):
+            if not isinstance(claims.get(name), str) or not claims[name]:
+                _refuse(f"{name} missing", client)
+        for name in ("exp", "iat"):
+            if not _is_time(claims.get(name)):
+                _refuse(f"{name} missing", client)
+        if claims["exp"] <= now - LEEWAY:
+            _refuse("expired", client)
+        if claims["iat"] > now + LEEWAY or ("nbf" in claims and not _is_past(claims["nbf"], now)):
+            _refuse("not yet valid", client)
+        if claims["exp"] - claims["iat"] > LONGEST_LIFE:
+            _refuse("lives too long", client)
+        if not self._is_for_us(claims.get("aud"), client, path):
+            _refuse("audience", client)
+        if client.tenants and claims.get("tenant") not in client.tenants:
+            _refuse("tenant", client)
+        if client.subject is not None and claims.get("sub") != client.subject:
+            _refuse("subject", client)
+
+    def _is_for_us(self, audience: object, client: Client, path: str) -> bool:
+        """Whether the configured address of this path stands in ``aud``; the Host header is never looked at."""
+        named = audience if isinstance(audience, list) else [audience]
+        paths = {path, path.removesuffix("/feedback")}
+        wanted = {base + one for base in (*self._bases, *client.audiences) for one in paths}
+        return any(isinstance(one, str) and one in wanted for one in named)
+
+
+def _refuse(reason: str, client: Client | None = None) -> NoReturn:
+    _LOG.info("call refused", reason=reason, client=client.name if client else None)
+    raise NotAuthenticated
+
+
+def _bearer(authorization: list[str]) -> str:
+    if len(authorization) != 1:
+        _refuse("no token" if not authorization else "two tokens")
+    scheme, _, token = authorization[0].partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token.isascii() or len(token) > LONGEST_TOKEN:
+        _refuse("no bearer token of a fit size")
+    if len(token.split(".")) != 3 or not all(token.split(".")):
+        _refuse("not a signed token")
+    return token
+
+
+def _peek(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and claims before the signature is checked: only to look up whose keys to use."""
+    header, claims, _ = token.split(".")
+    return _part(header), _part(claims)
+
+
+def _part(text: str) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, binascii.Error, msgspec.DecodeError, RecursionError):
+        _refuse("unreadable")
+    if not isinstance(found, dict):
+        _refuse("unreadable")
+    return found
+
+
+def _checked_header(header: dict[str, Any], client: Client) -> str:
+    """The key's id, once nothing in the header asks for another key, algorithm or meaning."""
+    if any(name in header for name in _FOREIGN_KEYS):
+        _refuse("header names a key or an extension of its own", client)
+    if header.get("typ", "JWT") not in ("JWT", "jwt"):
+        _refuse("not a JWT", client)
+    if header.get("alg") not in client.algorithms:
+        _refuse("algorithm", client)
+    if "jku" in header and header["jku"] != client.jku:
+        _refuse("key address not configured", client)
+    kid = header.get("kid")
+    if not isinstance(kid, str) or not kid:
+        _refuse("no key id", client)
+    return kid
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_past(value: object, now: float) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value <= now + LEEWAY
