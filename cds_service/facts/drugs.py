@@ -24,6 +24,7 @@ _GRACE = timedelta(days=30)
 _BREAK = timedelta(days=60)
 _SUPPLY = 90
 _OLD_MONTHS = 24
+_DAYS = {"": 1.0, "d": 1.0, "wk": 7.0, "mo": 30.0, "a": 365.0}
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -88,7 +89,8 @@ class Pharmacy:
         target = reference.reference or ""
         if target.startswith("#"):
             return next((r for r in contained if isinstance(r, fhir.Medication) and r.id == target[1:]), None)
-        return self._medications.get(target) or self._medications.get(target.rsplit("/", 1)[-1])
+        # A Bundle's own address for a resource, urn:uuid and its id, ends like any other.
+        return self._medications.get(target.split("/_history/")[0].replace(":", "/").rsplit("/", 1)[-1])
 
     def _named(self, concept: fhir.CodeableConcept | None, medication: fhir.Medication | None, display: str) -> Named:
         match = self._match(concept, display)
@@ -151,8 +153,7 @@ def request_entry(resource: fhir.MedicationRequest, drug: Drug, reason: Reason, 
     if resource.status in _NEVER_TAKEN or resource.intent not in _ORDER_INTENTS or resource.do_not_perform:
         return None
     dispense = resource.dispense_request
-    ends = [_end(dispense.validity_period if dispense else None)]
-    ends += map(_bounds_end, fhir.many(resource.dosage_instruction))
+    ends = (_end(dispense.validity_period if dispense else None), _last_step(fhir.many(resource.dosage_instruction)))
     end = min((e for e in ends if e), key=lambda e: e.last, default=None)
     status_current = resource.status in (None, "active", "unknown")
     start = interval(resource.authored_on)
@@ -222,7 +223,7 @@ def _medication(ingredient: str, entries: list[Entry], vocabulary: Vocabulary, t
     certain = [e for e in entries if not e.drug.uncertain] or entries
     current = [e for e in certain if e.current]
     newest = max(current or certain, key=lambda e: (_first(e), e.source))
-    start = _series_start(certain, current, today) if current else newest.start
+    start = _series_start(certain, today) if current else newest.start
     return Medication(
         ingredient=ingredient,
         sets=newest.drug.sets & vocabulary.sets_of_ingredient(ingredient),
@@ -231,7 +232,7 @@ def _medication(ingredient: str, entries: list[Entry], vocabulary: Vocabulary, t
         current=bool(current),
         start=start,
         written=newest.start,
-        ended=None if current else _ended(certain),
+        ended=None if current else _ended(certain, today),
         dose=newest.dose,
         reasons=newest.reason.sets,
         reason_words=newest.reason.words,
@@ -240,12 +241,12 @@ def _medication(ingredient: str, entries: list[Entry], vocabulary: Vocabulary, t
     )
 
 
-def _ended(entries: list[Entry]) -> Interval | None:
-    """The last end that an entry states; unknown if a later entry states none."""
+def _ended(entries: list[Entry], today: date) -> Interval | None:
+    """The last end that an entry states and that has come; unknown if a later entry states none."""
     newest = max(entries, key=lambda e: (_first(e), e.source))
-    ends = [e.stated_end for e in entries if e.stated_end]
+    ends = [e.stated_end for e in entries if e.stated_end and e.stated_end.first <= today]
     last = max(ends, key=lambda i: i.last, default=None)
-    if newest.stated_end is None and (last is None or newest.start is None or newest.start.last > last.last):
+    if newest.stated_end not in ends and (last is None or newest.start is None or newest.start.last > last.last):
         return None
     return last
 
@@ -254,17 +255,13 @@ def _first(entry: Entry) -> date:
     return entry.start.last if entry.start else date.min
 
 
-def _series_start(entries: list[Entry], current: list[Entry], today: date) -> Interval | None:
-    """First day of the run of entries that reaches today without a gap of 60 days; None if a current one is undated."""
-    if any(e.start is None for e in current):
-        return None
-    dated = sorted((e for e in entries if e.start), key=lambda e: e.start.first, reverse=True)  # type: ignore[union-attr]
+def _series_start(entries: list[Entry], today: date) -> Interval | None:
+    """First day of the run of dated entries that reaches today without a gap of 60 days."""
+    dated = [(e.start, _reach(e, today)) for e in entries if e.start and e.start.first <= today]
     reached, start = today, None
-    for entry in dated:
-        if entry.start is None or entry.start.first > today:
-            continue
-        if start is None or _reach(entry, today) + _BREAK > reached:
-            start, reached = entry.start, min(reached, entry.start.first)
+    for begun, reach in sorted(dated, key=lambda pair: (pair[0].first, pair[0].last), reverse=True):
+        if reach + _BREAK > reached:
+            start, reached = begun, min(reached, begun.first)
     return start
 
 
@@ -280,7 +277,7 @@ def _is_old(entries: list[Entry], today: date) -> bool:
 
 def _increase(entries: list[Entry]) -> Interval | None:
     """The day of the newest entry that raised the daily dose over the one before it."""
-    dated = sorted((e for e in entries if e.start and e.dose.daily_mg), key=_first)
+    dated = sorted((e for e in entries if e.start and e.dose.daily_mg), key=lambda e: (_first(e), e.source))
     raised = [
         later.start
         for earlier, later in itertools.pairwise(dated)
@@ -293,14 +290,21 @@ def _end(period: fhir.Period | None) -> Interval | None:
     return interval(period.end) if period else None
 
 
+def _last_step(dosages: Iterable[fhir.Dosage]) -> Interval | None:
+    """When the last of the dosage instructions ends; None while one of them is without end."""
+    ends = [_bounds_end(dosage) for dosage in dosages]
+    return None if None in ends else max((e for e in ends if e), key=lambda e: e.last, default=None)
+
+
 def _bounds_end(dosage: fhir.Dosage) -> Interval | None:
     repeat = dosage.timing.repeat if dosage.timing else None
     return _end(repeat.bounds_period) if repeat else None
 
 
 def _days(duration: fhir.Quantity | None) -> float | None:
-    found = fhir.number(duration.value) if duration else None
-    return found if found and 0 < found < 1000 else None
+    found = amount(duration)
+    days = found.value * _DAYS.get(found.unit, 0.0) if found else 0.0
+    return days if 0 < days < 1000 else None
 
 
 def _supplied(start: Interval | None, days: float | None) -> Interval | None:
