@@ -59,11 +59,14 @@ def _in_mg(quantity: Quantity, strength_mg: float | None) -> float | None:
     found = amount(quantity)
     if found is None or found.value <= 0:
         return None
-    unit = (quantity.code or quantity.unit or "").strip("{} ").lower().removesuffix("(s)")
-    if unit in _PIECES:
+    if any(_is_piece(unit) for unit in (quantity.code, quantity.unit) if unit):
         return found.value * strength_mg if strength_mg else None
     mass = convert(found, "mg")
     return mass.value if mass else None
+
+
+def _is_piece(unit: str) -> bool:
+    return unit.strip("{} ").lower().removesuffix("(s)") in _PIECES
 
 
 def _times_a_day(timing: Timing | None) -> float | None:
@@ -75,17 +78,16 @@ def _times_a_day(timing: Timing | None) -> float | None:
 
 def _repeat_rate(repeat: Repeat) -> float | None:
     named = max(len(_texts(repeat.when)), len(_texts(repeat.time_of_day)))
-    counted = number(repeat.frequency_max) or number(repeat.frequency)
-    frequency = max(counted or 0.0, float(named)) or None
-    weekdays = len(_texts(repeat.day_of_week))
-    if frequency is None:
-        return None if not weekdays else weekdays / 7
-    days = _DAYS.get(repeat.period_unit or "d")
-    period = number(repeat.period) or 1.0
-    if days is None or period <= 0:
+    counted = number(repeat.frequency_max) or number(repeat.frequency) or 0.0
+    frequency = max(counted, float(named))
+    weekdays, period = len(_texts(repeat.day_of_week)), number(repeat.period)
+    if not frequency and period is None:
+        return weekdays / 7 if weekdays else None
+    days = (1.0 if period is None else period) * _DAYS.get(repeat.period_unit or "d", 0.0)
+    if days <= 0:
         return None
-    rate = frequency / (period * days)
-    return rate * weekdays / 7 if weekdays and period * days == 1 else rate
+    rate = (frequency or 1.0) / days  # FHIR R4: without a frequency it is once per period
+    return rate * weekdays / 7 if weekdays and days == 1 else rate
 
 
 def _texts(value: list[str] | str | None) -> list[str]:
