@@ -1,0 +1,211 @@
+"""The daily dose of an order: computed from structured dosage or not at all (clinical specification 2.1)."""
+
+import pytest
+
+from cds_service.facts.doses import dose
+from cds_service.fhir.elements import many
+from tests.charts import CLONAZEPAM, RXNORM, coded, dosage, draft, facts, named, only, repeat, request, resource, typed
+
+TABLETS = [
+    ("tablet", 1),
+    ("tablets", 1),
+    ("{tbl}", 1),
+    ("TAB", 1),
+    ("tablet(s)", 1),
+    ("Tablet", 1),
+    ("1", 1),
+    ("{tablet}", 1),
+]
+
+
+def daily(*dosages, strength=None):
+    return read(*dosages, strength=strength).daily_mg
+
+
+def read(*dosages, strength=None):
+    return dose(many(typed(request(dosageInstruction=list(dosages))).dosage_instruction), strength)
+
+
+def times(**members):
+    return dosage(0.5, timing=repeat(**members))
+
+
+# Dose times frequency
+
+
+def test_dose_times_frequency():
+    assert daily(dosage(0.5, timing=repeat(frequency=2, period=1, periodUnit="d"))) == 1
+
+
+def test_several_instructions_are_added():
+    assert daily(dosage(0.5), dosage(1)) == 1.5
+
+
+def test_steps_in_sequence_are_not_added():
+    assert daily(dosage(0.5, sequence=1), dosage(1, sequence=2)) == 1
+    assert daily(dosage(0.5, sequence=1), dosage(1, sequence=1)) == 1.5
+
+
+@pytest.mark.parametrize(
+    ("timing", "total"),
+    [
+        ({"frequency": 1, "period": 1, "periodUnit": "d"}, 0.5),
+        ({"frequency": 3, "period": 1, "periodUnit": "d"}, 1.5),
+        ({"frequency": 1, "period": 12, "periodUnit": "h"}, 1),
+        ({"frequency": 1, "period": 2, "periodUnit": "d"}, 0.25),
+        ({"frequency": 7, "period": 1, "periodUnit": "wk"}, 0.5),
+        ({"frequency": 14, "period": 1, "periodUnit": "wk"}, 1),
+        ({"period": 1, "periodUnit": "d"}, 0.5),
+        ({"frequency": 1, "period": 1, "periodUnit": "d", "when": ["HS"]}, 0.5),
+        ({"when": ["HS"]}, 0.5),
+        ({"when": ["MORN", "HS"]}, 1),
+        ({"timeOfDay": ["08:00:00", "22:00:00"]}, 1),
+        ({"frequency": 2, "period": 1, "periodUnit": "d", "when": ["HS"]}, 1),
+        ({"frequency": "2", "period": "1", "periodUnit": "d"}, 1),
+    ],
+)
+def test_a_frequency_is_read_however_it_is_written(timing, total):
+    assert daily(times(**timing)) == total
+
+
+@pytest.mark.parametrize(
+    "timing",
+    [
+        {"frequency": 1, "period": 1, "periodUnit": "wk"},
+        {"frequency": 1, "period": 7, "periodUnit": "d"},
+        {"frequency": 1, "period": 1, "periodUnit": "d", "dayOfWeek": ["mon"]},
+        {"dayOfWeek": ["mon"]},
+    ],
+)
+def test_once_a_week_is_a_seventh_a_day(timing):
+    assert daily(times(**timing)) == pytest.approx(0.5 / 7, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("code", "total"), [("BID", 1), ("TID", 1.5), ("QD", 0.5), ("QOD", 0.25), ("Q12H", 1), ("HS", 0.5)]
+)
+def test_a_timing_code_is_read(code, total):
+    assert daily(dosage(0.5, timing={"code": {"coding": [{"code": code}]}})) == total
+
+
+# Ranges and as needed
+
+
+def test_the_upper_end_of_a_dose_range_counts():
+    span = {"low": {"value": 0.25, "unit": "mg"}, "high": {"value": 1, "unit": "mg"}}
+    assert daily(dosage(doseAndRate=[{"doseRange": span}])) == 1
+
+
+def test_a_range_without_upper_end_counts_with_its_lower():
+    assert daily(dosage(doseAndRate=[{"doseRange": {"low": {"value": 0.25, "unit": "mg"}}}])) == 0.25
+
+
+def test_the_upper_end_of_a_frequency_counts():
+    assert daily(times(frequency=1, frequencyMax=3, period=1, periodUnit="d")) == 1.5
+
+
+def test_as_needed_counts_as_if_taken():
+    assert daily(dosage(0.5, asNeededBoolean=True)) == 0.5
+    assert daily(dosage(0.5, asNeededCodeableConcept={"text": "for sleep"})) == 0.5
+
+
+# Tablets
+
+
+@pytest.mark.parametrize(("unit", "total"), TABLETS)
+def test_tablets_count_with_the_strength_of_the_product(unit, total):
+    assert daily(dosage(2, unit), strength=0.5) == total
+
+
+def test_tablets_are_known_by_code_or_by_unit():
+    as_code = {"value": 2, "unit": "Tablet", "code": "428673006", "system": "http://snomed.info/sct"}
+    assert daily(dosage(doseAndRate=[{"doseQuantity": as_code}]), strength=0.5) == 1
+
+
+def test_half_a_tablet_is_half_the_strength():
+    assert daily(dosage(0.5, "tablet"), strength=1) == 0.5
+
+
+def test_the_strength_is_that_of_the_coded_product():
+    order = draft(CLONAZEPAM, dosageInstruction=[dosage(2, "tablet")])
+    assert facts(drafts=(order,)).orders[0].dose.daily_mg == 1
+
+
+def test_the_strength_of_a_medication_resource_is_read():
+    part = {
+        "itemCodeableConcept": coded(RXNORM, "2598", "clonazepam"),
+        "strength": {"numerator": {"value": 0.5, "unit": "mg"}, "denominator": {"value": 1, "unit": "tablet"}},
+    }
+    sent = resource("Medication", id="m1", ingredient=[part])
+    order = draft(None, medicationReference={"reference": "Medication/m1"}, dosageInstruction=[dosage(2, "tablet")])
+    assert facts(drafts=(order, sent)).orders[0].dose.daily_mg == 1
+
+
+def test_the_strength_is_not_guessed_from_a_text():
+    order = draft(named("clonazepam 0.5 mg tablet"), dosageInstruction=[dosage(2, "tablet")])
+    assert facts(drafts=(order,)).orders[0].dose.daily_mg is None
+
+
+# Units
+
+
+@pytest.mark.parametrize(
+    ("amount", "unit", "total"), [(500, "ug", 0.5), (500, "mcg", 0.5), (0.0005, "g", 0.5), (0.5, "MG", 0.5)]
+)
+def test_masses_are_converted(amount, unit, total):
+    assert daily(dosage(amount, unit)) == total
+
+
+@pytest.mark.parametrize("unit", ["mL", "drop", "puff", "[iU]", "mg/kg", "mg/mL", None, ""])
+def test_an_unlike_unit_cannot_be_computed(unit):
+    assert daily(dosage(0.5, unit), strength=0.5) is None
+
+
+# Not computable
+
+
+def test_a_text_alone_is_never_guessed_at():
+    assert daily({"text": "take 2 mg at bedtime"}) is None
+
+
+def test_without_a_dose_there_is_no_daily_dose():
+    assert daily(dosage(None)) is None
+
+
+def test_without_a_frequency_there_is_a_single_dose_only():
+    found = read(dosage(0.5, timing=None))
+    assert (found.daily_mg, found.single_mg) == (None, 0.5)
+
+
+def test_one_instruction_without_a_dose_leaves_the_sum_unknown():
+    assert daily(dosage(0.5), dosage(None)) is None
+
+
+@pytest.mark.parametrize(
+    "timing",
+    [{"frequency": 1, "period": 0, "periodUnit": "d"}, {"frequency": 1, "period": 1, "periodUnit": "fortnight"}, {}],
+)
+def test_a_timing_that_makes_no_sense_cannot_be_computed(timing):
+    assert daily(times(**timing)) is None
+
+
+@pytest.mark.parametrize("amount", [0, -1])
+def test_no_dose_is_not_a_dose(amount):
+    assert daily(dosage(amount)) is None
+
+
+def test_no_instruction_is_no_dose():
+    assert read().why_not == "no dosage instruction"
+
+
+def test_the_dose_of_a_statement_and_of_a_dispense_is_read():
+    said = resource("MedicationStatement", status="active", medicationCodeableConcept=CLONAZEPAM, dosage=[dosage(1)])
+    given = resource(
+        "MedicationDispense",
+        status="completed",
+        medicationCodeableConcept=CLONAZEPAM,
+        whenHandedOver="2026-06-01",
+        dosageInstruction=[dosage(1)],
+    )
+    for one in (said, given):
+        assert only(facts(one).current_drugs("clonazepam")).dose.daily_mg == 1
