@@ -25,6 +25,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     alphanumeric_topics: bool = False
     topics: bool = True
     override_reasons: bool = True
+    recommendations: bool = True
     deprecated_delete: bool = False
 
 
@@ -34,7 +35,7 @@ PROFILES = {
         Profile(name="default"),
         Profile(name="epic", always_any=True, one_action=True, medication_updates=False, alphanumeric_topics=True),
         Profile(name="sandbox", one_action=True),
-        Profile(name="v1", topics=False, override_reasons=False, deprecated_delete=True),
+        Profile(name="v1", topics=False, override_reasons=False, recommendations=False, deprecated_delete=True),
     )
 }
 DEFAULT = PROFILES["default"]
@@ -68,6 +69,8 @@ def _suggestions(suggestion: Suggestion, profile: Profile) -> list[Suggestion]:
         actions = tuple(a for a in actions if not _updates_medication(a))
     if not actions:
         return []
+    if not profile.recommendations:
+        suggestion = msgspec.structs.replace(suggestion, is_recommended=False)
     if profile.deprecated_delete:
         actions = tuple(_old_delete(a) for a in actions)
     if not profile.one_action or len(actions) == 1:
