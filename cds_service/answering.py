@@ -11,7 +11,7 @@ import msgspec
 
 from cds_service.content.load import load
 from cds_service.content.model import ServiceText
-from cds_service.decide import Decision, decide, user_gate
+from cds_service.decide import Decision, Recall, conclude, judge, user_gate
 from cds_service.errors import OtherRelease
 from cds_service.facts.patient import PatientFacts
 from cds_service.fhir.access import Reach
@@ -48,10 +48,12 @@ class DecisionService:
         """The service of a folder of cards; raises ContentError with every fault in it."""
         return cls(assemble(load(cards)), today, silent=silent)
 
-    async def answer(self, hook: HookRequest, service: Service, reach: Reach | None = None) -> Answered:
+    async def answer(
+        self, hook: HookRequest, service: Service, reach: Reach | None = None, recall: Recall | None = None
+    ) -> Answered:
         """The answer to one hook; raises CallRefused where the request or its data do not allow one.
 
-        Without ``reach`` nothing is fetched.
+        Without ``reach`` nothing is fetched, and without ``recall`` nothing is muted.
         """
         started = time.perf_counter()
         text = self._texts[service.id]
@@ -66,7 +68,9 @@ class DecisionService:
             return _not_r4(release)
         gathered = time.perf_counter()
         visit = Visit(hook.user_id, hook.patient_id, hook.encounter_id)
-        decision = decide(self.ruleset, text, facts, visit)
+        judged = judge(self.ruleset, text, facts, visit)
+        muted = await recall(judged) if recall and judged.found else {}
+        decision = conclude(self.ruleset, text, judged, visit, muted)
         extension = decision.outcomes(facts.gaps)
         response = Response(cards=() if self._silent else decision.cards, extension=extension or None)
         decided = time.perf_counter() - gathered

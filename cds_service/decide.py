@@ -5,7 +5,8 @@ Families, weight, folding and caps are data (``cards/families.toml``, clinical s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import TypeAlias
 
 import msgspec
 
@@ -13,12 +14,31 @@ from cds_service.content.model import WEIGHT_OF, ServiceText
 from cds_service.facts.knowledge import Known
 from cds_service.facts.patient import Medication, Order, PatientFacts
 from cds_service.hooks.responses import Card
-from cds_service.joining import Group, fold, group
+from cds_service.joining import Group, fold, group, silenced
 from cds_service.presenting import Presenter, Visit
 from cds_service.rules.review import Evaluation, Moment, Outcome, Prepared, Step, evaluate, view
 from cds_service.ruleset import Ruleset
 
 CLINICIANS = ("Practitioner/", "PractitionerRole/")
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """What the rules of a service found, before anything is left out or joined."""
+
+    facts: PatientFacts
+    evaluations: tuple[Evaluation, ...] = ()
+    found: tuple[Evaluation, ...] = ()
+    """The findings of active rules; those of drafts are evaluated and not shown."""
+    gate: str | None = None
+    unstarted: tuple[str, ...] = ()
+    """Rules about the patient that nothing in a chart read in full could start."""
+
+
+Muted: TypeAlias = Mapping[tuple[str, str], str]
+"""Findings not to be shown again, by rule and subject (:attr:`Evaluation.key`), each with why."""
+
+Recall: TypeAlias = Callable[[Judged], Awaitable[Muted]]
+"""Looks up which findings were answered before."""
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -28,6 +48,9 @@ class Decision(msgspec.Struct, frozen=True):
     evaluations: tuple[Evaluation, ...] = ()
     gate: str | None = None
     cut: tuple[tuple[str, ...], ...] = ()
+    groups: tuple[Group, ...] = ()
+    """What each card was made of, in the order of the cards."""
+    muted: Muted = {}
 
     @property
     def found(self) -> tuple[str, ...]:
@@ -48,6 +71,8 @@ class Decision(msgspec.Struct, frozen=True):
         nothing could be looked at.
         """
         told: dict[str, object] = {"found": list(self.found), "undetermined": self.undetermined}
+        if self.muted:
+            told["muted"] = {rule: why for (rule, _), why in self.muted.items()}
         if unavailable:
             told["unavailable"] = unavailable
         if reason:
@@ -65,29 +90,53 @@ def gate(user_id: str, facts: PatientFacts) -> str | None:
     return user_gate(user_id) or ("the patient has died" if facts.dead else None)
 
 
-def decide(ruleset: Ruleset, service: ServiceText, facts: PatientFacts, visit: Visit) -> Decision:
+def decide(
+    ruleset: Ruleset, service: ServiceText, facts: PatientFacts, visit: Visit, muted: Muted | None = None
+) -> Decision:
     """The cards for one request."""
+    return conclude(ruleset, service, judge(ruleset, service, facts, visit), visit, muted or {})
+
+
+def judge(ruleset: Ruleset, service: ServiceText, facts: PatientFacts, visit: Visit) -> Judged:
+    """What the rules find in these facts, if this user may be shown anything about this patient."""
     closed = gate(visit.user_id, facts)
     if closed:
-        return Decision(gate=closed)
-    moment = Moment(service.hook)
-    evaluations = tuple(evaluations_of(ruleset, service, facts, moment))
-    shown = [e for e in evaluations if e.finding and ruleset.rules[e.rule].content.status == "active"]
+        return Judged(facts, gate=closed)
+    unstarted: list[str] = []
+    evaluations = tuple(evaluations_of(ruleset, service, facts, Moment(service.hook), unstarted=unstarted))
+    found = tuple(e for e in evaluations if e.finding and ruleset.rules[e.rule].content.status == "active")
+    return Judged(facts, evaluations, found, unstarted=tuple(unstarted))
+
+
+def conclude(ruleset: Ruleset, service: ServiceText, judged: Judged, visit: Visit, muted: Muted) -> Decision:
+    """The cards of what was found and is not muted; a muted finding still silences what it always silences."""
+    if judged.gate:
+        return Decision(gate=judged.gate)
+    families = ruleset.content.families
+    gone = silenced(judged.found, families) if muted else frozenset()
+    shown = [e for e in judged.found if e.key not in muted and e.rule not in gone]
     if not shown:
-        return Decision((), evaluations)
-    groups = fold(group(shown, ruleset.content), ruleset.content.families)
+        return Decision((), judged.evaluations, muted=muted)
+    groups = fold(group(shown, ruleset.content), families)
     kept, cut = _capped(groups, ruleset, service)
     presenter = Presenter(ruleset, visit)
-    return Decision(tuple(presenter.card(g) for g in kept), evaluations, cut=tuple(g.rules for g in cut))
+    cards = tuple(presenter.card(g) for g in kept)
+    return Decision(cards, judged.evaluations, None, tuple(g.rules for g in cut), tuple(kept), muted)
 
 
 def evaluations_of(
-    ruleset: Ruleset, service: ServiceText, facts: PatientFacts, moment: Moment, *, shortcut: bool = True
+    ruleset: Ruleset,
+    service: ServiceText,
+    facts: PatientFacts,
+    moment: Moment,
+    *,
+    shortcut: bool = True,
+    unstarted: list[str] | None = None,
 ) -> Iterator[Evaluation]:
     """Runs every rule of the service that could apply.
 
     A rule none of whose starting value sets occurs in a chart that could be read in full is not met; with
-    ``shortcut`` off it is run all the same, to see its steps.
+    ``shortcut`` off it is run all the same, to see its steps. Such rules about the patient are added to ``unstarted``.
     """
     for name in service.rules:
         prepared = ruleset.rules[name]
@@ -95,6 +144,8 @@ def evaluations_of(
             continue
         complete = prepared.keys.isdisjoint(facts.gaps)
         if shortcut and complete and prepared.starts_with.isdisjoint(facts.concepts):
+            if unstarted is not None and prepared.content.about == "patient":
+                unstarted.append(name)
             continue
         yield from _run(prepared, ruleset, facts, moment)
 

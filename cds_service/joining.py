@@ -75,6 +75,17 @@ def fold(groups: list[Group], families: Families) -> list[Group]:
     return groups
 
 
+def silenced(found: Iterable[Evaluation], families: Families) -> frozenset[str]:
+    """The rules that others among what was found silence, whether those others are shown or not."""
+    present = {evaluation.rule for evaluation in found}
+    gone: set[str] = set()
+    for rule in families.fold:
+        if rule.by in present:
+            gone |= present.intersection(rule.silences)
+            present -= gone
+    return frozenset(gone)
+
+
 def _apply(rule: Fold, groups: Sequence[Group]) -> list[Group]:
     taken: list[Joined] = []
     rest: list[Group] = []

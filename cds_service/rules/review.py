@@ -63,6 +63,13 @@ class Finding(msgspec.Struct, frozen=True):
     """Keys of ``[note.*]`` in the card file or in its family, in the order shown."""
     offers: tuple[str, ...] | None = None
     """Suggestions in place of the card's own list, chosen among those of the card file."""
+    classes: tuple[str, ...] = ()
+    """What was found, in kinds: an answer to this finding stands until a kind joins that it had not seen."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The classes; a rule that names none is as fine as its words and its indicators."""
+        return self.classes or (f"{self.indicator}/{self.card}",)
 
 
 class Evaluation(msgspec.Struct, frozen=True):
@@ -74,6 +81,11 @@ class Evaluation(msgspec.Struct, frozen=True):
     finding: Finding | None = None
     subject: Order | Medication | None = None
     not_checked: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Rule and subject: each rule runs once about each."""
+        return self.rule, self.subject.source if self.subject else ""
 
     @property
     def missing(self) -> str:
