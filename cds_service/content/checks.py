@@ -43,6 +43,9 @@ def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> I
     for cited in rule.evidence:
         if cited.id not in content.evidence:
             yield f"{file}: evidence: {cited.id!r} is not in evidence.toml"
+    if rule.status == "active" and not rule.evidence:
+        yield f"{file}: evidence: an active card cites at least one source"
+    yield from _cites(file, rule)
     for code in rule.override:
         if code not in content.overrides:
             yield f"{file}: override: {code!r} is not in override-reasons.toml"
@@ -65,26 +68,42 @@ def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> I
     for key, card in rule.card.items():
         yield from _card(file, key, card, content)
     for key, note in rule.note.items():
-        if _SAID.search(note.text):
-            yield f"{file}: note.{key}: says should or must"
+        yield from _said(file, f"note.{key}", note.text)
+
+
+def _cites(file: str, rule: RuleContent) -> Iterator[str]:
+    sources = {cited.id for cited in rule.evidence}
+    for key, card in rule.card.items():
+        for name in card.cites:
+            if name not in sources:
+                yield f"{file}: card.{key}.cites: {name!r} is not among the evidence of this card"
 
 
 def _known_names(file: str, key: str, text: str, names: set[str]) -> Iterator[str]:
-    for name in sorted(placeholders(text) - names):
+    try:
+        unknown = sorted(placeholders(text) - names)
+    except ValueError as error:
+        yield f"{file}: {key}: {error}"
+        return
+    for name in unknown:
         yield f"{file}: {key}: {{{name}}} is no parameter of this card or of a phenotype"
 
 
 def _card(file: str, key: str, card: CardText, content: Content) -> Iterator[str]:
     for member, text in (("summary", card.summary), ("detail", card.detail), ("phrase", card.phrase or "")):
-        try:
-            placeholders(text)
-        except ValueError as error:
-            yield f"{file}: card.{key}.{member}: {error}"
-        if _SAID.search(text):
-            yield f"{file}: card.{key}.{member}: says should or must"
+        yield from _said(file, f"card.{key}.{member}", text)
     for name in card.suggestions:
         if name not in content.suggestions:
             yield f"{file}: card.{key}.suggestions: {name!r} is not in suggestions.toml"
+
+
+def _said(file: str, key: str, text: str) -> Iterator[str]:
+    try:
+        placeholders(text)
+    except ValueError as error:
+        yield f"{file}: {key}: {error}"
+    if _SAID.search(text):
+        yield f"{file}: {key}: says should or must"
 
 
 def _services(content: Content) -> Iterator[str]:
@@ -102,9 +121,9 @@ def _services(content: Content) -> Iterator[str]:
 
 
 def _families(content: Content) -> Iterator[str]:
-    for rule in content.rules:
-        if rule not in content.families.weight:
-            yield f"families.toml: weight: {rule!r} is missing"
+    for rule in content.rules.values():
+        if rule.status == "active" and rule.id not in content.families.weight:
+            yield f"families.toml: weight: {rule.id!r} is missing"
     for hook in ("patient-view", "order-select", "order-sign"):
         if hook not in content.families.cap:
             yield f"families.toml: cap: {hook!r} is missing"
