@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import os
 import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address, ip_network
@@ -18,7 +17,19 @@ import msgspec
 from cds_service.errors import SettingsError
 
 T = TypeVar("T")
+_SHORTEST_SECRET = 32
 _PASSWORD = re.compile(r"(//[^/@:]*):[^/@]*@")
+
+
+class Secret(msgspec.Struct, frozen=True):
+    """A text that is never printed."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return "set, and not shown"
+
+    __str__ = __repr__
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +41,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Base of ``aud``, links and launch addresses, without a slash at its end."""
     clients: Path | None = None
     cards: Path | None = None
+    var: Path = Path("var")
+    """The folder of what the service writes: database, journal, and the secret if none is set."""
     database_url: str = "sqlite:///var/cds-service.sqlite"
+    """In the folder ``CDS_VAR`` unless it is set."""
+    record: Literal["on", "off"] = "on"
+    """Whether what was shown and what became of it is kept; off, nothing is written anywhere."""
+    memory: Literal["on", "off"] = "on"
+    """Whether answered findings are muted; off, only from order-select to order-sign within one session."""
+    secret: Secret | None = None
+    """What patients' pseudonyms are made with; the same for all processes and hosts of a site."""
+    retention_days: int = 400
     mode: Literal["show", "silent"] = "show"
     profile: str = "default"
     """The dialect spoken in open mode; otherwise each client's own."""
@@ -65,6 +86,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The calendar day at the site."""
         return self.fixed_day or dt.datetime.now(_zone(self.time_zone)).date()
 
+    def now(self) -> dt.datetime:
+        """The time at the site; on a fixed day, its time of day goes on."""
+        now = dt.datetime.now(_zone(self.time_zone))
+        return dt.datetime.combine(self.fixed_day, now.timetz()) if self.fixed_day else now
+
     def told(self) -> dict[str, str]:
         """What each variable stands at, fit to be printed: the password of a database is left out."""
         values = {variable: getattr(self, field) for variable, (field, _) in _READERS.items()}
@@ -95,6 +121,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                     faults.append(f"{variable} {refusal}.")
         if "port" in given:
             given.setdefault("public_url", f"http://127.0.0.1:{given['port']}")
+        if "var" in given:
+            given.setdefault("database_url", f"sqlite:///{given['var'] / 'cds-service.sqlite'}")
         settings = cls(**given)
         faults += _exposure_faults(settings)
         if faults:
@@ -176,6 +204,12 @@ def _folder(text: str) -> Path:
     return path
 
 
+def _secret(text: str) -> Secret:
+    if len(text) < _SHORTEST_SECRET:
+        raise ValueError(f"must have at least {_SHORTEST_SECRET} characters")
+    return Secret(text)
+
+
 def _address(text: str) -> str:
     try:
         parts = urlsplit(text)
@@ -238,7 +272,12 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "CDS_PUBLIC_URL": ("public_url", _address),
     "CDS_CLIENTS": ("clients", _file),
     "CDS_CARDS": ("cards", _folder),
+    "CDS_VAR": ("var", Path),
     "CDS_DATABASE_URL": ("database_url", _database),
+    "CDS_RECORD": ("record", _one_of("on", "off")),
+    "CDS_MEMORY": ("memory", _one_of("on", "off")),
+    "CDS_SECRET": ("secret", _secret),
+    "CDS_RETENTION_DAYS": ("retention_days", _number_from(1, 3650, int)),
     "CDS_MODE": ("mode", _one_of("show", "silent")),
     "CDS_PROFILE": ("profile", _one_of("default", "epic", "sandbox", "v1")),
     "CDS_DISCOVERY": ("discovery", _one_of("open", "token")),

@@ -33,7 +33,12 @@ def test_everything_can_be_set(tmp_path):
             "CDS_PUBLIC_URL": "https://cds.example.org/rbd/",
             "CDS_CLIENTS": str(clients),
             "CDS_CARDS": str(tmp_path),
+            "CDS_VAR": str(tmp_path),
             "CDS_DATABASE_URL": "postgresql://db/cds",
+            "CDS_RECORD": "OFF",
+            "CDS_MEMORY": "off",
+            "CDS_SECRET": "a secret that is long enough to use",
+            "CDS_RETENTION_DAYS": "90",
             "CDS_MODE": "Silent",
             "CDS_TIME_ZONE": "Europe/Berlin",
             "CDS_TODAY": "2026-11-20",
@@ -47,7 +52,19 @@ def test_everything_can_be_set(tmp_path):
     assert (settings.mode, settings.log_level, settings.spec_version) == ("silent", "debug", "2.0.1")
     assert settings.today() == dt.date(2026, 11, 20)
     assert settings.max_body_bytes == 524_288
+    assert (settings.record, settings.memory, settings.retention_days) == ("off", "off", 90)
+    assert settings.database_url == "postgresql://db/cds"
     assert not settings.open
+
+
+def test_the_database_lies_in_the_folder_of_what_is_written(tmp_path):
+    assert Settings.read({"CDS_VAR": str(tmp_path)}).database_url == f"sqlite:///{tmp_path}/cds-service.sqlite"
+
+
+def test_the_secret_is_never_printed():
+    settings = Settings.read({"CDS_SECRET": "x" * 32})
+    assert "xxx" not in f"{settings} {settings!r} {settings.told()}"
+    assert settings.secret.text == "x" * 32
 
 
 def test_an_empty_variable_counts_as_unset():
@@ -69,6 +86,8 @@ def test_every_fault_is_told_at_once():
         ("PUBLIC_URL", "http://[::1"),
         ("CLIENTS", "/nowhere/clients.toml"),
         ("DATABASE_URL", "mysql://db"),
+        ("SECRET", "too short"),
+        ("RETENTION_DAYS", "0"),
         ("DEADLINE_MS", "0"),
         ("DEADLINE_MS", "1e2"),
         ("MAX_BODY_MB", "nan"),
@@ -124,6 +143,12 @@ def test_the_message_lists_the_faults():
 def test_today_is_the_calendar_day_at_the_site(zone):
     now = dt.datetime.now(dt.UTC).date()
     assert now <= Settings(time_zone=zone).today() <= now + dt.timedelta(days=1)
+
+
+def test_on_a_fixed_day_the_time_of_day_goes_on():
+    now = Settings(fixed_day=dt.date(2026, 6, 15)).now()
+    assert now.date() == dt.date(2026, 6, 15)
+    assert now.utcoffset() == dt.timedelta(0)
 
 
 def test_cards_are_in_the_folder_set_or_beside_the_package(tmp_path):
