@@ -1,0 +1,85 @@
+"""What must hold across the content files."""
+
+import pytest
+
+from cds_service.content.load import load
+from cds_service.errors import ContentError
+
+CARD = "tremor/card.toml"
+EDITS = {
+    "an-id-that-is-not-its-folder": (CARD, 'id = "tremor"', 'id = "chorea"', "id: 'chorea' is not the name"),
+    "an-unknown-family": (CARD, 'family = "tremor"', 'family = "chorea"', "family: 'chorea' is not in families.toml"),
+    "an-unknown-read": (CARD, '"conditions"]', '"horoscopes"]', "reads: 'horoscopes' is none of"),
+    "a-read-of-no-value-set": (CARD, '"conditions"]', '"observations:luck"]', "reads: no value set 'luck'"),
+    "a-start-of-no-value-set": (CARD, '["rbd"]', '["luck"]', "starts-with: no value set 'luck'"),
+    "evidence-of-nobody": (CARD, 'id = "source-1"', 'id = "source-2"', "evidence: 'source-2' is not in evidence.toml"),
+    "an-unknown-reason": (CARD, '["data-wrong"]', '["whim"]', "override: 'whim' is not in override-reasons.toml"),
+    "six-reasons": (CARD, '["data-wrong"]', str(["data-wrong"] * 6), "override: 6 reasons; a card offers at most 5"),
+    "an-unknown-link": (CARD, "statements = []", 'statements = []\nlinks = ["x"]', "links: 'x' is not in links.toml"),
+    "a-criterion-twice": (CARD, 'id = "cold"', 'id = "shakes"', "criteria: 'shakes' stands twice"),
+    "a-number-nobody-gives": (CARD, "{limit}", "{speed}", "criteria.shakes: {speed} is no parameter"),
+    "a-number-nobody-gives-in-when": (
+        CARD,
+        'when = "Always."\ntext',
+        'when = "{x}"\ntext',
+        "note.common.when: {x} is no",
+    ),
+    "a-brace-left-open": (CARD, "{warm} degrees", "{warm degrees", "criteria.cold:"),
+    "a-brace-left-open-on-a-card": (CARD, "{what} found", "{what found", "card.found.summary:"),
+    "an-unknown-suggestion": (CARD, '["refer"]', '["dance"]', "card.found.suggestions: 'dance' is not in"),
+    "an-order-to-the-reader": (
+        CARD,
+        "{what} found",
+        "You should see {what}",
+        "card.found.summary: says should or must",
+    ),
+    "an-order-in-a-note": (CARD, "Tremor is common", "Tremor must go", "note.common: says should or must"),
+    "going-on-in-silence": (CARD, 'not-checked = "the temperature"', "", "criteria.cold: goes on without knowing"),
+    "an-unknown-rule": ("services.toml", '["tremor"]', '["tremor", "chorea"]', "one: no card folder 'chorea'"),
+    "an-active-rule-nobody-shows": ("services.toml", '["tremor"]', "[]", "no service shows the active rule 'tremor'"),
+    "a-rule-without-weight": ("families.toml", '["tremor"]', "[]", "weight: 'tremor' is missing"),
+    "a-hook-without-cap": ("families.toml", "[cap.order-sign]", "[cap.order-sing]", "cap: 'order-sign' is missing"),
+    "a-resource-nobody-wrote": (
+        "suggestions.toml",
+        "referral.json",
+        "dance.json",
+        "refer: no file suggestions/dance.json",
+    ),
+    "a-suggestion-that-does-nothing": ("suggestions.toml", "create =", "#", "refer: does nothing"),
+}
+
+
+@pytest.mark.parametrize(("file", "old", "new", "told"), EDITS.values(), ids=EDITS)
+def test_a_fault_names_file_and_key(small, file, old, new, told):
+    small.edit(file, old, new)
+    with pytest.raises(ContentError) as found:
+        load(small.folder)
+    assert any(fault.startswith(file) and told in fault for fault in found.value.faults), found.value.faults
+
+
+def test_two_services_for_one_hook_are_a_fault(small):
+    text = (small.folder / "services.toml").read_text()
+    small.add("services.toml", text[text.index("[[service]]") :].replace('id = "one"', 'id = "two"'))
+    with pytest.raises(ContentError, match="two services for patient-view"):
+        load(small.folder)
+
+
+def test_a_draft_needs_neither_evidence_nor_service_nor_weight(small):
+    small.edit(CARD, 'status = "active"', 'status = "draft"')
+    small.edit(CARD, '[[evidence]]\nid = "source-1"\nsays = "Tremor exists."\ngrade = 3\n', "")
+    small.edit(CARD, "statements = []", "statements = []\nevidence = []")
+    small.edit("services.toml", '["tremor"]', "[]")
+    small.edit("families.toml", '["tremor"]', "[]")
+    assert load(small.folder).rules["tremor"].status == "draft"
+
+
+def test_an_active_card_cites_a_source(small):
+    small.edit(CARD, '[[evidence]]\nid = "source-1"\nsays = "Tremor exists."\ngrade = 3\n', "")
+    small.edit(CARD, "statements = []", "statements = []\nevidence = []")
+    with pytest.raises(ContentError, match="an active card cites at least one source"):
+        load(small.folder)
+
+
+def test_a_number_of_a_phenotype_may_be_named_with_its_home(small):
+    small.edit(CARD, "{limit}", "{shaking/limit}")
+    assert load(small.folder)

@@ -1,0 +1,73 @@
+"""The folder of cards is read whole, and every fault is told at once with its file and key."""
+
+import pytest
+
+from cds_service.content.load import digest, load
+from cds_service.errors import ContentError
+from cds_service.ruleset import assemble
+
+
+def faults(small):
+    with pytest.raises(ContentError) as found:
+        load(small.folder)
+    return found.value.faults
+
+
+def test_a_sound_folder_is_read(small):
+    content = load(small.folder)
+    assert content.rules["tremor"].criteria[0].id == "shakes"
+    assert content.numbers.value("shaking", "limit") == 4
+    assert content.service("patient-view").rules == ("tremor",)
+    assert content.vocabulary.label("rbd") == "RBD"
+
+
+def test_a_missing_file_is_named(small):
+    (small.folder / "evidence.toml").unlink()
+    assert faults(small) == ("evidence.toml: the file is missing",)
+
+
+def test_what_is_no_toml_is_named_with_its_place(small):
+    small.edit("tremor/card.toml", 'id = "tremor"', "id = tremor")
+    (fault, *_) = faults(small)
+    assert fault.startswith("tremor/card.toml: not TOML")
+    assert "line 2" in fault
+
+
+def test_an_unknown_key_is_a_fault(small):
+    small.edit("tremor/card.toml", "question =", "questoin =")
+    (fault, *_) = faults(small)
+    assert fault.startswith("tremor/card.toml")
+    assert "questoin" in fault
+
+
+def test_a_word_outside_its_list_is_a_fault_with_its_key(small):
+    small.edit("tremor/card.toml", 'indicator = "info"', 'indicator = "hint"')
+    (fault, *_) = faults(small)
+    assert "$.indicator[...].indicator" in fault
+
+
+def test_what_is_no_json_is_named(small):
+    (small.folder / "suggestions" / "referral.json").write_text("{")
+    assert faults(small)[0].startswith("suggestions/referral.json: not JSON")
+
+
+def test_every_fault_is_told_at_once(small):
+    small.edit("tremor/card.toml", 'family = "tremor"', 'family = "chorea"')
+    small.edit("tremor/card.toml", 'override = ["data-wrong"]', 'override = ["nonsense"]')
+    (small.folder / "suggestions" / "referral.json").write_text("[]")
+    assert len(faults(small)) >= 3
+
+
+def test_the_digest_does_not_depend_on_line_ends(small):
+    path = small.folder / "tremor" / "card.toml"
+    before = digest(path)
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert digest(path) == before
+    assert len(before) == 8
+
+
+def test_a_card_without_function_and_a_function_without_card_are_faults(small):
+    with pytest.raises(ContentError) as found:
+        assemble(load(small.folder))
+    assert "tremor/card.toml: no function; write cds_service/rules/tremor.py" in found.value.faults
+    assert any(fault.startswith("rbd-red-flags: a function without card") for fault in found.value.faults)

@@ -1,0 +1,169 @@
+"""The cases reach everything that a card file says, and nothing a card says breaks the house's promises."""
+
+import re
+from collections import Counter
+
+import msgspec
+import pytest
+
+from cds_service.content.page import stale
+from cds_service.content.text import SUMMARY_LIMIT
+from cds_service.decide import evaluations_of
+from cds_service.facts.queries import collection
+from cds_service.fhir.validity import faults_in
+from cds_service.rehearsing import text_of
+from cds_service.rules.review import Moment, Outcome, evaluate, view
+from tests.rehearsal import cases, rehearsals, ruleset, stage
+
+each_rule = pytest.mark.parametrize("rule", cases())
+ALWAYS_OPEN = {"patient", "orders"}
+"""Age, sex and drafts are no collections: a view never closes them."""
+
+
+def steps(rule):
+    """Every step of every case, the rules that could not apply included."""
+    for rehearsal in rehearsals(rule):
+        yield from (step for evaluation in full_run(rehearsal) for step in evaluation.steps)
+
+
+def full_run(rehearsal):
+    if rehearsal.decision.gate:
+        return []
+    service = stage().ruleset.content.service(rehearsal.case.hook)
+    asked = msgspec.structs.replace(service, rules=(rehearsal.rule,))
+    moment = Moment(rehearsal.case.hook)
+    return list(evaluations_of(stage().ruleset, asked, rehearsal.facts, moment, shortcut=False))
+
+
+def findings(rule):
+    return [e.finding for r in rehearsals(rule) for e in r.evaluations if e.finding]
+
+
+@each_rule
+def test_each_rule_has_a_silent_case_and_one_that_speaks(rule):
+    assert {Outcome.FOUND, Outcome.NOT_MET} <= {rehearsal.outcome for rehearsal in rehearsals(rule)}
+
+
+@each_rule
+def test_each_criterion_is_seen_met_and_not_met_and_unknown_where_it_can_be(rule):
+    seen = {(step.criterion, step.met) for step in steps(rule)}
+    for criterion in ruleset().rules[rule].content.criteria:
+        assert (criterion.id, True) in seen, f"{criterion.id} is met in no case"
+        assert (criterion.id, False) in seen, f"{criterion.id} is met in every case"
+        may_be_unknown = criterion.kind == "only-if" or criterion.goes_on
+        assert (criterion.id, None) in seen or not may_be_unknown, f"{criterion.id} is unknown in no case"
+
+
+@each_rule
+def test_each_wording_indicator_and_note_is_reached(rule):
+    content = ruleset().rules[rule].content
+    reached = findings(rule)
+    assert content.card.keys() == {finding.card for finding in reached}
+    assert content.indicator.keys() == {finding.indicator for finding in reached}
+    assert content.note.keys() <= {name for finding in reached for name in finding.notes}
+
+
+def test_each_note_of_a_family_is_reached():
+    content = ruleset().content
+    reached = {
+        (prepared.content.family, name)
+        for rule, prepared in ruleset().rules.items()
+        for finding in findings(rule)
+        for name in finding.notes
+        if name not in prepared.content.note
+    }
+    assert {(key, name) for key, family in content.families.family.items() for name in family.note} == reached
+
+
+@each_rule
+def test_each_suggestion_of_a_wording_is_offered_in_a_case(rule):
+    content = ruleset().rules[rule].content
+    offered = {
+        (f.card, n)
+        for f in findings(rule)
+        for n in (content.card[f.card].suggestions if f.offers is None else f.offers)
+    }
+    assert {(key, name) for key, card in content.card.items() for name in card.suggestions} == offered
+
+
+@each_rule
+def test_each_parameter_is_read(rule):
+    """A rule that lost a number fails in some case."""
+    prepared = ruleset().rules[rule]
+    for name in prepared.content.parameter:
+        rest = {key: value for key, value in prepared.content.parameter.items() if key != name}
+        without = msgspec.structs.replace(prepared, content=msgspec.structs.replace(prepared.content, parameter=rest))
+        assert fails_somewhere(rule, without), f"no case reads parameter.{name}"
+
+
+@each_rule
+def test_each_read_is_used(rule):
+    """A rule that lost one of its reads fails in some case."""
+    prepared = ruleset().rules[rule]
+    for read in prepared.reads - ALWAYS_OPEN:
+        kept = prepared.reads - {read}
+        result_sets = prepared.result_sets - {read.partition(":")[2]}
+        without = msgspec.structs.replace(prepared, reads=kept, result_sets=result_sets)
+        still_open = collection(read) in {collection(other) for other in kept} and ":" not in read
+        assert still_open or fails_somewhere(rule, without), f"no case needs the read {read}"
+
+
+def fails_somewhere(rule, prepared):
+    return any(
+        evaluate(prepared, view(r.facts, prepared), ruleset().numbers, Moment(r.case.hook), e.subject).outcome
+        is Outcome.FAILED
+        for r in rehearsals(rule)
+        for e in full_run(r)
+        if e.subject or prepared.content.about == "patient"
+    )
+
+
+@each_rule
+def test_the_shortcut_changes_no_outcome(rule):
+    for rehearsal in rehearsals(rule):
+        short = Counter((e.outcome, repr(e.finding)) for e in rehearsal.evaluations)
+        full = Counter((e.outcome, repr(e.finding)) for e in full_run(rehearsal))
+        assert not short - full, rehearsal.case.name
+        assert {outcome for outcome, _ in full - short} <= {Outcome.NOT_MET}, rehearsal.case.name
+
+
+@each_rule
+def test_every_summary_fits_and_is_one_line(rule):
+    for card in shown(rule):
+        assert len(card.summary) <= SUMMARY_LIMIT
+        assert "\n" not in card.summary
+
+
+@each_rule
+def test_no_card_orders_anyone_about_or_leaves_a_gap(rule):
+    for card in shown(rule):
+        said = text_of(card)
+        assert not re.search(r"\b(should|must)\b", said, re.IGNORECASE)
+        assert not re.search(r"[{}]|\bNone\b|\(\)|  ", said), said
+
+
+@each_rule
+def test_what_a_card_creates_is_fhir_r4(rule):
+    for card in shown(rule):
+        for suggestion in card.suggestions:
+            for action in suggestion.actions:
+                if isinstance(action.resource, dict):
+                    assert faults_in(action.resource) == [], action.description
+
+
+@each_rule
+def test_what_was_not_checked_is_said(rule):
+    for rehearsal in rehearsals(rule):
+        for evaluation in rehearsal.evaluations:
+            for text in evaluation.not_checked if rehearsal.card and evaluation.finding else ():
+                assert text in text_of(rehearsal.card), rehearsal.case.name
+
+
+def shown(rule):
+    return [card for rehearsal in rehearsals(rule) for card in rehearsal.decision.cards]
+
+
+def test_the_pages_are_current():
+    """Otherwise: cds-service page."""
+    answers = {rule: stage().answers(rule, found) for rule, found in cases().items()}
+    assert stale(ruleset().content, answers) == []
