@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from functools import cached_property
 from typing import TypeVar
 
 import msgspec
@@ -63,13 +64,13 @@ class Chart:
 
     def _take(self, resource: fhir.Resource, seen: set[tuple[type, str]]) -> None:
         kind = type(resource)
+        if not self._of_patient(resource, required=False):
+            self.dropped += 1
+            return
         if resource.id is not None:
             if (kind, resource.id) in seen:
                 return
             seen.add((kind, resource.id))
-        if not self._of_patient(resource, required=False):
-            self.dropped += 1
-            return
         self.by_type.setdefault(kind, []).append(resource)
 
     def _of_patient(self, resource: fhir.Resource, *, required: bool) -> bool:
@@ -78,8 +79,12 @@ class Chart:
         subject = _subject(resource)
         if subject is None or not subject.reference:
             return not required or isinstance(resource, fhir.Medication)
-        named = subject.reference
-        return named == self._mine or named.split("/_history/")[0].replace(":", "/").rsplit("/", 1)[-1] == self._id
+        return subject.reference == self._mine or self._is_mine(subject.reference)
+
+    def _is_mine(self, reference: str) -> bool:
+        """Whether an absolute or versioned address, a urn:uuid or a bare id names the patient, and not a Group."""
+        *way, name = reference.split("/_history/")[0].replace(":", "/").split("/")
+        return name == self._id and (not way or way[-1] in ("Patient", "uuid"))
 
     def _medications(self, drafts: Iterable[Drafted]) -> dict[str, fhir.Medication]:
         found = [r for r in self.by_type.get(fhir.Medication, ()) if isinstance(r, fhir.Medication)]
@@ -114,25 +119,28 @@ class Reader:
             conditions.condition(c, self.vocabulary, self.today, self.encounter_days)
             for c in self.chart.of(fhir.Condition)
         )
-        return conditions.merged([c for c in found if c])
+        return conditions.merged(sorted((c for c in found if c), key=_source))
 
     def events(self, problems: Iterable[Condition]) -> tuple[Condition, ...]:
         found = [c for c in problems if conditions.is_event(c)]
         found += filter(None, (conditions.encounter_event(e, self.vocabulary) for e in self.chart.of(fhir.Encounter)))
         found += filter(None, (conditions.adverse_event(a, self.vocabulary) for a in self.chart.of(fhir.AdverseEvent)))
-        return tuple(c for c in found if conditions.on_or_before(c, self.today))
+        return tuple(c for c in sorted(found, key=_source) if conditions.on_or_before(c, self.today))
 
     def reason(self, concepts: fhir.Many[fhir.CodeableConcept], references: fhir.Many[fhir.Reference]) -> Reason:
         """What an order is for: its codes and words, and the Conditions it refers to."""
         named = list(fhir.many(concepts))
-        by_id = {f"Condition/{c.id}": c.code for c in self.chart.of(fhir.Condition)}
         for reference in fhir.many(references):
-            code = by_id.get(reference.reference or "")
+            code = self._diagnosed.get(fhir.reference_id(reference, "Condition") or "")
             named.append(code or fhir.CodeableConcept(text=reference.display))
         matches = [(c, self.vocabulary.diagnosis(c)) for c in named]
         each = tuple(m.sets if m else frozenset() for c, m in matches if m or next(fhir.texts(c), ""))
         words = "; ".join(w for c in named if (w := next(fhir.texts(c), "")))
         return Reason(frozenset().union(*each), words, each)
+
+    @cached_property
+    def _diagnosed(self) -> dict[str, fhir.CodeableConcept]:
+        return {c.id: c.code for c in self.chart.of(fhir.Condition) if c.id and c.code}
 
     def entries(self) -> Iterator[Entry]:
         found: list[Entry | None] = []
@@ -163,7 +171,7 @@ class Reader:
         read, vocabulary = results.read_observation, self.vocabulary
         found = [o for r in self.chart.of(fhir.Observation) if (o := read(r, vocabulary))]
         found = [o for o in found if o.day is None or o.day.first <= self.today]
-        return sorted(found, key=lambda o: o.day.last if o.day else date.min, reverse=True)
+        return sorted(found, key=_newness, reverse=True)
 
     def answers(self, observations: Iterable[Observation]) -> tuple[ScreeningAnswer, ...]:
         found = [a for o in observations if (a := results.question(o))]
@@ -174,26 +182,27 @@ class Reader:
     def procedures(self) -> tuple[Procedure, ...]:
         found = [p for r in self.chart.of(fhir.Procedure) if (p := results.procedure(r, self.vocabulary))]
         found = [p for p in found if p.day is None or p.day.first <= self.today]
-        return tuple(sorted(found, key=lambda p: p.day.last if p.day else date.min, reverse=True))
+        return tuple(sorted(found, key=_newness, reverse=True))
 
     def requests(self) -> tuple[Request, ...]:
         found = (results.service_request(r, self.vocabulary) for r in self.chart.of(fhir.ServiceRequest))
-        return tuple(r for r in found if r)
+        return tuple(sorted((r for r in found if r), key=_source))
 
     def plans(self) -> tuple[Request, ...]:
         found: list[Request | None] = [
             *(results.care_plan(r, self.vocabulary) for r in self.chart.of(fhir.CarePlan)),
             *(results.task(r, self.vocabulary) for r in self.chart.of(fhir.Task)),
         ]
-        return tuple(r for r in found if r)
+        return tuple(sorted((r for r in found if r), key=_source))
 
     def allergies(self) -> tuple[Allergy, ...]:
-        return tuple(a for r in self.chart.of(fhir.AllergyIntolerance) if (a := results.allergy(r, self.vocabulary)))
+        found = (results.allergy(r, self.vocabulary) for r in self.chart.of(fhir.AllergyIntolerance))
+        return tuple(sorted((a for a in found if a), key=_source))
 
     def reports(self, observations: Iterable[Observation]) -> tuple[Report, ...]:
         by_id = {o.source.removeprefix("Observation/"): o for o in observations}
         found = [r for d in self.chart.of(fhir.DiagnosticReport) if (r := results.report(d, self.vocabulary, by_id))]
-        return tuple(sorted(found, key=lambda r: r.day.last if r.day else date.min, reverse=True))
+        return tuple(sorted(found, key=_newness, reverse=True))
 
     def orders(self) -> tuple[Order, ...]:
         """Each draft once; a draft that was sent twice is one order, and a bare Bundle has none."""
@@ -203,6 +212,18 @@ class Reader:
             if made:
                 found.setdefault(made.source, made)
         return tuple(found.values())
+
+
+# The order of entries in a Bundle means nothing, so it must not tell which of two facts comes first.
+
+
+def _source(item: Condition | Request | Allergy) -> str:
+    return item.source
+
+
+def _newness(item: Observation | Procedure | Report) -> tuple[date, str, str]:
+    written = item.written if isinstance(item, Observation) else ""
+    return item.day.last if item.day else date.min, written, item.source
 
 
 def build(

@@ -130,6 +130,8 @@ class Observation(msgspec.Struct, frozen=True):
     answer: bool | None = None
     answer_sets: frozenset[str] = frozenset()
     text: str = ""
+    written: str = ""
+    """The date as it was sent: of two on one day, the later time is newer."""
 
 
 class ScreeningAnswer(msgspec.Struct, frozen=True):
@@ -141,6 +143,8 @@ class ScreeningAnswer(msgspec.Struct, frozen=True):
     source: str
     day: Interval | None = None
     informant: str = ""
+    written: str = ""
+    """The date as it was sent."""
 
 
 class Procedure(msgspec.Struct, frozen=True):

@@ -15,11 +15,13 @@ CODES = "urn:org.rbd-cds:codes"
 SCREEN = "urn:org.rbd-cds:Questionnaire:rbd-screen"
 _FINAL = {"final", "amended", "corrected"}
 _QUESTION = "question-"
+_THERAPIES = {"pap-therapy", "physiotherapy"}
+"""Procedures that are done while they are under way."""
 
 
 def observation(resource: fhir.Observation, sets: frozenset[str], vocabulary: Vocabulary) -> Observation | None:
     """A final result about the patient; None for a preliminary, absent or withdrawn one, or one about someone else."""
-    if resource.status not in _FINAL or resource.data_absent_reason is not None or fhir.many(resource.focus):
+    if resource.status not in _FINAL or resource.data_absent_reason is not None or _about_someone_else(resource):
         return None
     quantity = amount(resource.value_quantity)
     number = quantity.value if quantity else fhir.number(resource.value_integer)
@@ -34,7 +36,13 @@ def observation(resource: fhir.Observation, sets: frozenset[str], vocabulary: Vo
         answer=_yes_or_no(resource, answers),
         answer_sets=answers,
         text=resource.value_string or next(fhir.texts(resource.value_codeable_concept), ""),
+        written=resource.effective_date_time or resource.effective_instant or "",
     )
+
+
+def _about_someone_else(resource: fhir.Observation) -> bool:
+    patient = resource.subject.reference if resource.subject else None
+    return any(focus.reference != patient for focus in fhir.many(resource.focus))
 
 
 def _answer_sets(concept: fhir.CodeableConcept | None, vocabulary: Vocabulary) -> frozenset[str]:
@@ -63,7 +71,7 @@ def question(found: Observation) -> ScreeningAnswer | None:
     name = next((s for s in found.sets if s.startswith(_QUESTION)), asked)
     if name is None or found.answer is None:
         return None
-    return ScreeningAnswer(name.removeprefix(_QUESTION), found.answer, found.source, found.day)
+    return ScreeningAnswer(name.removeprefix(_QUESTION), found.answer, found.source, found.day, written=found.written)
 
 
 def form_answers(resource: fhir.QuestionnaireResponse) -> Iterator[ScreeningAnswer]:
@@ -76,7 +84,8 @@ def form_answers(resource: fhir.QuestionnaireResponse) -> Iterator[ScreeningAnsw
     for link, answer in items:
         yes = _boolean(answer)
         if yes is not None:
-            yield ScreeningAnswer(link, yes, f"QuestionnaireResponse/{resource.id}", day, informant)
+            source = f"QuestionnaireResponse/{resource.id}"
+            yield ScreeningAnswer(link, yes, source, day, informant, resource.authored or "")
 
 
 def _is_screen(canonical: str | None) -> bool:
@@ -105,9 +114,9 @@ def _boolean(answer: fhir.Answer) -> bool | None:
 
 
 def newest_first(found: list[ScreeningAnswer], today: date) -> tuple[ScreeningAnswer, ...]:
-    """The answers by day, of two on one day the one sent last; answers dated after today do not count yet."""
-    given = [answer for answer in reversed(found) if answer.day is None or answer.day.first <= today]
-    return tuple(sorted(given, key=lambda answer: _day(answer.day), reverse=True))
+    """The answers by day and time, a yes before a no of the same moment; those dated after today do not count yet."""
+    given = [answer for answer in found if answer.day is None or answer.day.first <= today]
+    return tuple(sorted(given, key=lambda a: (_day(a.day), a.written, a.yes, a.source), reverse=True))
 
 
 def _day(when: Interval | None) -> date:
@@ -118,7 +127,7 @@ def procedure(resource: fhir.Procedure, vocabulary: Vocabulary) -> Procedure | N
     if resource.status not in ("completed", "in-progress"):
         return None
     match = vocabulary.codes(resource.code)
-    if match is None:
+    if match is None or (resource.status == "in-progress" and match.sets.isdisjoint(_THERAPIES)):
         return None
     return Procedure(
         sets=match.sets,
