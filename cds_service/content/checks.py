@@ -23,7 +23,7 @@ def faults_of(content: Content) -> list[str]:
     """Every fault across the files."""
     sets = {s.name for s in content.value_sets}
     found = [fault for name, rule in content.rules.items() for fault in _rule(name, rule, content, sets)]
-    return [*found, *_services(content), *_families(content), *_suggestions(content)]
+    return [*found, *_services(content), *_families(content), *_memory(content), *_suggestions(content)]
 
 
 def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> Iterator[str]:
@@ -127,6 +127,15 @@ def _families(content: Content) -> Iterator[str]:
     for hook in ("patient-view", "order-select", "order-sign"):
         if hook not in content.families.cap:
             yield f"families.toml: cap: {hook!r} is missing"
+
+
+def _memory(content: Content) -> Iterator[str]:
+    memory = content.memory
+    if memory.without_reason not in content.overrides:
+        yield f"memory.toml: without-reason: {memory.without_reason!r} is not in override-reasons.toml"
+    for name in (*memory.accepted_days_of, *memory.once_days):
+        if name not in content.families.weight:
+            yield f"memory.toml: {name!r} is no rule of families.toml"
 
 
 def _suggestions(content: Content) -> Iterator[str]:

@@ -17,6 +17,7 @@ from cds_service.content.checks import faults_of
 from cds_service.content.model import (
     Families,
     LinkText,
+    MemoryText,
     OverrideText,
     Phenotype,
     RuleContent,
@@ -42,6 +43,7 @@ class Content(msgspec.Struct, frozen=True):
     families: Families
     evidence: dict[str, Source]
     overrides: dict[str, OverrideText]
+    memory: MemoryText
     suggestions: dict[str, SuggestionText]
     resources: dict[str, dict[str, object]]
     links: dict[str, LinkText]
@@ -99,12 +101,15 @@ def load(folder: Path) -> Content:
     families = reading.toml("families.toml", Families)
     evidence = reading.toml("evidence.toml", dict[str, Source])
     overrides = reading.toml("override-reasons.toml", dict[str, OverrideText])
+    memory = reading.toml("memory.toml", MemoryText)
     suggestions = reading.toml("suggestions.toml", dict[str, SuggestionText])
     links = reading.toml("links.toml", dict[str, LinkText])
     resources = {p.name: reading.json(p) for p in sorted(folder.glob("suggestions/*.json"))}
     phenotypes = _phenotypes(reading)
     value_sets = _value_sets(reading)
-    if services is None or families is None or evidence is None or overrides is None or suggestions is None:
+    if services is None or families is None or evidence is None:
+        raise ContentError(reading.faults)
+    if overrides is None or memory is None or suggestions is None:
         raise ContentError(reading.faults)
     content = Content(
         folder=folder,
@@ -114,6 +119,7 @@ def load(folder: Path) -> Content:
         families=families,
         evidence=evidence,
         overrides=overrides,
+        memory=memory,
         suggestions=suggestions,
         resources=resources,
         links=links or {},

@@ -127,6 +127,12 @@ class OverrideText(Strict, frozen=True, kw_only=True):
     system: str
     display: str
     mutes_days: int
+    only_for_user: bool = False
+    """The finding stays silent for the user who gave this reason, and for no other."""
+    until_changed: bool = False
+    """The finding stays silent until what it rests on in the chart changes, however long that takes."""
+    despite_critical: bool = False
+    """Even a critical finding stays silent after this reason."""
 
 
 class Create(Strict, frozen=True, kw_only=True):
@@ -190,6 +196,17 @@ class Families(Strict, frozen=True, kw_only=True):
     family: dict[str, Family]
     fold: tuple[Fold, ...]
     cap: dict[str, Cap]
+
+
+class MemoryText(Strict, frozen=True, kw_only=True):
+    """``memory.toml``: how long a finding stays silent after it was shown or answered."""
+
+    accepted_days: int
+    without_reason: str
+    ignored_days: int
+    session_hours: int
+    accepted_days_of: dict[str, int] = {}
+    once_days: dict[str, int] = {}
 
 
 class ServiceText(Strict, frozen=True, kw_only=True):
