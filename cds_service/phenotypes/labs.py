@@ -38,4 +38,5 @@ def newest(
         if converted is None:
             return Unavailable(f"observations: {name} in a unit that cannot be compared")
         return Known(Result(converted, one.day, one.source), (one.source,))
-    return ABSENT
+    rest = facts.observations()
+    return rest if isinstance(rest, Unavailable) else ABSENT
