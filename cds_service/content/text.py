@@ -7,6 +7,7 @@ import string
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import cache
 from typing import TypeAlias
 
 import msgspec
@@ -32,8 +33,9 @@ Value: TypeAlias = str | int | float | date | Interval | Record | None
 Values: TypeAlias = Mapping[str, Value]
 
 
+@cache
 def placeholders(template: str) -> frozenset[str]:
-    """The names in braces of a template."""
+    """The names in braces of a template; templates are few, and each is filled again and again."""
     return frozenset(name for _, name, _, _ in string.Formatter().parse(template) if name)
 
 
@@ -41,11 +43,13 @@ def fill(template: str, values: Values) -> str:
     """The template with its values; raises KeyError for a name without value."""
     if "{" not in template:
         return template
-    return template.format_map({name: show(value) for name, value in values.items()})
+    return template.format_map({name: show(values[name]) for name in placeholders(template)})
 
 
 def show(value: Value) -> str:
     """A value in a clinician's spelling: 5 Jun 2026, 0.5, the record's words escaped."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, Record):
         return escape(value.words)
     if isinstance(value, Interval):
@@ -67,7 +71,9 @@ def since(when: Interval | None) -> str:
 
 def escape(words: str) -> str:
     """Chart text as inert Markdown on one line: punctuation escaped, links broken, control characters gone."""
-    flat = " ".join("".join(c if unicodedata.category(c)[0] != "C" else " " for c in words).split())
+    if not words.isprintable():
+        words = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in words)
+    flat = " ".join(words.split())
     short = flat if len(flat) <= RECORD_LIMIT else flat[: RECORD_LIMIT - 1].rstrip() + "…"
     return _MARKDOWN.sub(r"\\\1", _WEB.sub(r"\1 \2", short))
 
