@@ -5,9 +5,13 @@ Knows nothing of CDS Hooks: the caller says for each prefetch key what was read 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+<<<<<<< Updated upstream
 from functools import cached_property
+=======
+from operator import attrgetter
+>>>>>>> Stashed changes
 from typing import TypeVar
 
 import msgspec
@@ -18,6 +22,7 @@ from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
 from cds_service.facts.orders import Drafted, order
 from cds_service.facts.patient import (
     Allergy,
+    Classified,
     Collection,
     Condition,
     Observation,
@@ -48,20 +53,23 @@ _OLDEST_DEATH = date(1900, 1, 2)
 
 
 class Chart:
-    """The resources of one patient, sorted by type, those of other patients left out."""
+    """The resources of one patient, sorted by type, those of other patients left out.
+
+    Long charts are long lists of one type: what can be asked of a whole list is not asked of each resource.
+    """
 
     def __init__(self, sources: Mapping[str, Source], drafts: Iterable[Drafted], patient_id: str) -> None:
         self.by_type: dict[type[fhir.Resource], list[fhir.Resource]] = {}
         self.dropped = 0
-        self._mine = f"Patient/{patient_id}"
         self._id = patient_id
-        seen: set[tuple[type, str]] = set()
+        self._seen: dict[type[fhir.Resource], set[str | None]] = {}
         for source in sources.values():
-            for resource in source.resources:
-                self._take(resource, seen)
-        self.drafts = [d for d in drafts if self._of_patient(d.resource, required=True)]
+            for kind, found in _by_type(source.resources).items():
+                self._take(kind, found)
+        self.drafts = [d for d in drafts if self._is_for_patient(d.resource)]
         self.medications = self._medications(drafts)
 
+<<<<<<< Updated upstream
     def _take(self, resource: fhir.Resource, seen: set[tuple[type, str]]) -> None:
         kind = type(resource)
         if not self._of_patient(resource, required=False):
@@ -72,12 +80,48 @@ class Chart:
                 return
             seen.add((kind, resource.id))
         self.by_type.setdefault(kind, []).append(resource)
+=======
+    def _take(self, kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> None:
+        once = self._once(kind, found)
+        mine = self._about_patient(kind, once)
+        self.dropped += len(once) - len(mine)
+        self.by_type.setdefault(kind, []).extend(mine)
+>>>>>>> Stashed changes
 
-    def _of_patient(self, resource: fhir.Resource, *, required: bool) -> bool:
+    def _once(self, kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> Sequence[fhir.Resource]:
+        """Those whose id did not come before; without an id each counts as another."""
+        ids = {resource.id for resource in found}
+        if len(ids) == len(found) and kind not in self._seen:
+            self._seen[kind] = ids
+            return found
+        kept = []
+        seen = self._seen.setdefault(kind, set())
+        for resource in found:
+            if resource.id is None or resource.id not in seen:
+                seen.add(resource.id)
+                kept.append(resource)
+        return kept
+
+    def _about_patient(self, kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> Sequence[fhir.Resource]:
+        """Those that name the patient or nobody."""
+        subject_of = _SUBJECT_OF.get(kind)
+        if subject_of is None:
+            return [resource for resource in found if self._is_for_patient(resource)] if kind is fhir.Patient else found
+        subjects = [subject_of(resource) for resource in found]
+        named = {subject.reference for subject in subjects if subject is not None}
+        others = {reference for reference in named if reference and not self._is_patient(reference)}
+        if not others:
+            return found
+        return [r for r, s in zip(found, subjects, strict=True) if s is None or s.reference not in others]
+
+    def _is_for_patient(self, resource: fhir.Resource) -> bool:
+        """Whether a draft names the patient; only a Medication need not name anybody."""
         if isinstance(resource, fhir.Patient):
             return resource.id is None or resource.id == self._id
-        subject = _subject(resource)
+        subject_of = _SUBJECT_OF.get(type(resource))
+        subject = subject_of(resource) if subject_of else None
         if subject is None or not subject.reference:
+<<<<<<< Updated upstream
             return not required or isinstance(resource, fhir.Medication)
         return subject.reference == self._mine or self._is_mine(subject.reference)
 
@@ -85,6 +129,13 @@ class Chart:
         """Whether an absolute or versioned address, a urn:uuid or a bare id names the patient, and not a Group."""
         *way, name = reference.split("/_history/")[0].replace(":", "/").split("/")
         return name == self._id and (not way or way[-1] in ("Patient", "uuid"))
+=======
+            return isinstance(resource, fhir.Medication)
+        return self._is_patient(subject.reference)
+
+    def _is_patient(self, reference: str) -> bool:
+        return reference.split("/_history/")[0].replace(":", "/").rsplit("/", 1)[-1] == self._id
+>>>>>>> Stashed changes
 
     def _medications(self, drafts: Iterable[Drafted]) -> dict[str, fhir.Medication]:
         found = [r for r in self.by_type.get(fhir.Medication, ()) if isinstance(r, fhir.Medication)]
@@ -95,12 +146,22 @@ class Chart:
         return self.by_type.get(kind, [])  # type: ignore[return-value]  # filled by type
 
 
-def _subject(resource: fhir.Resource) -> fhir.Reference | None:
-    if isinstance(resource, fhir.AllergyIntolerance):
-        return resource.patient
-    if isinstance(resource, fhir.Task):
-        return resource.for_
-    return getattr(resource, "subject", None)
+def _by_type(resources: Sequence[fhir.Resource]) -> Mapping[type[fhir.Resource], Sequence[fhir.Resource]]:
+    kinds = set(map(type, resources))
+    if len(kinds) == 1:
+        return {kinds.pop(): resources}
+    found: dict[type[fhir.Resource], list[fhir.Resource]] = {}
+    for resource in resources:
+        found.setdefault(type(resource), []).append(resource)
+    return found
+
+
+_SUBJECT_MEMBERS = {fhir.AllergyIntolerance: "patient", fhir.Task: "for_"}
+_SUBJECT_OF: dict[type[fhir.Resource], Callable[[fhir.Resource], fhir.Reference | None]] = {
+    kind: attrgetter(member)
+    for kind in fhir.READ
+    if (member := _SUBJECT_MEMBERS.get(kind, "subject")) in kind.__struct_fields__
+}
 
 
 class Reader:
@@ -168,8 +229,7 @@ class Reader:
         return named
 
     def observations(self) -> list[Observation]:
-        read, vocabulary = results.read_observation, self.vocabulary
-        found = [o for r in self.chart.of(fhir.Observation) if (o := read(r, vocabulary))]
+        found = results.read_observations(self.chart.of(fhir.Observation), self.vocabulary)
         found = [o for o in found if o.day is None or o.day.first <= self.today]
         return sorted(found, key=_newness, reverse=True)
 
@@ -241,7 +301,7 @@ def build(
     problems = reader.conditions()
     observations = reader.observations()
     taken = drugs.medications(reader.entries(), vocabulary, today)
-    items: dict[str, tuple[object, ...]] = {
+    items: dict[str, tuple[Classified, ...]] = {
         "conditions": problems,
         "events": reader.events(problems),
         "medications": taken,
@@ -254,9 +314,9 @@ def build(
         "reports": reader.reports(observations),
     }
     gaps = {key: source.gap for key, source in sources.items() if source.gap}
-    held = {name: Collection(found, _gap(name, sources)) for name, found in items.items()}
+    held = {name: Collection(found, _gap(name, sources), _sets(found)) for name, found in items.items()}
     if reader.unreadable_drug and held["medications"].gap is None:
-        held["medications"] = Collection(taken, "medications: a Medication was not sent")
+        held["medications"] = Collection(taken, "medications: a Medication was not sent", _sets(taken))
     orders = reader.orders()
     patient = next(iter(chart.of(fhir.Patient)), None)
     return PatientFacts(
@@ -266,7 +326,7 @@ def build(
         dead=patient is not None and _dead(patient),
         orders=orders,
         held=held,
-        concepts=_concepts(items, orders),
+        concepts=_concepts(held.values(), orders),
         gaps=gaps,
         dropped=chart.dropped,
     )
@@ -277,14 +337,12 @@ def _gap(name: str, sources: Mapping[str, Source]) -> str | None:
     return "; ".join(missing) or None
 
 
-def _concepts(items: Mapping[str, tuple[object, ...]], orders: tuple[Order, ...]) -> frozenset[str]:
-    found: set[str] = set()
-    for held in items.values():
-        for item in held:
-            if isinstance(item, ScreeningAnswer):
-                found.add(f"question-{item.question}")
-            else:
-                found |= item.sets  # type: ignore[attr-defined]
+def _sets(items: tuple[Classified, ...]) -> frozenset[str]:
+    return frozenset[str]().union(*[item.sets for item in items])
+
+
+def _concepts(held: Iterable[Collection], orders: tuple[Order, ...]) -> frozenset[str]:
+    found = {name for collection in held for name in collection.sets or ()}
     for made in orders:
         found |= made.sets
         if made.drug:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from enum import Enum
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -146,6 +146,11 @@ class ScreeningAnswer(msgspec.Struct, frozen=True):
     written: str = ""
     """The date as it was sent."""
 
+    @property
+    def sets(self) -> frozenset[str]:
+        """The value set of the question."""
+        return frozenset((f"question-{self.question}",))
+
 
 class Procedure(msgspec.Struct, frozen=True):
     sets: frozenset[str]
@@ -190,11 +195,20 @@ class Change(Enum):
     UNKNOWN = "unknown"
 
 
+class Classified(Protocol):
+    """What the value sets know."""
+
+    @property
+    def sets(self) -> frozenset[str]: ...
+
+
 class Collection(msgspec.Struct, frozen=True):
     """What was read from some prefetch keys; ``gap`` says why it may not be all."""
 
-    items: tuple[object, ...] = ()
+    items: tuple[Classified, ...] = ()
     gap: str | None = None
+    sets: frozenset[str] | None = None
+    """Every value set that an item belongs to; None where that was not worked out."""
 
 
 Item = TypeVar("Item")
@@ -223,22 +237,31 @@ class PatientFacts(msgspec.Struct, frozen=True):
         if name not in self.held:
             raise UndeclaredFact(name)
         held = self.held[name]
-        found = tuple(item for item in held.items if isinstance(item, kind) and wanted(item))
+        found = tuple([item for item in held.items if isinstance(item, kind) and wanted(item)])
         if found:
-            return Known(found, tuple(item.source for item in found if hasattr(item, "source")))
+            return Known(found, tuple([item.source for item in found if hasattr(item, "source")]))
+        return ABSENT if held.gap is None else Unavailable(held.gap)
+
+    def _pick_in(
+        self, name: str, kind: type[Item], sets: Iterable[str], wanted: Callable[[Item], bool]
+    ) -> Fact[tuple[Item, ...]]:
+        """As :meth:`_pick`; most charts hold nothing of the value sets, and need no look at each item."""
+        held = self.held.get(name)
+        if held is None or held.sets is None or not held.sets.isdisjoint(sets):
+            return self._pick(name, kind, wanted)
         return ABSENT if held.gap is None else Unavailable(held.gap)
 
     def conditions(self, *sets: str) -> Fact[tuple[Condition, ...]]:
         """Active diagnoses in any of the value sets, possible ones included."""
-        return self._pick("conditions", Condition, lambda c: c.active and not c.sets.isdisjoint(sets))
+        return self._pick_in("conditions", Condition, sets, lambda c: c.active and not c.sets.isdisjoint(sets))
 
     def past_conditions(self, *sets: str) -> Fact[tuple[Condition, ...]]:
         """Diagnoses that are inactive, in remission, resolved or ended."""
-        return self._pick("conditions", Condition, lambda c: not c.active and not c.sets.isdisjoint(sets))
+        return self._pick_in("conditions", Condition, sets, lambda c: not c.active and not c.sets.isdisjoint(sets))
 
     def events(self, *sets: str) -> Fact[tuple[Condition, ...]]:
         """Events such as falls from the problem list, encounters and adverse events, whatever their clinical status."""
-        return self._pick("events", Condition, lambda c: not c.sets.isdisjoint(sets))
+        return self._pick_in("events", Condition, sets, lambda c: not c.sets.isdisjoint(sets))
 
     def current_drugs(self, *sets: str) -> Fact[tuple[Medication, ...]]:
         """What the patient takes of these value sets, one entry per ingredient."""
@@ -250,7 +273,7 @@ class PatientFacts(msgspec.Struct, frozen=True):
 
     def _drugs(self, when: Callable[[Medication], bool], sets: Iterable[str]) -> Fact[tuple[Medication, ...]]:
         wanted = frozenset(sets)
-        found = self._pick("medications", Medication, lambda m: when(m) and not m.sets.isdisjoint(wanted))
+        found = self._pick_in("medications", Medication, wanted, lambda m: when(m) and not m.sets.isdisjoint(wanted))
         if not isinstance(found, Known):
             return found
         certain = tuple(m for m in found.value if not m.drug.uncertain)
@@ -262,7 +285,7 @@ class PatientFacts(msgspec.Struct, frozen=True):
         """Results in these value sets, newest first."""
         if self.result_sets is not None and not self.result_sets.issuperset(sets):
             raise UndeclaredFact(f"observations:{sets}")
-        return self._pick("observations", Observation, lambda o: not o.sets.isdisjoint(sets))
+        return self._pick_in("observations", Observation, sets, lambda o: not o.sets.isdisjoint(sets))
 
     def answer(self, question: str) -> Fact[ScreeningAnswer]:
         """The newest answer to a question of the screening form, by its linkId."""
@@ -275,15 +298,15 @@ class PatientFacts(msgspec.Struct, frozen=True):
 
     def procedures(self, *sets: str) -> Fact[tuple[Procedure, ...]]:
         """Procedures done, or under way as a therapy, newest first."""
-        return self._pick("procedures", Procedure, lambda p: not p.sets.isdisjoint(sets))
+        return self._pick_in("procedures", Procedure, sets, lambda p: not p.sets.isdisjoint(sets))
 
     def requests(self, *sets: str) -> Fact[tuple[Request, ...]]:
         """ServiceRequests on record, open or done."""
-        return self._pick("requests", Request, lambda r: not r.sets.isdisjoint(sets))
+        return self._pick_in("requests", Request, sets, lambda r: not r.sets.isdisjoint(sets))
 
     def plans(self, *sets: str) -> Fact[tuple[Request, ...]]:
         """CarePlans and Tasks on record, open or done."""
-        return self._pick("plans", Request, lambda r: not r.sets.isdisjoint(sets))
+        return self._pick_in("plans", Request, sets, lambda r: not r.sets.isdisjoint(sets))
 
     def allergies(self, *names: str) -> Fact[tuple[Allergy, ...]]:
         """Allergies to an ingredient or to a value set of drugs."""
@@ -293,4 +316,4 @@ class PatientFacts(msgspec.Struct, frozen=True):
 
     def reports(self, *sets: str) -> Fact[tuple[Report, ...]]:
         """Final diagnostic reports, newest first."""
-        return self._pick("reports", Report, lambda r: not r.sets.isdisjoint(sets))
+        return self._pick_in("reports", Report, sets, lambda r: not r.sets.isdisjoint(sets))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from cds_service.facts.patient import Allergy, Observation, Procedure, Report, Request, ScreeningAnswer
@@ -213,6 +213,21 @@ def report(
 
 
 _CODED = ("http://loinc.org", "http://snomed.info/sct", CODES)
+
+
+def read_observations(found: Iterable[fhir.Observation], vocabulary: Vocabulary) -> list[Observation]:
+    """The results that some value set knows; nearly all of a chart have one code, and are passed over by it."""
+    codes: dict[str | None, frozenset[str]] = {system: vocabulary.codes_under(system) for system in _CODED}
+    return [o for r in found if not _is_of_no_set(r.code, codes) and (o := read_observation(r, vocabulary))]
+
+
+def _is_of_no_set(concept: fhir.CodeableConcept | None, codes: Mapping[str | None, frozenset[str]]) -> bool:
+    """Whether its only code is from a system we know, and in no value set."""
+    listed = concept.coding if concept else None
+    if type(listed) is not list or len(listed) != 1:
+        return False
+    known, code = codes.get(listed[0].system), listed[0].code
+    return bool(code and known is not None and code.strip() not in known)
 
 
 def read_observation(resource: fhir.Observation, vocabulary: Vocabulary) -> Observation | None:

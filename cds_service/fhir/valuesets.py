@@ -49,6 +49,7 @@ class Vocabulary:
         self._order_words = self._phrases("observation", "order")
         self._drug_words = self._phrases("drug")
         self._sets_of_ingredient = self._by_ingredient()
+        self._codes_by_system = _by_system(code for _, code in taken)
         self._drug_classes = frozenset(name for _, code in taken if _is_drug_class(code) for name in code.ingredients)
 
     def _phrases(self, *kinds: Kind) -> Phrases[Naming]:
@@ -82,6 +83,10 @@ class Vocabulary:
     def codes_of(self, set_name: str) -> tuple[tuple[str, str], ...]:
         """The (system, code) pairs of a value set, without ICD categories: they cannot be asked for one by one."""
         return tuple((code.system, code.code) for code in self._sets[set_name].codes if code.system not in ICD)
+
+    def codes_under(self, system: str) -> frozenset[str]:
+        """Every code, but no ICD category, of a system under its own address that some value set holds."""
+        return self._codes_by_system.get(system, _NONE)
 
     def label(self, set_name: str) -> str:
         """The short name of a value set for a card."""
@@ -234,6 +239,13 @@ def _terms(taken: list[tuple[str, Code]], left_out: list[tuple[str, Code]]) -> d
         icd = IcdTerms(_categories(system, taken), _categories(system, left_out))
         found |= dict.fromkeys(addresses(system), icd)
     return found
+
+
+def _by_system(codes: Iterable[Code]) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for code in codes:
+        found[code.system].add(code.code)
+    return {system: frozenset(members) for system, members in found.items()}
 
 
 def _joined(before: Term | None, name: str, code: Code) -> Term:
