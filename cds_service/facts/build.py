@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-<<<<<<< Updated upstream
 from functools import cached_property
-=======
 from operator import attrgetter
->>>>>>> Stashed changes
 from typing import TypeVar
 
 import msgspec
@@ -69,24 +66,22 @@ class Chart:
         self.drafts = [d for d in drafts if self._is_for_patient(d.resource)]
         self.medications = self._medications(drafts)
 
-<<<<<<< Updated upstream
-    def _take(self, resource: fhir.Resource, seen: set[tuple[type, str]]) -> None:
-        kind = type(resource)
-        if not self._of_patient(resource, required=False):
-            self.dropped += 1
-            return
-        if resource.id is not None:
-            if (kind, resource.id) in seen:
-                return
-            seen.add((kind, resource.id))
-        self.by_type.setdefault(kind, []).append(resource)
-=======
     def _take(self, kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> None:
-        once = self._once(kind, found)
-        mine = self._about_patient(kind, once)
-        self.dropped += len(once) - len(mine)
-        self.by_type.setdefault(kind, []).extend(mine)
->>>>>>> Stashed changes
+        mine = self._about_patient(kind, found)
+        self.dropped += len(found) - len(mine)
+        self.by_type.setdefault(kind, []).extend(self._once(kind, mine))
+
+    def _about_patient(self, kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> Sequence[fhir.Resource]:
+        """Those that name the patient or nobody."""
+        subject_of = _SUBJECT_OF.get(kind)
+        if subject_of is None:
+            return [resource for resource in found if self._is_for_patient(resource)] if kind is fhir.Patient else found
+        subjects = [subject_of(resource) for resource in found]
+        named = {subject.reference for subject in subjects if subject is not None}
+        others = {reference for reference in named if reference and not self._is_mine(reference)}
+        if not others:
+            return found
+        return [r for r, s in zip(found, subjects, strict=True) if s is None or s.reference not in others]
 
     def _once(self, kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> Sequence[fhir.Resource]:
         """Those whose id did not come before; without an id each counts as another."""
@@ -102,18 +97,6 @@ class Chart:
                 kept.append(resource)
         return kept
 
-    def _about_patient(self, kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> Sequence[fhir.Resource]:
-        """Those that name the patient or nobody."""
-        subject_of = _SUBJECT_OF.get(kind)
-        if subject_of is None:
-            return [resource for resource in found if self._is_for_patient(resource)] if kind is fhir.Patient else found
-        subjects = [subject_of(resource) for resource in found]
-        named = {subject.reference for subject in subjects if subject is not None}
-        others = {reference for reference in named if reference and not self._is_patient(reference)}
-        if not others:
-            return found
-        return [r for r, s in zip(found, subjects, strict=True) if s is None or s.reference not in others]
-
     def _is_for_patient(self, resource: fhir.Resource) -> bool:
         """Whether a draft names the patient; only a Medication need not name anybody."""
         if isinstance(resource, fhir.Patient):
@@ -121,21 +104,13 @@ class Chart:
         subject_of = _SUBJECT_OF.get(type(resource))
         subject = subject_of(resource) if subject_of else None
         if subject is None or not subject.reference:
-<<<<<<< Updated upstream
-            return not required or isinstance(resource, fhir.Medication)
-        return subject.reference == self._mine or self._is_mine(subject.reference)
+            return isinstance(resource, fhir.Medication)
+        return self._is_mine(subject.reference)
 
     def _is_mine(self, reference: str) -> bool:
         """Whether an absolute or versioned address, a urn:uuid or a bare id names the patient, and not a Group."""
         *way, name = reference.split("/_history/")[0].replace(":", "/").split("/")
         return name == self._id and (not way or way[-1] in ("Patient", "uuid"))
-=======
-            return isinstance(resource, fhir.Medication)
-        return self._is_patient(subject.reference)
-
-    def _is_patient(self, reference: str) -> bool:
-        return reference.split("/_history/")[0].replace(":", "/").rsplit("/", 1)[-1] == self._id
->>>>>>> Stashed changes
 
     def _medications(self, drafts: Iterable[Drafted]) -> dict[str, fhir.Medication]:
         found = [r for r in self.by_type.get(fhir.Medication, ()) if isinstance(r, fhir.Medication)]

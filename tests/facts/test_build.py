@@ -1,4 +1,3 @@
-<<<<<<< Updated upstream
 """Whose chart it is, how old and how alive the patient, and what could not be looked up (specification 2.0 and 2.1)."""
 
 import pytest
@@ -117,53 +116,11 @@ def test_a_death_without_a_birth_date_is_believed_from_1900_01_02():
 )
 def test_a_resource_of_the_patient_or_of_nobody_counts(subject):
     assert isinstance(facts(condition(subject=subject)).conditions("alzheimer-disease"), Known)
-=======
-"""Whose resources count, and how often: each once, and only those of the patient."""
-
-import pytest
-
-from cds_service.facts.knowledge import ABSENT
-from cds_service.facts.patient import PatientFacts
-from tests.charts import LOINC, coded, condition, draft, facts, named, observation, only, request, resource
-
-MOCA = coded(LOINC, "72172-0")
-PLATELETS = coded(LOINC, "777-3")
-
-
-def scores(found: PatientFacts) -> list[float | None]:
-    fact = found.observations("moca-total")
-    return [] if fact == ABSENT else [score.value for score in fact.value]
-
-
-def test_a_resource_that_is_sent_twice_counts_once():
-    assert scores(facts(observation(MOCA, value=22, id="one"), observation(MOCA, value=22, id="one"))) == [22]
-
-
-def test_resources_without_id_are_not_one_and_the_same():
-    assert scores(facts(observation(MOCA, value=22, id=None), observation(MOCA, value=21, id=None))) == [22, 21]
-
-
-def test_the_first_of_two_resources_with_one_id_counts():
-    assert scores(facts(observation(MOCA, value=22, id="one"), observation(MOCA, value=9, id="one"))) == [22]
-
-
-def test_the_same_id_on_another_type_is_another_resource():
-    found = facts(observation(MOCA, value=22, id="one"), condition(id="one"))
-    assert scores(found) == [22]
-    assert only(found.conditions("alzheimer-disease"))
-
-
-def test_resources_of_another_patient_are_left_out_and_counted():
-    found = facts(observation(MOCA, value=9, subject={"reference": "Patient/other"}), observation(MOCA, value=22))
-    assert scores(found) == [22]
-    assert found.dropped == 1
->>>>>>> Stashed changes
 
 
 @pytest.mark.parametrize(
     "reference",
     [
-<<<<<<< Updated upstream
         "Patient/other",
         "https://ehr.example/r4/Patient/other",
         "Patient/example2",
@@ -268,54 +225,3 @@ def test_a_fact_that_was_not_declared_is_refused():
     found = facts()
     with pytest.raises(UndeclaredFact):
         found._pick("surprises", object, bool)
-=======
-        "Patient/example",
-        "Patient/example/_history/3",
-        "https://ehr.example/fhir/Patient/example",
-        "urn:uuid:example",
-        "",
-        None,
-    ],
-)
-def test_a_resource_may_name_the_patient_in_any_way_or_nobody(reference):
-    subject = {"reference": reference} if reference is not None else None
-    assert scores(facts(observation(MOCA, value=22, subject=subject))) == [22]
-
-
-def test_a_task_and_an_allergy_name_the_patient_in_members_of_their_own():
-    other = {"reference": "Patient/other"}
-    allergy = resource("AllergyIntolerance", code=named("melatonin"), patient=other)
-    found = facts(allergy, resource("Task", status="requested", description="neurology referral", **{"for": other}))
-    assert found.allergies("melatonin") == ABSENT
-    assert found.dropped == 2
-
-
-def test_a_draft_must_name_the_patient():
-    assert not facts(drafts=(draft(id="one", subject=None),)).orders
-    assert facts(drafts=(draft(id="one"),)).orders
-
-
-def test_a_medication_need_not_name_the_patient():
-    drug = resource("Medication", id="m1", code=named("clonazepam 0.5 mg tablet"))
-    order = request(None, medicationReference={"reference": "Medication/m1"})
-    assert only(facts(drug, order).current_drugs("clonazepam")).ingredient == "clonazepam"
-
-
-def test_a_result_whose_code_no_value_set_holds_is_passed_over_whatever_its_words_say():
-    assert scores(facts(observation(PLATELETS | {"text": "MoCA total score"}, value=9))) == []
-
-
-def test_a_code_with_a_blank_beside_it_is_still_that_code():
-    assert scores(facts(observation(coded(LOINC, " 72172-0"), value=22))) == [22]
-
-
-def test_a_result_with_several_codes_is_known_by_any():
-    both = {"coding": [*PLATELETS["coding"], *MOCA["coding"]]}
-    assert scores(facts(observation(both, value=22))) == [22]
-
-
-def test_every_value_set_that_the_chart_touches_is_known():
-    assert {"moca-total", "alzheimer-disease", "clonazepam"} <= facts(
-        observation(MOCA, value=22), condition(), drafts=(draft(),)
-    ).concepts
->>>>>>> Stashed changes
