@@ -127,7 +127,7 @@ def _criterion(content: Content, rule: RuleContent, criterion: Criterion) -> Ite
     yield f"- {sentence(content, rule, criterion)}"
     if criterion.goes_on:
         yield f'  Where that cannot be looked up, the card says "Not checked: {criterion.not_checked}".'
-    elif criterion.kind == "only-if":
+    elif criterion.if_unknown is None:
         yield "  Where that cannot be looked up, it stays silent, and the response says so."
 
 

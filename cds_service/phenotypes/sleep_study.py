@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known
+from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
 from cds_service.facts.patient import Observation, Order, PatientFacts, Report
 from cds_service.fhir.dates import within_days
 from cds_service.phenotypes.numbers import Numbers
@@ -51,7 +51,8 @@ def without_atonia(facts: PatientFacts, numbers: Numbers) -> Fact[tuple[Report, 
         shown = next((o for o in told.results if _shows(o, numbers)), None)
         if shown:
             return Known((told, shown), (told.source, shown.source))
-    return ABSENT
+    rest = facts.reports()
+    return rest if isinstance(rest, Unavailable) else ABSENT
 
 
 def _shows(result: Observation, numbers: Numbers) -> bool:
