@@ -1,0 +1,46 @@
+"""Results by the thousand: what lets them be passed over quickly must not pass over one that counts."""
+
+from cds_service.facts.knowledge import ABSENT
+from cds_service.facts.patient import PatientFacts
+from tests.charts import LOINC, coded, condition, draft, facts, observation, only
+
+MOCA = coded(LOINC, "72172-0")
+PLATELETS = coded(LOINC, "777-3")
+
+
+def scores(found: PatientFacts) -> list[float | None]:
+    fact = found.observations("moca-total")
+    return [] if fact == ABSENT else [score.value for score in fact.value]
+
+
+def test_a_result_whose_code_no_value_set_holds_is_passed_over_whatever_its_words_say():
+    assert scores(facts(observation(PLATELETS | {"text": "MoCA total score"}, value=9))) == []
+
+
+def test_a_code_with_a_blank_beside_it_is_still_that_code():
+    assert scores(facts(observation(coded(LOINC, " 72172-0"), value=22))) == [22]
+
+
+def test_a_result_with_several_codes_is_known_by_any():
+    both = {"coding": [*PLATELETS["coding"], *MOCA["coding"]]}
+    assert scores(facts(observation(both, value=22))) == [22]
+
+
+def test_a_code_sent_as_one_object_is_read():
+    assert scores(facts(observation({"coding": MOCA["coding"][0]}, value=22))) == [22]
+
+
+def test_results_without_id_are_not_one_and_the_same():
+    found = facts(*(observation(MOCA, value=value, id=None) for value in (22, 21)))
+    assert sorted(scores(found)) == [21, 22]
+
+
+def test_the_same_id_on_another_type_is_another_resource():
+    found = facts(observation(MOCA, value=22, id="one"), condition(id="one"))
+    assert scores(found) == [22]
+    assert only(found.conditions("alzheimer-disease"))
+
+
+def test_every_value_set_that_the_chart_touches_is_known():
+    touched = facts(observation(MOCA, value=22), condition(), drafts=(draft(),)).concepts
+    assert {"moca-total", "alzheimer-disease", "clonazepam"} <= touched
