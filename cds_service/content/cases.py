@@ -61,6 +61,8 @@ class Case(Strict, frozen=True, kw_only=True):
     """Prefetch keys that the client does not send."""
     failed: tuple[str, ...] = ()
     """Prefetch keys that the client sends as an OperationOutcome."""
+    paged: tuple[str, ...] = ()
+    """Prefetch keys of which only the first page is sent."""
     user: str = "Practitioner/example"
     expect: Found
     card: str | None = None
@@ -168,9 +170,9 @@ def _case_faults(rule: RuleContent, case: Case, parts: Parts) -> Iterator[str]:
         yield f"card: {case.card!r} is none of {', '.join(rule.card)}"
     if not case.found and (case.card or case.words or case.not_words):
         yield "card, words and not-words belong to a case that expects a card"
-    for key in (*case.left_out, *case.failed):
+    for key in (*case.left_out, *case.failed, *case.paged):
         if key not in TEMPLATES:
-            yield f"left-out, failed: no prefetch key {key!r}"
+            yield f"left-out, failed, paged: no prefetch key {key!r}"
     yield from _part_faults(case, parts)
 
 
@@ -226,8 +228,13 @@ def _prefetch(case: Case, chart: list[Json], keys: Iterable[str]) -> Iterator[tu
         elif key == "patient" and key not in case.left_out:
             yield key, held[0]
         elif key not in case.left_out:
-            entries = {"entry": [{"resource": resource} for resource in held]} if held else {}
-            yield key, {"resourceType": "Bundle", "type": "searchset", "total": len(held), **entries}
+            yield key, _bundle(held, paged=key in case.paged)
+
+
+def _bundle(held: list[Json], *, paged: bool) -> Json:
+    entries = {"entry": [{"resource": resource} for resource in held]} if held else {}
+    further = {"link": [{"relation": "next", "url": "https://ehr.example/fhir?page=2"}]} if paged else {}
+    return {"resourceType": "Bundle", "type": "searchset", "total": len(held) + paged, **further, **entries}
 
 
 def _key(resource: Json) -> str:

@@ -150,8 +150,8 @@ def _words(content: Content, rule: RuleContent, answers: Sequence[Answer]) -> It
     if whole is not None and whole.card is not None:
         yield from _whole(whole, whole.card)
     shared = content.families.family[rule.family].note
-    said = {key: a for a in answers for key in a.notes}
-    notes = [(rule.note.get(key) or shared[key], answer) for key, answer in said.items()]
+    reached = {key: a for a in answers for key in a.notes}
+    notes = [(rule.note.get(key) or shared[key], answer) for key, answer in reached.items()]
     yield from _notes(content, rule, notes)
 
 

@@ -49,6 +49,13 @@ def test_what_is_left_out_is_not_sent_and_what_failed_is_an_outcome(small):
     assert prefetch["conditions"]["resourceType"] == "OperationOutcome"
 
 
+def test_of_what_is_paged_the_first_page_is_sent(small):
+    small.edit(CASES, 'expect = "info"', 'paged = ["conditions"]\nexpect = "info"')
+    conditions = made(small)["prefetch"]["conditions"]
+    assert conditions["link"][0]["relation"] == "next"
+    assert (conditions["total"], len(conditions["entry"])) == (2, 1)
+
+
 def test_every_resource_is_about_the_patient_of_the_case(small):
     small.edit(CASES, '"patient-66m"', '{ part = "patient-66m", id = "erna" }')
     found = made(small)
@@ -96,7 +103,11 @@ def test_the_same_case_makes_the_same_request(small):
             '{ part = "condition-rbd", set = { "a.b" = 1 } }',
             "shakes: condition-rbd: no 'a' at the end",
         ),
-        ('expect = "info"', 'left-out = ["luck"]\nexpect = "info"', "shakes: left-out, failed: no prefetch key 'luck'"),
+        (
+            'expect = "info"',
+            'left-out = ["luck"]\nexpect = "info"',
+            "shakes: left-out, failed, paged: no prefetch key 'luck'",
+        ),
         ('expect = "info"', 'selected = ["x"]\nexpect = "info"', "shakes: selected: no draft has the id 'x'"),
         ('expect = "info"', 'expect = "maybe"', "Invalid enum value 'maybe'"),
         ("says =", "sais =", "unknown field `sais`"),
