@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
 from cds_service.fhir import elements as fhir
-from cds_service.fhir.egress import Base, Network, Resolver, Servers
+from cds_service.fhir.egress import Base, Resolver, Servers
 
 if TYPE_CHECKING:
     from cds_service.fhir.client import FhirClient
@@ -31,6 +32,8 @@ Why: TypeAlias = Literal[
 
 Closed: TypeAlias = Literal["no FHIR server", "FHIR server not allowed", "token not usable", "no token"]
 """Why a server is not asked at all."""
+
+_TOKEN = re.compile(r"[!-~]+")
 
 REFERENCES = "references"
 """The key under which stands what other resources refer to and nobody had sent."""
@@ -75,9 +78,9 @@ class Bounds(msgspec.Struct, frozen=True):
 class FhirAccess:
     """Fetches within a deadline. One for the whole process, shared by all clients."""
 
-    def __init__(self, seconds: float, permitted: Iterable[Network] = (), bounds: Bounds | None = None) -> None:
+    def __init__(self, seconds: float, resolver: Resolver | None = None, bounds: Bounds | None = None) -> None:
         self.seconds = seconds
-        self._permitted = tuple(permitted)
+        self._resolver = resolver or Resolver()
         self._bounds = bounds or Bounds()
         self._opening: asyncio.Task[FhirClient] | None = None
 
@@ -112,7 +115,7 @@ class FhirAccess:
     def _opened(self) -> FhirClient:
         from cds_service.fhir.client import FhirClient
 
-        return FhirClient(Resolver(self._permitted), self._bounds)
+        return FhirClient(self._resolver, self._bounds)
 
 
 class Reach(msgspec.Struct, frozen=True):
@@ -132,6 +135,6 @@ class Reach(msgspec.Struct, frozen=True):
         base = self.servers.base(server)
         if base is None:
             return "FHIR server not allowed"
-        if token is None and (authorized or not self.servers.open):
-            return "token not usable" if authorized else "no token"
-        return Target(base, token)
+        if authorized:
+            return Target(base, token) if token and _TOKEN.fullmatch(token) else "token not usable"
+        return Target(base) if self.servers.open else "no token"

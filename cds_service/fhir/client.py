@@ -11,9 +11,11 @@ import asyncio
 import enum
 import logging
 import ssl
+import sys
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from http.cookiejar import DefaultCookiePolicy
+from importlib.util import find_spec
 from typing import Any
 
 import httpcore
@@ -26,8 +28,13 @@ from cds_service.fhir.errands import Errand, Question, Reply, Room
 
 _HEADERS = {"Accept": "application/fhir+json", "Accept-Encoding": "gzip", "User-Agent": "rbd-cds"}
 _IDLE_SECONDS = 30.0
+_CLOSING_SECONDS = 1.0
 _IDLE_CONNECTIONS = 64
 _ADDRESSES = 3
+
+if find_spec("sniffio") is None:
+    # httpcore tries this import five times a call, and one that fails is searched for anew: a third of a call's cost.
+    sys.modules["sniffio"] = None  # type: ignore[assignment]  # Python's own way to say that there is none
 
 for _name in ("httpx", "httpcore"):
     # Their lines hold addresses, and those hold patients.
@@ -65,8 +72,11 @@ class FhirClient:
             raise
 
     async def aclose(self) -> None:
-        """Waits for calls that were given up; each of them ends by itself within its time."""
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        """Waits a moment for calls that were given up: they end by themselves."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=_CLOSING_SECONDS)
+        for task in self._under_way:
+            task.cancel()
         await self._http.aclose()
 
     def _ended(self, task: asyncio.Task[Reply]) -> None:

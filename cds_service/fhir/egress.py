@@ -78,8 +78,8 @@ class Base(msgspec.Struct, frozen=True):
 class Servers(msgspec.Struct, frozen=True):
     """The FHIR servers that one client may name.
 
-    ``open`` is for a service on loopback without configured clients: it adds the machine itself, takes ``http``,
-    and calls servers that ask for no token.
+    ``open`` is for a service on loopback without configured clients: it adds the machine itself, takes ``http`` to
+    other machines too, and calls servers that ask for no token.
     """
 
     bases: tuple[Base, ...] = ()
@@ -93,10 +93,13 @@ class Servers(msgspec.Struct, frozen=True):
     def base(self, url: str) -> Base | None:
         """The server at an address, if it may be called."""
         found = Base.of(url)
-        if found is None or (found.scheme != "https" and not self.open):
+        if found is None:
             return None
-        if self.open and is_loopback(found.host):
+        here = is_loopback(found.host)
+        if self.open and here:
             return found
+        if found.scheme != "https" and not (self.open or here):
+            return None
         return found if any(allowed.holds(found) for allowed in self.bases) else None
 
 
