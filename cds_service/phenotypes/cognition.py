@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import Enum
 
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, either
-from cds_service.facts.patient import Condition, Observation, PatientFacts
+from cds_service.facts.patient import Condition, PatientFacts
 from cds_service.fhir.dates import Interval, within_months
+from cds_service.phenotypes import labs
 from cds_service.phenotypes.numbers import Numbers
 
 DEMENTIA_SETS = ("alzheimer-disease", "dementia-with-lewy-bodies", "creutzfeldt-jakob-disease", "dementia")
-SCORE_SETS = ("moca-total", "mmse-total")
+_SCORES = {"moca-total": "MoCA", "mmse-total": "MMSE"}
 _LABELS = {
     "alzheimer-disease": "Alzheimer's disease",
     "dementia-with-lewy-bodies": "Lewy body dementia",
@@ -76,24 +76,17 @@ def _rank(condition: Condition) -> int:
 
 def low_score(facts: PatientFacts, numbers: Numbers) -> Fact[Decline]:
     """The newest MoCA or MMSE of the window, if it is below its limit."""
-    found = facts.observations(*SCORE_SETS)
+    return either(*(_low(facts, numbers, name, title) for name, title in _SCORES.items()))
+
+
+def _low(facts: PatientFacts, numbers: Numbers, name: str, title: str) -> Fact[Decline]:
+    window = numbers.months("cognition", "score-months")
+    found = labs.newest(facts, name, "{score}", lambda day: within_months(day, window, facts.today), same=("",))
     if not isinstance(found, Known):
         return found
-    window = numbers.months("cognition", "score-months")
-    newest = _newest_per_test(o for o in found.value if o.day and within_months(o.day, window, facts.today))
-    for name, score in newest.items():
-        if score.value is not None and score.value < numbers.value("cognition", f"{name}-low"):
-            words = f"{'MoCA' if name == 'moca-total' else 'MMSE'} {score.value:g}"
-            return Known(
-                Decline(Kind.LOW_SCORE, f"low {words}", words, score.day, False, score.sets, score.source),
-                (score.source,),
-            )
-    return ABSENT
-
-
-def _newest_per_test(found: Iterable[Observation]) -> dict[str, Observation]:
-    kept: dict[str, Observation] = {}
-    for score in found:
-        name = next(s for s in SCORE_SETS if s in score.sets)
-        kept.setdefault(name, score)
-    return kept
+    score = found.value
+    if not score.amount.definitely_below(numbers.value("cognition", f"{name}-low")):
+        return ABSENT
+    words = f"{title} {score.amount.value:g}"
+    low = Decline(Kind.LOW_SCORE, f"low {words}", words, score.when, False, frozenset({name}), score.source)
+    return Known(low, (score.source,))

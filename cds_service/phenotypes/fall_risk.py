@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, either
 from cds_service.facts.patient import Condition, Observation, PatientFacts
 from cds_service.fhir.dates import Interval, spell, within_months
+from cds_service.phenotypes import labs
+from cds_service.phenotypes.labs import Result
 from cds_service.phenotypes.numbers import Numbers
 
 
@@ -19,14 +23,17 @@ class FallRisk(msgspec.Struct, frozen=True):
     """For the detail: what was found, in the record's words where it has any."""
     when: Interval | None
     source: str
+    possible: bool = False
 
 
 def fall_risk(facts: PatientFacts, numbers: Numbers) -> Fact[FallRisk]:
-    """What shows that the patient may fall.
+    """What shows that the patient may fall; what is certain comes before what is possible.
 
     A later "no" to falls in the past year cancels an undated event that was recorded before it, and nothing dated.
     """
-    return either(_event(facts, numbers), _tendency(facts, numbers), _score(facts, numbers))
+    found = (_event(facts, numbers), _tendency(facts, numbers), _score(facts, numbers))
+    certain = (f for f in found if isinstance(f, Known) and not f.value.possible)
+    return next(certain, either(*found))
 
 
 def _event(facts: PatientFacts, numbers: Numbers) -> Fact[FallRisk]:
@@ -36,8 +43,8 @@ def _event(facts: PatientFacts, numbers: Numbers) -> Fact[FallRisk]:
     if not isinstance(found, Known):
         return either(said, found)
     recent = [e for e in found.value if e.onset and within_months(e.onset, window, facts.today)]
-    recent.sort(key=lambda e: e.onset.last if e.onset else facts.today, reverse=True)
-    if recent:
+    recent.sort(key=lambda e: (not e.possible, e.onset.last if e.onset else facts.today), reverse=True)
+    if recent and not (recent[0].possible and isinstance(said, Known)):
         when = recent[0].onset
         return _risk(f"fall {spell(when)}" if when else "fall", recent[0], when)
     if isinstance(said, Known):
@@ -45,13 +52,15 @@ def _event(facts: PatientFacts, numbers: Numbers) -> Fact[FallRisk]:
     undated = [e for e in found.value if e.onset is None and not _denied_since(e, facts)]
     undated = [e for e in undated if e.recorded is None or within_months(e.recorded, window, facts.today)]
     if undated:
-        when = undated[0].recorded
-        return _risk(f"fall recorded {spell(when)}" if when else "fall, date unknown", undated[0], when)
+        event = min(undated, key=lambda e: e.possible)
+        when, verb = event.recorded, "" if event.possible else "recorded "
+        return _risk(f"fall {verb}{spell(when)}" if when else "fall, date unknown", event, when)
     return either(said, ABSENT)
 
 
 def _risk(label: str, event: Condition, when: Interval | None) -> Known[FallRisk]:
-    return Known(FallRisk(label, event.words, when, event.source), (event.source,))
+    label = f"possible {label}" if event.possible else label
+    return Known(FallRisk(label, event.words, when, event.source, event.possible), (event.source,))
 
 
 def _said_yes(facts: PatientFacts, window: int) -> Fact[FallRisk]:
@@ -78,40 +87,53 @@ def _tendency(facts: PatientFacts, numbers: Numbers) -> Fact[FallRisk]:
     if not isinstance(found, Known):
         return found
     window = numbers.months("fall-risk", "tendency-months")
-    for item in found.value:
-        when = item.recorded or item.onset
+    for item in sorted(found.value, key=lambda c: c.possible):
+        when = item.last_recorded
         if when is None or within_months(when, window, facts.today):
-            return Known(FallRisk("fall risk on record", item.words, when, item.source), (item.source,))
+            label = "possible fall risk" if item.possible else "fall risk on record"
+            return Known(FallRisk(label, item.words, when, item.source, item.possible), (item.source,))
     return ABSENT
 
 
 def _score(facts: PatientFacts, numbers: Numbers) -> Fact[FallRisk]:
-    return either(_level(facts, numbers), _limit(facts, numbers, "timed-up-and-go", "Timed Up and Go"))
+    window = numbers.months("fall-risk", "score-months")
+    total = labs.newest(facts, "morse-total", "{score}", _fresh(facts, window), same=("",))
+    timed = labs.newest(facts, "timed-up-and-go", "s", _fresh(facts, window), same=("",))
+    return either(
+        _level(total, facts, numbers),
+        _over(timed, numbers.value("fall-risk", "timed-up-and-go-high"), "Timed Up and Go"),
+    )
 
 
-def _level(facts: PatientFacts, numbers: Numbers) -> Fact[FallRisk]:
-    """The recorded Morse level if there is one, else the Morse total against the limit."""
+def _fresh(facts: PatientFacts, months: int) -> Callable[[Interval], bool]:
+    return lambda when: within_months(when, months, facts.today)
+
+
+def _level(total: Fact[Result], facts: PatientFacts, numbers: Numbers) -> Fact[FallRisk]:
+    """The recorded Morse level if there is one as new as the total, else the total against the limit."""
     found = facts.observations("morse-level")
-    if not isinstance(found, Known):
-        return either(_limit(facts, numbers, "morse-total", "Morse Fall Scale"), found)
-    newest = found.value[0]
-    if not newest.day or not within_months(newest.day, numbers.months("fall-risk", "score-months"), facts.today):
-        return _limit(facts, numbers, "morse-total", "Morse Fall Scale")
+    levels = found.value if isinstance(found, Known) else ()
+    newest = next((o for o in levels if _is_in_force(o, total, facts, numbers)), None)
+    if newest is None:
+        told = _over(total, numbers.value("fall-risk", "morse-total-high"), "Morse Fall Scale")
+        return told if isinstance(found, Known) else either(told, found)
     if "answer-high-fall-risk" not in newest.answer_sets:
         return ABSENT
     risk = FallRisk("high fall-risk level", "Morse Fall Scale level: high", newest.day, newest.source)
     return Known(risk, (newest.source,))
 
 
-def _limit(facts: PatientFacts, numbers: Numbers, name: str, title: str) -> Fact[FallRisk]:
-    found = facts.observations(name)
+def _is_in_force(level: Observation, total: Fact[Result], facts: PatientFacts, numbers: Numbers) -> bool:
+    if level.day is None or not within_months(level.day, numbers.months("fall-risk", "score-months"), facts.today):
+        return False
+    return not isinstance(total, Known) or level.day.last >= total.value.when.last
+
+
+def _over(found: Fact[Result], limit: float, title: str) -> Fact[FallRisk]:
     if not isinstance(found, Known):
         return found
-    newest: Observation = found.value[0]
-    window = numbers.months("fall-risk", "score-months")
-    if newest.day is None or not within_months(newest.day, window, facts.today) or newest.value is None:
+    result = found.value
+    if not result.amount.definitely_at_least(limit):
         return ABSENT
-    if newest.comparator in ("<", "<=") or newest.value < numbers.value("fall-risk", f"{name}-high"):
-        return ABSENT
-    words = f"{title} {newest.value:g}"
-    return Known(FallRisk(words[:28], words, newest.day, newest.source), (newest.source,))
+    words = f"{title} {result.amount.value:g}"
+    return Known(FallRisk(words[:28], words, result.when, result.source), (result.source,))

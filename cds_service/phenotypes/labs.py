@@ -1,4 +1,4 @@
-"""The newest laboratory result of a window, in the unit of the limit it is held against; unlike units are refused."""
+"""The newest result of a window, in the unit of the limit it is held against; unlike units are refused."""
 
 from __future__ import annotations
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, either
-from cds_service.facts.patient import Condition, Observation, PatientFacts, Procedure
+from cds_service.facts.patient import Condition, PatientFacts, Procedure
 from cds_service.fhir.dates import Interval, within_months
+from cds_service.fhir.quantities import Amount
+from cds_service.phenotypes import labs
+from cds_service.phenotypes.labs import Result
 from cds_service.phenotypes.numbers import Numbers
 
 
@@ -25,12 +28,12 @@ def apnea(facts: PatientFacts, numbers: Numbers) -> Fact[Apnea]:
     return either(_diagnosed(facts.conditions("sleep-apnea"), index(facts, numbers)), _measured(facts, numbers))
 
 
-def _diagnosed(found: Fact[tuple[Condition, ...]], measured: Fact[Observation]) -> Fact[Apnea]:
+def _diagnosed(found: Fact[tuple[Condition, ...]], measured: Fact[Result]) -> Fact[Apnea]:
     if not isinstance(found, Known):
         return found
     best = min(found.value, key=lambda c: c.possible)
     label = "possible sleep apnea" if best.possible else "sleep apnea"
-    value = measured.value.value if isinstance(measured, Known) else None
+    value = _surely(measured.value.amount) if isinstance(measured, Known) else None
     return Known(Apnea(label, best.words, best.since, True, best.possible, value, best.source), (best.source,))
 
 
@@ -38,24 +41,24 @@ def _measured(facts: PatientFacts, numbers: Numbers) -> Fact[Apnea]:
     found = index(facts, numbers)
     if not isinstance(found, Known):
         return found
-    value = found.value.value
-    if value is None or value < numbers.value("sleep-apnea", "index-mild"):
+    result = found.value
+    if not result.amount.definitely_at_least(numbers.value("sleep-apnea", "index-mild")):
         return ABSENT
+    value = result.amount.value
     words = f"apnea-hypopnea index {value:g} per hour"
-    apnea_found = Apnea(f"AHI {value:g}/h", words, found.value.day, False, False, value, found.value.source)
-    return Known(apnea_found, (found.value.source,))
+    apnea_found = Apnea(f"AHI {value:g}/h", words, result.when, False, False, value, result.source)
+    return Known(apnea_found, (result.source,))
 
 
-def index(facts: PatientFacts, numbers: Numbers) -> Fact[Observation]:
+def _surely(amount: Amount) -> float | None:
+    """The value, unless the index is only known to be below it."""
+    return None if amount.comparator.startswith("<") else amount.value
+
+
+def index(facts: PatientFacts, numbers: Numbers) -> Fact[Result]:
     """The newest apnea-hypopnea or respiratory event index of the window."""
-    found = facts.observations("ahi")
-    if not isinstance(found, Known):
-        return found
-    newest = found.value[0]
     window = numbers.months("sleep-apnea", "index-months")
-    if newest.value is None or newest.day is None or not within_months(newest.day, window, facts.today):
-        return ABSENT
-    return Known(newest, (newest.source,))
+    return labs.newest(facts, "ahi", "/h", lambda day: within_months(day, window, facts.today), same=("", "1"))
 
 
 def airway_pressure(facts: PatientFacts, numbers: Numbers) -> Fact[str]:

@@ -4,6 +4,7 @@ from cds_service.facts.knowledge import Known
 from cds_service.facts.patient import PatientFacts
 from cds_service.fhir.dates import within_months
 from cds_service.phenotypes import fall_risk
+from cds_service.phenotypes.fall_risk import FallRisk
 from cds_service.rules.clonazepam_alternative import alternative, is_palliative, proposed
 from cds_service.rules.review import Finding, Moment, Record, Review, rule
 
@@ -29,8 +30,13 @@ def clonazepam_falls(review: Review) -> Finding:
         "sedatives": _sedatives(review.facts),
         **offer.values,
     }
-    indicator = "palliative" if is_palliative(review) else "fall-risk"
-    return Finding(offer.card, indicator, values, tuple(notes), offers)
+    return Finding(offer.card, _indicator(review, risk), values, tuple(notes), offers)
+
+
+def _indicator(review: Review, risk: FallRisk) -> str:
+    if is_palliative(review):
+        return "palliative"
+    return "possible" if risk.possible else "fall-risk"
 
 
 def _contributors(facts: PatientFacts) -> list[str]:

@@ -20,8 +20,12 @@ def psg_result(review: Review) -> Finding:
     review.note_unknown("behavior", facts.answer("dream-enactment"))
     apnea = sleep_apnea.index(facts, review.numbers)
     moderate = review.numbers.value("sleep-apnea", "index-moderate")
-    high = isinstance(apnea, Known) and (apnea.value.value or 0) >= moderate
+    high = isinstance(apnea, Known) and apnea.value.amount.definitely_at_least(moderate)
     amount = f" ({result.value:g} %)" if result.value is not None else ""
-    values = {"day": told.day, "amount": amount, "index": apnea.value.value if isinstance(apnea, Known) else None}
+    values = {
+        "day": told.day,
+        "amount": amount,
+        "index": apnea.value.amount.value if isinstance(apnea, Known) else None,
+    }
     notes = ("cut-offs", *(("apnea",) if high else ()))
     return Finding("with-behavior" if enacts else "isolated", "result", values, notes)
