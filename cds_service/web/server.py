@@ -11,6 +11,8 @@ from starlette.requests import Request
 
 from cds_service import places
 from cds_service.answering import DecisionService
+from cds_service.fhir.access import FhirAccess, Reach
+from cds_service.fhir.egress import Resolver, Servers, networks
 from cds_service.hooks.profiles import PROFILES, spoken
 from cds_service.hooks.requests import HookRequest
 from cds_service.hooks.services import Service
@@ -34,6 +36,8 @@ class House:
         self._clients = read_clients(settings.clients) if settings.clients else None
         self._verifier = _verifier(self._clients, settings) if self._clients else None
         self._allowance = Allowance()
+        self._fhir = FhirAccess(settings.deadline_ms / 1000, Resolver(networks(settings.fhir_servers)))
+        self._reaches = _reaches(self._fhir, self._clients, settings)
 
     @property
     def services(self) -> Mapping[str, Service]:
@@ -45,7 +49,11 @@ class House:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
+        if self._clients or self.settings.fhir_servers:
+            # Where fetching is to be expected, the first fetch should not have to wait for its own modules.
+            await self._fhir.ready()
         yield
+        await self._fhir.aclose()
 
     async def authenticate(self, request: Request) -> Caller:
         """The client that its token shows; anyone in open mode, which exists only on a loopback address."""
@@ -58,16 +66,25 @@ class House:
         return Caller(client.name, client)
 
     async def answer(self, hook: HookRequest, service: Service, caller: Caller) -> Answered:
-        done = await self._decisions.answer(hook, service)
+        done = await self._decisions.answer(hook, service, self._reaches[caller.name])
         outcomes = {
             "cards": len(done.response.cards),
             "found": done.decision.found,
             "undetermined": list(done.decision.undetermined),
             "gate": done.decision.gate,
         }
+        if done.facts:
+            outcomes |= {"unavailable": done.facts.gaps, "dropped": done.facts.dropped}
         profile = PROFILES[caller.client.profile if caller.client else self.settings.profile]
         body = spoken(done.response, profile)
         return Answered(body, {"gather": done.gathered, "decide": done.decided}, outcomes)
+
+
+def _reaches(access: FhirAccess, clients: Clients | None, settings: Settings) -> dict[str, Reach]:
+    """What each caller lets the service reach, by the caller's name."""
+    if clients is None:
+        return {ANYONE.name: Reach(access, Servers.listed(settings.fhir_servers, open=True))}
+    return {c.name: Reach(access, Servers.listed(c.fhir_servers)) for c in clients.by_issuer.values()}
 
 
 def _verifier(clients: Clients, settings: Settings) -> Verifier:
