@@ -63,9 +63,19 @@ def serve(host: str | None, port: int | None, workers: int) -> None:
     given = {name: str(value) for name, value in (("host", host), ("port", port)) if value is not None}
     settings = Settings.in_force(**given)
     _assembled(settings)
+    _require_free(settings.host, settings.port)
     for line in _addresses(settings):
         click.echo(line)
     server.run(settings, workers=workers)
+
+
+def _require_free(host: str, port: int) -> None:
+    import socket
+
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as refusal:
+        _fail(f"Port {port} of {host} cannot be listened on: {refusal.strerror}. Choose another with --port.")
 
 
 def _addresses(settings: Settings) -> Iterator[str]:

@@ -218,6 +218,12 @@ def posted(address, body):
     raise AssertionError(f"{address} did not answer")
 
 
+def test_serve_says_that_a_port_is_taken():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"Port {port} of 127.0.0.1 cannot be listened on" in run("serve", "--port", port, code=1, CDS_PORT=port)
+
+
 def test_serve_refuses_to_be_open_to_others():
     said = run("serve", "--host", "0.0.0.0", code=1, CDS_HOST="127.0.0.1")  # overwritten by the option
     assert "CDS_CLIENTS is not set" in said

@@ -37,6 +37,7 @@ _ABOUT = {
     "each-therapy": "each draft order; when the chart is opened, each current drug",
     "patient": "the patient",
 }
+_SUBJECT = {"each-order": "order", "each-drug": "drug", "each-therapy": "order or drug"}
 _END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
 
 
@@ -106,12 +107,33 @@ def _head(content: Content, rule: RuleContent) -> Iterator[str]:
             ("Clinical review", f"{review.clinical_review}; written by {review.written_by}, due {review.next_review}"),
             ("Asked at", ", ".join(s.hook for s in services) or "no hook: no service lists it"),
             ("About", _ABOUT[rule.about]),
-            ("Shares a card with", f"what else is found in the family {content.families.family[rule.family].title}"),
+            *_together(content, rule),
             ("Reads", ", ".join(key for key in TEMPLATES if key in keys)),
         ],
     )
     if rule.remark:
         yield from (*_sentences(rule.remark), "")
+
+
+def _together(content: Content, rule: RuleContent) -> Iterator[tuple[str, str]]:
+    """How the finding goes with others: one card for a family, folds, silences."""
+    if rule.about != "patient":
+        title = content.families.family[rule.family].title
+        yield "Shares a card with", f"other findings about the same {_SUBJECT[rule.about]}: {title}"
+    folds = content.families.fold
+    takes = [name for fold in folds if fold.by == rule.id for name in fold.takes]
+    silences = [name for fold in folds if fold.by == rule.id for name in fold.silences]
+    taken = [fold.by for fold in folds if rule.id in {name.partition("/")[0] for name in fold.takes}]
+    silenced = [fold.by for fold in folds if rule.id in fold.silences]
+    for title, names in (
+        ("Takes in", takes),
+        ("Is taken in by", taken),
+        ("Silences", silences),
+        ("Is silenced by", silenced),
+    ):
+        present = [f"`{name}`" for name in names if name.partition("/")[0] in content.rules]
+        if present:
+            yield title, ", ".join(present)
 
 
 def _criteria(content: Content, rule: RuleContent) -> Iterator[str]:
