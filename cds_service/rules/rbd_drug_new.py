@@ -2,7 +2,7 @@
 
 from cds_service.content.text import since
 from cds_service.facts.knowledge import ABSENT, Fact, Known
-from cds_service.facts.patient import Change
+from cds_service.facts.patient import Change, Order
 from cds_service.phenotypes import antidepressants, rbd
 from cds_service.phenotypes.rbd import Level, Suspicion
 from cds_service.phenotypes.therapy import change, current_of
@@ -30,14 +30,21 @@ def rbd_drug_new(review: Review) -> Finding:
     review.unless("already-taken", _already_taken(review))
     strong = antidepressants.is_strong(order.drug.sets) if order.drug else False
     notes = ["mood", "figures", *(["mirtazapine"] if name == "mirtazapine" else [])]
+    myoclonus = isinstance(facts.conditions("myoclonus"), Known)
+    if myoclonus and seen.level in (Level.CONFIRMED, Level.SUSPECTED) and _is_reuptake_inhibitor(order):
+        notes.append("myoclonus")
     if antidepressants.bupropion_may_be_named(facts):
-        myoclonus = isinstance(facts.conditions("myoclonus"), Known)
         notes.append("bupropion-myoclonus" if myoclonus else "bupropion")
     possible = seen.level is Level.CONFIRMED and seen.diagnosis is not None and seen.diagnosis.possible
     serious = strong and seen.level in (Level.CONFIRMED, Level.SUSPECTED) and not possible
     begun = since(seen.diagnosis.since if seen.diagnosis else None)
     values = {"drug": name, "Drug": name[:1].upper() + name[1:], "since": begun}
     return Finding(_card(seen, possible), "likely" if serious else "less-certain", values, tuple(notes))
+
+
+def _is_reuptake_inhibitor(order: Order) -> bool:
+    """One of the drugs on which, at other levels, the card on myoclonus speaks for itself."""
+    return order.drug is not None and not order.drug.sets.isdisjoint(("ssri", "snri"))
 
 
 def _card(seen: Suspicion, possible: bool) -> str:

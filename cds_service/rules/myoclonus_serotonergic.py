@@ -1,0 +1,80 @@
+"""A new serotonin reuptake inhibitor in a patient with myoclonus (MYO-05)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cds_service.content.text import Value, escape, listed, since
+from cds_service.facts.knowledge import ABSENT, Fact, Known
+from cds_service.facts.patient import Request
+from cds_service.phenotypes import antidepressants, myoclonus, rbd
+from cds_service.phenotypes.rbd import Level, Suspicion
+from cds_service.phenotypes.therapy import current_of
+from cds_service.rules.review import Finding, Review, rule
+
+_SETS = ("ssri", "snri")
+
+
+@rule("myoclonus-serotonergic")
+def myoclonus_serotonergic(review: Review) -> Finding:
+    order, facts = review.order, review.facts
+    name = review.drug("reuptake-inhibitor-proposed", *_SETS)
+    review.unless("being-stopped", order.stops, order.source)
+    disorder = review.known("myoclonus", myoclonus.diagnosis(facts))
+    review.unless("already-taken", current_of(order, facts))
+    review.unless("rbd-known-or-suspected", _known_or_suspected(rbd.suspicion(facts, review.numbers)))
+    task = _open_task(review)
+    review.note_unknown("screening-open", task)
+    partners = listed(_partners(review))
+    ask = _unasked(review)
+    values: dict[str, Value] = {
+        "drug": name,
+        "Drug": name[:1].upper() + name[1:],
+        "disorder": "possible myoclonus" if disorder.possible else "myoclonus",
+        "found": f"{'possible: ' if disorder.possible else ''}{escape(disorder.words)} ({since(disorder.since)})",
+        "partners": partners,
+    }
+    said = (
+        ("level-a", myoclonus.is_level_a(name)),
+        ("lower-level", not myoclonus.is_level_a(name)),
+        ("behavior", True),
+        ("partners", bool(partners)),
+        ("bupropion", antidepressants.bupropion_may_be_named(facts)),
+    )
+    offers = ("screening-task",) if ask and not isinstance(task, Known) else ()
+    notes = tuple(note for note, holds in said if holds)
+    return Finding("ask" if ask else "asked", "new", values, notes, (*offers, "night-behavior-follow-up"))
+
+
+def _known_or_suspected(found: Fact[Suspicion]) -> Fact[Suspicion]:
+    speaks = isinstance(found, Known) and found.value.level in (Level.CONFIRMED, Level.SUSPECTED)
+    return ABSENT if isinstance(found, Known) and not speaks else found
+
+
+def _unasked(review: Review) -> bool:
+    """Whether dream enactment is neither recorded nor denied; the question is for adults."""
+    age = review.facts.age
+    child = isinstance(age, Known) and age.value.under(18)
+    return not child and rbd.flags(review.facts, review.numbers)["dream-enactment"].yes is None
+
+
+def _open_task(review: Review) -> Fact[tuple[Request, ...]]:
+    found = review.facts.plans("rbd-screen-task")
+    if not isinstance(found, Known):
+        return found
+    waiting = tuple(r for r in found.value if r.open)
+    return Known(waiting, tuple(r.source for r in waiting)) if waiting else ABSENT
+
+
+def _partners(review: Review) -> Iterator[str]:
+    """Other drugs, taken or drafted, with which serotonin may rise too far."""
+    taken = myoclonus.serotonergic(review.facts, review.numbers)
+    if isinstance(taken, Known):
+        yield from (m.ingredient for m in taken.value)
+    triptans = review.facts.current_drugs("triptan")
+    if isinstance(triptans, Known):
+        yield from (m.ingredient for m in triptans.value)
+    for other in review.facts.orders:
+        if other.source != review.order.source and not other.stops and other.drug:
+            named = other.drug.ingredient(*myoclonus.SEROTONERGIC_SETS, "triptan")
+            yield from [named] if named else sorted(other.drug.ingredients & myoclonus.SEROTONERGIC_OPIOIDS)
