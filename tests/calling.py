@@ -1,0 +1,116 @@
+"""The service itself, called over ASGI without a socket, with everything that it logs meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import structlog
+
+from cds_service.places import fhir_examples
+from cds_service.settings import Settings
+from cds_service.web.app import create_app
+from cds_service.web.server import House
+
+Json = dict[str, Any]
+TODAY = "2026-06-15"
+EXAMPLES = fhir_examples()
+EXPECTED: Json = tomllib.loads((EXAMPLES / "expected.toml").read_text())
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    lines: list[Json]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def cards(self) -> list[Json]:
+        return self.json["cards"]  # type: ignore[no-any-return]
+
+
+Call = Callable[..., Answer]
+
+
+@contextmanager
+def serving(**environment: str) -> Iterator[Call]:
+    """A function that posts a body to the service of a hook, in the service's own loop."""
+    app = create_app(House(Settings.read({"CDS_TODAY": TODAY, **environment})))
+
+    async def called(path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        sent: list[Json] = []
+
+        async def receive() -> Json:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        scope = {"type": "http", "method": "POST", "path": path, "headers": raw, "query_string": b""}
+        with structlog.testing.capture_logs() as lines:
+            await app(scope, receive, send)
+        told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        return Answer(sent[0]["status"], told, sent[1]["body"], [dict(line) for line in lines])
+
+    with asyncio.Runner() as runner:
+        lifespan = app.router.lifespan_context(app)
+        runner.run(_entered(lifespan.__aenter__()))
+        yield lambda hook, body, **headers: runner.run(called(f"/cds-services/rbd-{hook}", body, headers))
+        runner.run(_entered(lifespan.__aexit__(None, None, None)))
+
+
+async def _entered(step: Any) -> None:
+    await step
+
+
+@cache
+def requests() -> dict[str, Json]:
+    """The example requests by name."""
+    return {path.stem: read(path) for path in sorted((EXAMPLES / "requests").glob("*.json"))}
+
+
+@cache
+def charts() -> dict[str, list[Json]]:
+    """The resources of the example patients by name."""
+    found = sorted((EXAMPLES / "patients").glob("*.json"))
+    return {path.stem: [entry["resource"] for entry in read(path)["entry"]] for path in found}
+
+
+def read(path: Path) -> Json:
+    return json.loads(path.read_text())  # type: ignore[no-any-return]
+
+
+def as_bytes(request: Json) -> bytes:
+    return json.dumps(request).encode()
+
+
+def searchset(resources: list[Json]) -> Json:
+    held = {"entry": [{"resource": one} for one in resources]} if resources else {}
+    return {"resourceType": "Bundle", "type": "searchset", "total": len(resources), **held}
+
+
+def without_uuids(cards: list[Json]) -> list[Json]:
+    """The cards as a person sees them; every answer has uuids of its own."""
+    return [
+        {name: _bare(value) if name == "suggestions" else value for name, value in card.items() if name != "uuid"}
+        for card in cards
+    ]
+
+
+def _bare(suggestions: list[Json]) -> list[Json]:
+    return [{name: value for name, value in one.items() if name != "uuid"} for one in suggestions]
+
+
+def rules_of(card: Json) -> list[str]:
+    return card["extension"]["org.rbd-cds.rules"]  # type: ignore[no-any-return]

@@ -1,0 +1,81 @@
+"""Every shipped request and every shipped patient gets exactly the cards that ``expected.toml`` promises."""
+
+import pytest
+
+from cds_service.content.load import load
+from cds_service.places import cards
+from cds_service.ruleset import assemble
+from cds_service.settings import Settings
+from tests.calling import EXPECTED, as_bytes, charts, requests, rules_of, searchset, serving
+from tests.charts import KEYS
+from tests.conftest import read_validated
+
+CONTENT = load(cards(Settings()))
+RULES = assemble(CONTENT)
+SHOWN = {
+    service.hook: {rule for rule in service.rules if CONTENT.rules[rule].status == "active"}
+    for service in CONTENT.services.service
+}
+
+
+@pytest.fixture(scope="module")
+def call():
+    with serving() as called:
+        yield called
+
+
+def promised(expected, hook):
+    """The promised cards, as far as their rules are there: a card whose rules are all missing is not waited for."""
+    there = [[rule for rule in card["rules"] if rule in SHOWN[hook]] for card in expected]
+    return [
+        (rules, card["indicator"] if rules[0] == card["rules"][0] else None)
+        for rules, card in zip(there, expected, strict=True)
+        if rules
+    ]
+
+
+def shown(answer, wanted):
+    read_validated(answer.body)
+    blind = [indicator is None for _, indicator in wanted] + [False] * len(answer.cards)
+    return [
+        (rules_of(card), None if unseen else card["indicator"])
+        for card, unseen in zip(answer.cards, blind, strict=False)
+    ]
+
+
+def opened(name, keys):
+    """The patient-view request that a client would send whose server holds the chart."""
+    held = {key: [] for key in keys}
+    for resource in charts()[name]:
+        key = KEYS.get(resource["resourceType"], "medicationRequests")
+        if key in held:
+            held[key].append(resource)
+    (patient,) = held.pop("patient")
+    return {
+        "hook": "patient-view",
+        "hookInstance": "6d3b6f4e-52c1-4a52-9b6a-3c1f0d9e7a01",
+        "context": {"userId": "Practitioner/example", "patientId": patient["id"]},
+        "prefetch": {"patient": patient} | {key: searchset(found) for key, found in held.items()},
+    }
+
+
+@pytest.mark.parametrize("name", requests())
+def test_a_request_gets_the_cards_that_are_promised(call, name):
+    request, wanted = requests()[name], EXPECTED["requests"][name]
+    answer = call(request["hook"], as_bytes(request))
+    expected = promised(wanted["cards"], request["hook"])
+    assert shown(answer, expected) == expected
+
+
+@pytest.mark.parametrize("name", charts())
+def test_opening_a_chart_shows_the_cards_that_are_promised(call, name):
+    answer = call("patient-view", as_bytes(opened(name, KEYS.values())))
+    expected = promised(EXPECTED["patients"][name]["cards"], "patient-view")
+    assert shown(answer, expected) == expected
+
+
+@pytest.mark.parametrize("name", charts())
+def test_what_is_not_asked_for_is_not_needed(call, name):
+    keys = RULES.prefetch(CONTENT.service("patient-view"))
+    asked, all_of_it = (call("patient-view", as_bytes(opened(name, k))) for k in (keys, KEYS.values()))
+    assert shown(asked, []) == shown(all_of_it, [])
