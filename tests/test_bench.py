@@ -25,7 +25,7 @@ def resources(body: bytes) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("chart", charts.CHARTS)
-@pytest.mark.parametrize("size", [SMALL, MIDDLE])
+@pytest.mark.parametrize("size", charts.SIZES.values())
 def test_a_request_has_exactly_the_size_asked_for(chart: str, size: int) -> None:
     assert len(charts.request(chart, size)) == size
 

@@ -46,16 +46,21 @@ class Source(msgspec.Struct, frozen=True):
 
 
 NOT_READ = Source(gap="not asked for")
+_NO_SETS: frozenset[str] = frozenset()
 _OLDEST_DEATH = date(1900, 1, 2)
 
 
 class Chart:
     """The resources of one patient, sorted by type, those of other patients left out.
 
-    Long charts are long lists of one type: what can be asked of a whole list is not asked of each resource.
+    Long charts are long lists of results that no value set knows. These are left out first, and what can be asked of
+    a whole list is not asked of each resource.
     """
 
-    def __init__(self, sources: Mapping[str, Source], drafts: Iterable[Drafted], patient_id: str) -> None:
+    def __init__(
+        self, sources: Mapping[str, Source], drafts: Iterable[Drafted], vocabulary: Vocabulary, patient_id: str
+    ) -> None:
+        self._vocabulary = vocabulary
         self.by_type: dict[type[fhir.Resource], list[fhir.Resource]] = {}
         self.dropped = 0
         self._id = patient_id
@@ -67,6 +72,8 @@ class Chart:
         self.medications = self._medications(drafts)
 
     def _take(self, kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> None:
+        if kind is fhir.Observation:
+            found = results.perhaps_known(found, self._vocabulary)  # type: ignore[arg-type]  # of that type
         mine = self._about_patient(kind, found)
         self.dropped += len(found) - len(mine)
         self.by_type.setdefault(kind, []).extend(self._once(kind, mine))
@@ -204,7 +211,8 @@ class Reader:
         return named
 
     def observations(self) -> list[Observation]:
-        found = results.read_observations(self.chart.of(fhir.Observation), self.vocabulary)
+        read, vocabulary = results.read_observation, self.vocabulary
+        found = [o for r in self.chart.of(fhir.Observation) if (o := read(r, vocabulary))]
         found = [o for o in found if o.day is None or o.day.first <= self.today]
         return sorted(found, key=_newness, reverse=True)
 
@@ -271,7 +279,7 @@ def build(
     signing: bool = False,
 ) -> PatientFacts:
     """The facts of one patient; resources of another patient are left out and counted."""
-    chart = Chart(sources, drafts, patient_id)
+    chart = Chart(sources, drafts, vocabulary, patient_id)
     reader = Reader(chart, vocabulary, today, signing=signing)
     problems = reader.conditions()
     observations = reader.observations()
@@ -313,7 +321,7 @@ def _gap(name: str, sources: Mapping[str, Source]) -> str | None:
 
 
 def _sets(items: tuple[Classified, ...]) -> frozenset[str]:
-    return frozenset[str]().union(*[item.sets for item in items])
+    return _NO_SETS.union(*[item.sets for item in items])
 
 
 def _concepts(held: Iterable[Collection], orders: tuple[Order, ...]) -> frozenset[str]:

@@ -229,7 +229,7 @@ class PatientFacts(msgspec.Struct, frozen=True):
     gaps: Mapping[str, str] = {}
     """Why a prefetch key could not be read in full, by key."""
     dropped: int = 0
-    """Resources of another patient, left out."""
+    """Resources of another patient, left out; results that no value set knows do not count."""
     result_sets: frozenset[str] | None = None
     """The value sets of results that may be asked for; None for all."""
 

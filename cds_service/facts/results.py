@@ -215,19 +215,18 @@ def report(
 _CODED = ("http://loinc.org", "http://snomed.info/sct", CODES)
 
 
-def read_observations(found: Iterable[fhir.Observation], vocabulary: Vocabulary) -> list[Observation]:
-    """The results that some value set knows; nearly all of a chart have one code, and are passed over by it."""
+def perhaps_known(found: Iterable[fhir.Observation], vocabulary: Vocabulary) -> list[fhir.Observation]:
+    """The results without those whose only code is of a system we know and in no value set."""
     codes: dict[str | None, frozenset[str]] = {system: vocabulary.codes_under(system) for system in _CODED}
-    return [o for r in found if not _is_of_no_set(r.code, codes) and (o := read_observation(r, vocabulary))]
-
-
-def _is_of_no_set(concept: fhir.CodeableConcept | None, codes: Mapping[str | None, frozenset[str]]) -> bool:
-    """Whether its only code is from a system we know, and in no value set."""
-    listed = concept.coding if concept else None
-    if type(listed) is not list or len(listed) != 1:
-        return False
-    known, code = codes.get(listed[0].system), listed[0].code
-    return bool(code and known is not None and code.strip() not in known)
+    kept = []
+    for one in found:
+        listed = one.code.coding if one.code else None
+        if type(listed) is list and len(listed) == 1:
+            code, known = listed[0].code, codes.get(listed[0].system)
+            if code and known is not None and code.strip() not in known:
+                continue
+        kept.append(one)
+    return kept
 
 
 def read_observation(resource: fhir.Observation, vocabulary: Vocabulary) -> Observation | None:

@@ -72,7 +72,7 @@ _RESULTS = (
     ("2571-8", "Triglycerides", "mg/dL", 50, 300),
     ("2085-9", "HDL cholesterol", "mg/dL", 30, 90),
     ("4548-4", "Hemoglobin A1c", "%", 4, 10),
-    ("3016-3", "Thyrotropin", "m[IU]/L", 0, 6),
+    ("5902-2", "Prothrombin time", "s", 10, 16),
     ("2276-4", "Ferritin", "ng/mL", 10, 300),
     ("1988-5", "C-reactive protein", "mg/L", 0, 40),
 )
@@ -124,7 +124,8 @@ def grown(document: _Json, size: int, seed: int = 1) -> bytes:
     return _noted(whole, bundles, size)
 
 
-_ROOM_FOR_A_NOTE = 100
+_ROOM_FOR_A_NOTE = 400
+"""And for the totals of the Bundles."""
 
 
 def _noted(whole: _Json, bundles: dict[str, _Json], size: int) -> bytes:
