@@ -5,20 +5,30 @@ The flags are not a validated score and are never added up or shown as a number.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
+from datetime import date
 from enum import Enum
 
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
 from cds_service.facts.patient import Condition, PatientFacts, ScreeningAnswer
-from cds_service.fhir.dates import Interval, within_months
+from cds_service.fhir.dates import Interval, within_days, within_months
+from cds_service.phenotypes import labs
+from cds_service.phenotypes.labs import Result
 from cds_service.phenotypes.numbers import Numbers
 
 SYNUCLEIN_SETS = ("parkinson-disease", "dementia-with-lewy-bodies", "multiple-system-atrophy")
 _MOVEMENTS = {"complex-movements", "dream-enactment", "brief-jerks", "sustained-contractions"}
-_COMPLAINTS = ("sleep-twitching", "sleep-movement-disorder", "parasomnia-unspecified")
+COMPLAINTS = ("sleep-twitching", "sleep-myoclonus", "sleep-movement-disorder", "parasomnia-unspecified")
+"""Twitching, jerks or movements in sleep, short of a red flag."""
+
+RED_FLAGS = ("complex-movements", "vocalizations", "dream-enactment", "injury")
+"""The questions without which the screen is not complete."""
+
 _WORDS = {
+    "brief-jerks": "sleep-twitching",
     "complex-movements": "complex-sleep-movements",
     "vocalizations": "sleep-vocalization",
     "dream-enactment": "dream-enactment",
@@ -67,6 +77,7 @@ class Suspicion(msgspec.Struct, frozen=True):
     score: float | None = None
     """RBDSQ total, where it is at or over its limit."""
     score_source: str = ""
+    score_day: Interval | None = None
     diagnosis: Condition | None = None
 
     def says(self, name: str) -> bool:
@@ -89,13 +100,13 @@ def suspicion(facts: PatientFacts, numbers: Numbers) -> Fact[Suspicion]:
     if isinstance(past, Known):
         return _known(Suspicion(Level.HISTORY, flags(facts, numbers), diagnosis=past.value[0]))
     seen = _from_flags(facts, numbers)
-    if seen.level is not Level.NONE:
+    if seen.level not in (Level.NONE, Level.BENIGN):
         # A missing problem list could hold the diagnosis; what was answered stands all the same.
         return _known(seen)
-    for missing in (found, facts.answer("dream-enactment")):
+    for missing in (found, facts.answer("dream-enactment"), facts.observations("rbdsq-total")):
         if isinstance(missing, Unavailable):
             return missing
-    return ABSENT
+    return _known(seen) if seen.level is Level.BENIGN else ABSENT
 
 
 def _known(seen: Suspicion) -> Known[Suspicion]:
@@ -136,13 +147,14 @@ def _valid(answer: ScreeningAnswer, facts: PatientFacts, numbers: Numbers) -> bo
 def _from_flags(facts: PatientFacts, numbers: Numbers) -> Suspicion:
     found = flags(facts, numbers)
     over = _over(facts, numbers)
-    score, source = _questionnaire(facts, numbers)
-    return Suspicion(_level(found, over, score, facts), found, over, score, source)
+    total = _questionnaire(facts, numbers)
+    score, source, day = (total.amount.value, total.source, total.when) if total else (None, "", None)
+    return Suspicion(_level(found, over, score, facts), found, over, score, source, day)
 
 
 def _level(found: Mapping[str, Flag], over: bool | None, score: float | None, facts: PatientFacts) -> Level:
     yes = {name for name, flag in found.items() if flag.yes}
-    moves = bool(yes & _MOVEMENTS) or isinstance(facts.conditions(*_COMPLAINTS), Known)
+    moves = bool(yes & _MOVEMENTS) or isinstance(facts.conditions(*COMPLAINTS), Known)
     with_synuclein = isinstance(facts.conditions(*SYNUCLEIN_SETS), Known)
     if "complex-movements" in yes or ("injury" in yes and moves):
         return Level.SUSPECTED
@@ -154,7 +166,7 @@ def _level(found: Mapping[str, Flag], over: bool | None, score: float | None, fa
         return Level.POSSIBLE
     if yes & {"vocalizations", "sustained-contractions", "dream-recall"}:
         return Level.WEAK
-    denied = all(found[n].yes is False for n in ("complex-movements", "vocalizations", "dream-enactment", "injury"))
+    denied = all(found[n].yes is False for n in RED_FLAGS)
     return Level.BENIGN if "brief-jerks" in yes and denied else Level.NONE
 
 
@@ -163,13 +175,46 @@ def _over(facts: PatientFacts, numbers: Numbers) -> bool | None:
     return age.value.over(int(numbers.value("rbd", "age-over"))) if isinstance(age, Known) else None
 
 
-def _questionnaire(facts: PatientFacts, numbers: Numbers) -> tuple[float | None, str]:
+def _questionnaire(facts: PatientFacts, numbers: Numbers) -> Result | None:
     """The newest RBDSQ total of the window, if it reaches its limit (higher with Parkinson's disease)."""
-    found = facts.observations("rbdsq-total")
-    if not isinstance(found, Known):
-        return None, ""
-    newest = found.value[0]
+    window = numbers.months("rbd", "yes-months")
+    found = labs.newest(
+        facts, "rbdsq-total", "{score}", lambda day: within_months(day, window, facts.today), same=("",)
+    )
     parkinson = isinstance(facts.conditions("parkinson-disease"), Known)
     limit = numbers.value("rbd", "rbdsq-parkinson" if parkinson else "rbdsq")
-    fresh = newest.day is not None and within_months(newest.day, numbers.months("rbd", "yes-months"), facts.today)
-    return (newest.value, newest.source) if fresh and newest.value is not None and newest.value >= limit else (None, "")
+    return found.value if isinstance(found, Known) and found.value.amount.definitely_at_least(limit) else None
+
+
+def unanswered(facts: PatientFacts, numbers: Numbers) -> Fact[tuple[str, ...]]:
+    """The red-flag questions without an answer that still holds; absent when each has one."""
+    found = flags(facts, numbers)
+    missing = tuple(name for name in RED_FLAGS if found[name].yes is None)
+    if not missing:
+        return ABSENT
+    lost = (answer for name in missing if isinstance(answer := facts.answer(name), Unavailable))
+    return next(lost, Known(missing))
+
+
+def complaint(facts: PatientFacts, numbers: Numbers) -> Fact[Condition]:
+    """The active complaint of twitching, jerks or movements in sleep with the newest record, if that is recent."""
+    found = facts.conditions(*COMPLAINTS)
+    if not isinstance(found, Known):
+        return found
+    newest = max(found.value, key=lambda c: c.last_recorded.last if c.last_recorded else date.min)
+    day, window = newest.last_recorded, int(numbers.value("rbd", "complaint-days"))
+    return Known(newest, (newest.source,)) if day and within_days(day, window, facts.today) else ABSENT
+
+
+def suspected_since(facts: PatientFacts, seen: Suspicion) -> Interval | None:
+    """The first day on which a sign was told that makes RBD suspected, and has been told ever since."""
+    telling = ("complex-movements", "injury", *(("dream-enactment",) if seen.over_50 else ()))
+    days = [_first_told(name, facts, seen) for name in telling if seen.says(name)]
+    return min((day for day in (*days, seen.score_day) if day), key=lambda day: day.last, default=None)
+
+
+def _first_told(name: str, facts: PatientFacts, seen: Suspicion) -> Interval | None:
+    answers = facts.answers(name)
+    given = answers.value if isinstance(answers, Known) else ()
+    agreeing = list(itertools.takewhile(lambda answer: answer.yes, given))
+    return agreeing[-1].day if agreeing else seen.flags[name].when

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
-from cds_service.facts.patient import Observation, Order, PatientFacts, Report
-from cds_service.fhir.dates import within_days
+from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, either
+from cds_service.facts.patient import Observation, Order, PatientFacts, Procedure, Report, Request
+from cds_service.fhir.dates import Interval, within_days, within_months
 from cds_service.phenotypes.numbers import Numbers
 from cds_service.phenotypes.rbd import Level, Suspicion
 
@@ -15,6 +15,7 @@ RBD_REASONS = frozenset({"rbd", "dream-enactment", "complex-sleep-movements", "s
 TWITCHING = frozenset({"sleep-twitching", "sleep-myoclonus"})
 APNEA_REASONS = frozenset({"sleep-apnea", "snoring", "hypersomnia"})
 LEVELS_FOR_STUDY = (Level.CONFIRMED, Level.SUSPECTED, Level.POSSIBLE)
+RESULTS = frozenset({"rswa-present", "rswa-chin-any-3s", "rswa-chin-any-arm-phasic-3s", "rswa-30s"})
 _CUTOFFS = (
     ("rswa-chin-any-3s", "chin-any"),
     ("rswa-chin-any-arm-phasic-3s", "chin-any-arm-phasic"),
@@ -34,6 +35,39 @@ def only_for(order: Order, reasons: frozenset[str]) -> bool:
 def for_study(found: Fact[Suspicion]) -> Fact[Suspicion]:
     """The suspicion if its level calls for attended video polysomnography."""
     return ABSENT if isinstance(found, Known) and found.value.level not in LEVELS_FOR_STUDY else found
+
+
+def done(facts: PatientFacts, months: int) -> Fact[tuple[Procedure | Report, ...]]:
+    """Attended sleep studies of the window, as procedures or as results; one without a date counts."""
+    studies = _dated(facts.procedures(ATTENDED), months, facts)
+    return either(studies, _dated(facts.reports(ATTENDED), months, facts))
+
+
+def _dated(
+    found: Fact[tuple[Procedure, ...]] | Fact[tuple[Report, ...]], months: int, facts: PatientFacts
+) -> Fact[tuple[Procedure | Report, ...]]:
+    if not isinstance(found, Known):
+        return found
+    recent = tuple(study for study in found.value if _recent(study.day, months, facts))
+    return Known(recent, tuple(study.source for study in recent)) if recent else ABSENT
+
+
+def _recent(day: Interval | None, months: int, facts: PatientFacts) -> bool:
+    return day is None or within_months(day, months, facts.today)
+
+
+def is_readable(report: Report) -> bool:
+    """Whether a report brings a scored result on REM sleep without atonia, whatever it says."""
+    return any(not result.sets.isdisjoint(RESULTS) for result in report.results)
+
+
+def on_order(facts: PatientFacts) -> Fact[tuple[Request, ...]]:
+    """Attended sleep studies that are ordered and not done."""
+    found = facts.requests(ATTENDED)
+    if not isinstance(found, Known):
+        return found
+    waiting = tuple(request for request in found.value if request.open)
+    return Known(waiting, tuple(request.source for request in waiting)) if waiting else ABSENT
 
 
 def without_atonia(facts: PatientFacts, numbers: Numbers) -> Fact[tuple[Report, Observation]]:

@@ -1,0 +1,58 @@
+"""RBD, or red flags that can injure, without advice on a safe bedroom (SAF-01)."""
+
+from __future__ import annotations
+
+from cds_service.content.text import Value, since
+from cds_service.facts.knowledge import ABSENT, Fact, Known
+from cds_service.fhir.dates import spell, within_months
+from cds_service.phenotypes import rbd
+from cds_service.phenotypes.bedroom_safety import advised
+from cds_service.phenotypes.palliative import palliative_care
+from cds_service.phenotypes.rbd import Level, Suspicion
+from cds_service.rules.rbd_signs import is_child, told
+from cds_service.rules.review import Finding, Record, Review, rule
+
+
+@rule("bedroom-safety")
+def bedroom_safety(review: Review) -> Finding:
+    facts = review.facts
+    review.unless("child", is_child(facts))
+    review.unless("palliative-care", palliative_care(facts))
+    seen = review.known("may-be-injured", _may_be_injured(rbd.suspicion(facts, review.numbers)))
+    review.unless("advised", advised(facts, int(review.number("advice-months"))))
+    review.note_unknown("injury-recorded", facts.answer("injury"))
+    injury = _injury(review, seen)
+    return Finding(
+        _card(seen),
+        "injury" if injury else "no-injury",
+        {**_found(seen), "injury": injury},
+        ("injury", "advice") if injury else ("advice",),
+    )
+
+
+def _may_be_injured(found: Fact[Suspicion]) -> Fact[Suspicion]:
+    """RBD on the problem list, or red flags with complex movements or injury among them."""
+    if not isinstance(found, Known):
+        return found
+    seen = found.value
+    flagged = seen.level is Level.SUSPECTED and (seen.says("complex-movements") or seen.says("injury"))
+    return found if flagged or seen.level is Level.CONFIRMED else ABSENT
+
+
+def _injury(review: Review, seen: Suspicion) -> str:
+    """The day of an injury within the window, as far as it is known."""
+    flag, months = seen.flags["injury"], int(review.number("injury-months"))
+    recent = flag.yes and flag.when is not None and within_months(flag.when, months, review.facts.today)
+    return spell(flag.when) if recent and flag.when else ""
+
+
+def _card(seen: Suspicion) -> str:
+    if seen.diagnosis is None:
+        return "suspected"
+    return "possible" if seen.diagnosis.possible else "confirmed"
+
+
+def _found(seen: Suspicion) -> dict[str, Value]:
+    if seen.diagnosis is None:
+        return {"found": told(seen)["present"]}
+    return {"found": Record(seen.diagnosis.words), "when": since(seen.diagnosis.since)}

@@ -1,0 +1,69 @@
+"""Dream enactment before 51: other causes come before isolated RBD (RBD-03)."""
+
+from __future__ import annotations
+
+from cds_service.content.text import listed
+from cds_service.facts.knowledge import ABSENT, Fact, Known, either
+from cds_service.facts.patient import PatientFacts
+from cds_service.fhir.dates import Age
+from cds_service.phenotypes import antidepressants, rbd, sleep_study
+from cds_service.phenotypes.rbd import Level, Suspicion
+from cds_service.rules.rbd_signs import drugs, is_child, told
+from cds_service.rules.review import Finding, Review, rule
+
+_OTHERS = {
+    "narcolepsy": "narcolepsy",
+    "ptsd": "PTSD",
+    "sleep-apnea": "sleep apnea",
+    "parasomnia-other": "another parasomnia",
+    "nightmare-disorder": "nightmares",
+}
+
+
+@rule("rbd-early-onset")
+def rbd_early_onset(review: Review) -> Finding:
+    facts = review.facts
+    review.unless("child", is_child(facts))
+    review.unless("rbd-known", either(facts.conditions("rbd"), facts.past_conditions("rbd")))
+    age = review.known("age-recorded", facts.age)
+    seen = review.known("early-dream-enactment", _early(review, age))
+    suspected = seen.level is Level.SUSPECTED
+    study = _study(review)
+    review.unless("study-done-or-ordered", study if suspected else ABSENT)
+    review.note_unknown("associated-drug-current", facts.current_drugs(*antidepressants.SETS))
+    named, others = drugs(facts), _others(facts)
+    notes = [
+        "screen",
+        *(["drugs"] if named else []),
+        *(["others"] if others else []),
+        "narcolepsy",
+        "causes",
+        "figures",
+    ]
+    values = {**told(seen), "age": str(age), "drugs": named, "others": others, "referral_reason": _REASON}
+    offers = ("refer-sleep-medicine",) if isinstance(study, Known) else None
+    indicator = "injury" if seen.says("injury") else "no-injury"
+    return Finding("suspected" if suspected else "possible", indicator, values, tuple(notes), offers)
+
+
+_REASON = "Dream enactment at an early age: narcolepsy, drugs, trauma, sleep apnea or isolated RBD?"
+
+
+def _early(review: Review, age: Age) -> Fact[Suspicion]:
+    """Red flags under the limit, or dream enactment that is not surely over it."""
+    found = rbd.suspicion(review.facts, review.numbers)
+    if not isinstance(found, Known):
+        return found
+    seen = found.value
+    young = seen.level is Level.SUSPECTED and age.under(int(review.numbers.value("rbd", "age-over")))
+    return found if young or (seen.level is Level.POSSIBLE and seen.says("dream-enactment")) else ABSENT
+
+
+def _study(review: Review) -> Fact[object]:
+    done: Fact[object] = sleep_study.done(review.facts, review.numbers.months("sleep-study", "study-months"))
+    return either(done, sleep_study.on_order(review.facts))
+
+
+def _others(facts: PatientFacts) -> str:
+    """What is on record that can look like RBD or lie behind it."""
+    return listed(label for name, label in _OTHERS.items() if isinstance(facts.conditions(name), Known))

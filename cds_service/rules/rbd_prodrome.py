@@ -1,0 +1,47 @@
+"""RBD with early signs of Parkinson's or Lewy body disease (PROG-02)."""
+
+from __future__ import annotations
+
+from cds_service.content.text import Value, listed, show, since
+from cds_service.facts.patient import Condition
+from cds_service.phenotypes import prodrome, rbd
+from cds_service.phenotypes.palliative import palliative_care
+from cds_service.phenotypes.prodrome import Sign
+from cds_service.rules.rbd_signs import is_child
+from cds_service.rules.review import Finding, Record, Review, rule
+
+
+@rule("rbd-prodrome")
+def rbd_prodrome(review: Review) -> Finding:
+    facts = review.facts
+    review.unless("child", is_child(facts))
+    review.unless("palliative-care", palliative_care(facts))
+    review.unless("disease-known", facts.conditions(*rbd.SYNUCLEIN_SETS))
+    disorder = review.known("rbd-active", rbd.diagnosis(facts))
+    signs = review.known("early-signs", prodrome.signs(facts, review.numbers))
+    serious = any(sign.serious and not sign.possible for sign in signs) and not disorder.possible
+    return Finding(
+        "possible" if disorder.possible else "signs",
+        "motor-or-cognitive" if serious else "other",
+        _values(disorder, signs),
+        _notes(signs),
+    )
+
+
+def _notes(signs: tuple[Sign, ...]) -> tuple[str, ...]:
+    found = {sign.nature.value for sign in signs}
+    figures = [name for name in ("motor", "smell", "autonomic") if name in found]
+    return (*figures, "causes", "antipsychotics", "ask-first")
+
+
+def _values(disorder: Condition, signs: tuple[Sign, ...]) -> dict[str, Value]:
+    """A summary has room for three labels, or for two where something is only possible."""
+    unsure = disorder.possible or any(sign.possible for sign in signs)
+    labels = [f"possible {sign.label}" if sign.possible else sign.label for sign in signs]
+    return {
+        "signs": listed(labels[: 2 if unsure else 3]),
+        "disorder": Record(disorder.words),
+        "onset": since(disorder.since),
+        "found": "; ".join(f"{show(Record(sign.words))} ({since(sign.when)})" for sign in signs),
+        "referral_reason": f"RBD with {listed(labels)}",
+    }

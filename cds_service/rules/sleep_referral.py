@@ -1,0 +1,146 @@
+"""When sleep medicine can take it further: an open diagnosis, failing treatment, another disorder, injury (REF-01)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+
+from cds_service.content.text import Value, since
+from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.facts.patient import Procedure, Request
+from cds_service.fhir.dates import Interval, within_days, within_months
+from cds_service.phenotypes import persistence, rbd, sleep_study, unproven_sleep_disorder
+from cds_service.phenotypes.palliative import palliative_care
+from cds_service.phenotypes.rbd import Level, Suspicion
+from cds_service.rules.rbd_signs import is_child, named, signs
+from cds_service.rules.review import Finding, Record, Review, rule
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One reason to refer: the variant of the card, and the values its words need."""
+
+    card: str
+    values: dict[str, Value]
+
+
+@rule("sleep-referral")
+def sleep_referral(review: Review) -> Finding:
+    review.unless("child", is_child(review.facts))
+    review.unless("palliative-care", palliative_care(review.facts))
+    reasons = review.known("reason-to-refer", _reasons(review))
+    review.unless("referred", _referred(review))
+    leading = reasons[0].card
+    values = {name: value for reason in reversed(reasons) for name, value in reason.values.items()}
+    also = tuple(f"also-{reason.card}" for reason in reasons[1:])
+    return Finding(leading, "injury" if leading == "repeated-injury" else "other", values, also)
+
+
+def _reasons(review: Review) -> Fact[tuple[Reason, ...]]:
+    """Every reason that holds, the weightiest first; unavailable if none does and one could not be looked up."""
+    seen = rbd.suspicion(review.facts, review.numbers)
+    looked = (_injured(review), _unhelped(review), _uncertain(review, seen), _other(review, seen))
+    known = [fact for fact in looked if isinstance(fact, Known)]
+    if not known:
+        return next((fact for fact in looked if isinstance(fact, Unavailable)), ABSENT)
+    return Known(tuple(fact.value for fact in known), tuple(source for fact in known for source in fact.sources))
+
+
+def _injured(review: Review) -> Fact[Reason]:
+    found = persistence.injured_again(review.facts, int(review.number("injury-months")))
+    if not isinstance(found, Known):
+        return found
+    first, last = found.value
+    reason = "Injury in sleep again, despite a safe bedroom"
+    values: dict[str, Value] = {"first": first, "last": last, "referral_reason": reason}
+    return Known(Reason("repeated-injury", values), found.sources)
+
+
+def _unhelped(review: Review) -> Fact[Reason]:
+    weeks, melatonin = int(review.number("treatment-weeks")), review.number("melatonin-mg")
+    found = persistence.on_treatment(review.facts, review.numbers, weeks, melatonin)
+    if not isinstance(found, Known):
+        return found
+    seen = found.value
+    dose = f" {seen.drug.dose.daily_mg:g} mg" if seen.drug.dose.daily_mg else ""
+    values: dict[str, Value] = {
+        "disorder": Record(seen.disorder.words),
+        "onset": since(seen.disorder.since),
+        "drug": f"{seen.drug.ingredient}{dose}",
+        "start": since(seen.start),
+        "sign": named([seen.sign]),
+        "told": seen.told,
+        "duration": _length(seen.start, seen.told),
+        "referral_reason": "RBD that goes on under treatment",
+    }
+    return Known(Reason("still-active", values), found.sources)
+
+
+def _length(start: Interval, told: Interval) -> str:
+    days = (told.first - start.last).days
+    return f"{days // 7} weeks" if days < 182 else f"{round(days / 30.44)} months"
+
+
+def _uncertain(review: Review, seen: Fact[Suspicion]) -> Fact[Reason]:
+    """Red flags that a study did not settle, or that no study has looked at for long."""
+    if not isinstance(seen, Known):
+        return seen
+    if seen.value.level is not Level.SUSPECTED:
+        return ABSENT
+    done = review.facts.procedures(sleep_study.ATTENDED)
+    values: dict[str, Value] = {"signs": signs(seen.value), "referral_reason": "Suspected RBD, diagnosis uncertain"}
+    if isinstance(done, Known):
+        study = _unsettled(review, done.value)
+        return Known(Reason("uncertain", {**values, "study": study}), seen.sources + done.sources) if study else ABSENT
+    return done if isinstance(done, Unavailable) else _unstudied(review, seen, values)
+
+
+def _unsettled(review: Review, done: tuple[Procedure, ...]) -> Interval | None:
+    """The day of the newest study, if it is past its time and no result of it can be read."""
+    newest = done[0].day
+    facts, days = review.facts, int(review.number("result-days"))
+    told = facts.reports(sleep_study.ATTENDED)
+    read = isinstance(told, Known) and any(sleep_study.is_readable(report) for report in told.value)
+    settled = read or newest is None or newest.last == date.max or within_days(newest, days, facts.today)
+    return None if settled else newest
+
+
+def _unstudied(review: Review, seen: Known[Suspicion], values: dict[str, Value]) -> Fact[Reason]:
+    facts = review.facts
+    known = rbd.suspected_since(facts, seen.value)
+    if known is None or (facts.today - known.last).days < int(review.number("unstudied-days")):
+        return ABSENT
+    for fact in (facts.reports(sleep_study.ATTENDED), sleep_study.on_order(facts)):
+        if fact != ABSENT:
+            return fact if isinstance(fact, Unavailable) else ABSENT
+    return Known(Reason("unstudied", {**values, "known": since(known)}), seen.sources)
+
+
+def _other(review: Review, seen: Fact[Suspicion]) -> Fact[Reason]:
+    """Sleep apnea or narcolepsy suspected, with RBD or red flags for it."""
+    if not isinstance(seen, Known):
+        return seen
+    if seen.value.level not in (Level.CONFIRMED, Level.SUSPECTED):
+        return ABSENT
+    found = unproven_sleep_disorder.suspected(review.facts, review.numbers)
+    if not isinstance(found, Known):
+        return found
+    other = found.value
+    values: dict[str, Value] = {
+        "other": other.label,
+        "Other": other.label.capitalize(),
+        "other_words": Record(other.words),
+        "other_when": since(other.when),
+        "setting": "RBD" if seen.value.level is Level.CONFIRMED else "red flags for RBD",
+        "referral_reason": f"Suspected {other.label} with suspected or known RBD",
+    }
+    return Known(Reason("other-disorder", values), found.sources)
+
+
+def _referred(review: Review) -> Fact[tuple[Request, ...]]:
+    facts, months = review.facts, int(review.number("referral-months"))
+    found = facts.requests("referral-sleep-medicine")
+    if not isinstance(found, Known):
+        return found
+    recent = tuple(r for r in found.value if r.day is None or within_months(r.day, months, facts.today))
+    return Known(recent, tuple(r.source for r in recent)) if recent else ABSENT
