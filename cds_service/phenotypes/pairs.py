@@ -11,7 +11,7 @@ import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Absent, Fact, Known, Unavailable, either
 from cds_service.facts.patient import Drug, Medication, Order, PatientFacts
-from cds_service.fhir.dates import spell
+from cds_service.fhir.dates import Interval, spell
 from cds_service.phenotypes.therapy import being_taken
 
 TakesCard = Callable[[Order], bool]
@@ -42,6 +42,11 @@ class Side(msgspec.Struct, frozen=True):
         return isinstance(self.therapy, Medication) and not self.therapy.current
 
     @property
+    def ended(self) -> Interval | None:
+        """The day a drug that is no longer taken was ended, where it is recorded."""
+        return self.therapy.ended if isinstance(self.therapy, Medication) else None
+
+    @property
     def state(self) -> str:
         """As a card says it: drafted, current since a day, or ended on one."""
         if isinstance(self.therapy, Order):
@@ -52,15 +57,20 @@ class Side(msgspec.Struct, frozen=True):
 
 
 def partners(
-    therapy: Order | Medication, facts: PatientFacts, sets: tuple[str, ...], takes_card: TakesCard
+    therapy: Order | Medication,
+    facts: PatientFacts,
+    sets: tuple[str, ...],
+    takes_card: TakesCard,
+    entries: Fact[tuple[Medication, ...]] | None = None,
 ) -> Fact[tuple[Side, ...]]:
-    """The other drafts and the current drugs of these value sets, each ingredient once, a draft before an entry.
+    """The other drafts and the entries of these value sets, each ingredient once, a draft before an entry.
 
     ``takes_card`` tells whether an order is reviewed for this pair: a partner drafted after this one takes the card.
+    The entries are the current drugs unless others are given.
     """
     before, after = _drafts_around(therapy, facts)
     left = frozenset[str]().union(*(o.drug.ingredients for o in after if _is_certain(o) and o.drug and takes_card(o)))
-    listed = facts.current_drugs(*sets)
+    listed = facts.current_drugs(*sets) if entries is None else entries
     found: dict[str, Side] = {}
     for order in (*before, *after):
         if order.drug and _is_certain(order) and not order.drug.sets.isdisjoint(sets):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.facts.knowledge import ABSENT, Absent, Fact, Known, Unavailable
 from cds_service.facts.patient import Change, Drug, Medication, Order, PatientFacts
 
 
@@ -78,7 +78,7 @@ def change(order: Order, facts: PatientFacts) -> Change:
 
 def current_of(order: Order, facts: PatientFacts) -> Fact[Medication]:
     """The current medication with an ingredient of the order."""
-    return being_taken(order.drug, facts) if order.drug else _unread(facts)
+    return being_taken(order.drug, facts) if order.drug else unread(facts)
 
 
 def being_taken(drug: Drug, facts: PatientFacts) -> Fact[Medication]:
@@ -87,10 +87,10 @@ def being_taken(drug: Drug, facts: PatientFacts) -> Fact[Medication]:
     if not isinstance(found, Known):
         return found
     same = [m for m in found.value if m.ingredient in drug.ingredients]
-    return Known(same[0], (same[0].source,)) if same else _unread(facts)
+    return Known(same[0], (same[0].source,)) if same else unread(facts)
 
 
-def _unread(facts: PatientFacts) -> Fact[Medication]:
+def unread(facts: PatientFacts) -> Absent | Unavailable:
     """Unavailable if some of the current drugs could not be read, else absent."""
     found = facts.current_drugs()
     return found if isinstance(found, Unavailable) else ABSENT

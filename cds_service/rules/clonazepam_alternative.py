@@ -9,8 +9,12 @@ from cds_service.facts.knowledge import Known
 from cds_service.facts.patient import Medication, Order
 from cds_service.phenotypes import cognition, kidney
 from cds_service.phenotypes.palliative import palliative_care
+from cds_service.phenotypes.pregnancy import pregnancy
 from cds_service.phenotypes.therapy import Indication, indication, taper
 from cds_service.rules.review import Moment, Review
+
+# No safety data for melatonin, and levetiracetam is a question for neurology: neither is offered in pregnancy.
+_IN_PREGNANCY = {Indication.RBD: "draft-rbd-no-melatonin", Indication.MYOCLONUS: "draft-plain"}
 
 
 class Alternative(msgspec.Struct, frozen=True):
@@ -23,13 +27,20 @@ class Alternative(msgspec.Struct, frozen=True):
     clause: str
 
 
-def proposed(review: Review) -> str:
-    """The criteria that every clonazepam card shares: clonazepam, not being stopped, not a taper."""
+def given(review: Review) -> str:
+    """The criteria that every clonazepam card shares: clonazepam, not being stopped."""
     name = review.drug("clonazepam-proposed", "clonazepam")
     therapy = review.therapy
     if isinstance(therapy, Order):
         review.unless("being-stopped", therapy.stops, therapy.source)
-        review.unless("taper", taper(therapy, review.facts))
+    return name
+
+
+def proposed(review: Review) -> str:
+    """As :func:`given`, and not a taper."""
+    name = given(review)
+    if isinstance(review.therapy, Order):
+        review.unless("taper", taper(review.therapy, review.facts))
     return name
 
 
@@ -56,6 +67,8 @@ def is_palliative(review: Review) -> bool:
 
 
 def _by_purpose(review: Review, purpose: Indication) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    if purpose in _IN_PREGNANCY and isinstance(pregnancy(review.facts, review.numbers), Known):
+        return (), ("remove-draft",), _IN_PREGNANCY[purpose]
     if purpose is Indication.RBD:
         return _for_rbd(review)
     if purpose is Indication.MYOCLONUS:

@@ -1,0 +1,91 @@
+"""Bupropion where seizures are likely (MED-04)."""
+
+import msgspec
+
+from cds_service.content.text import Record, Value, listed
+from cds_service.facts.knowledge import ABSENT, Fact, Known, either, together
+from cds_service.facts.patient import Condition, Order, PatientFacts
+from cds_service.phenotypes import stopping
+from cds_service.phenotypes.stopping import BENZODIAZEPINES
+from cds_service.phenotypes.therapy import current_of
+from cds_service.rules.review import Finding, Review, rule
+
+_EPILEPSY = ("epilepsy", "progressive-myoclonus-epilepsy")
+_MYOCLONUS = ("myoclonus", "progressive-myoclonus-epilepsy")
+
+
+class _Risk(msgspec.Struct, frozen=True):
+    """What makes a seizure likely: the variant of the card, our short words, and those of the record."""
+
+    card: str
+    label: str
+    words: str
+
+
+_RANK = ("contraindicated", "abrupt", "possible", "taper", "myoclonus")
+
+
+@rule("bupropion-seizure")
+def bupropion_seizure(review: Review) -> Finding:
+    name = review.drug("bupropion-proposed", "bupropion")
+    order, facts = review.order, review.facts
+    review.unless("being-stopped", order.stops, order.source)
+    review.unless("already-taken", current_of(order, facts))
+    review.only_if("relevant-here", _relevant(facts))
+    found = sorted(review.known("seizure-risk", _risks(facts)), key=lambda risk: _RANK.index(risk.card))
+    worst = found[0]
+    same = [risk for risk in found if risk.card == worst.card]
+    values: dict[str, Value] = {
+        "drug": name,
+        "label": listed(risk.label for risk in same),
+        "found": Record("; ".join(risk.words for risk in same)),
+        "others": listed(risk.label for risk in found if risk not in same),
+    }
+    notes = (*({worst.card} & {"abrupt", "taper", "myoclonus"}), *(["others"] if values["others"] else []))
+    return Finding(worst.card, worst.card, values, notes)
+
+
+def _relevant(facts: PatientFacts) -> Fact[object]:
+    """This service speaks of bupropion only where it speaks of the patient anyway."""
+    changed = (stopping.abruptly(facts, "clonazepam"), stopping.in_steps(facts, "clonazepam"))
+    listed_here = (facts.conditions("rbd", *_MYOCLONUS), facts.past_conditions("rbd"))
+    return either(*changed, *listed_here, facts.current_drugs("clonazepam"))
+
+
+def _risks(facts: PatientFacts) -> Fact[tuple[_Risk, ...]]:
+    return together(
+        _diseases(facts.conditions(*_EPILEPSY), "epilepsy"),
+        _diseases(facts.conditions("eating-disorder"), "eating disorder"),
+        _diseases(facts.past_conditions("eating-disorder"), "past eating disorder"),
+        _session(stopping.abruptly(facts, *BENZODIAZEPINES), "abrupt"),
+        _session(_steps(facts), "taper"),
+        _myoclonus(facts),
+    )
+
+
+def _diseases(found: Fact[tuple[Condition, ...]], label: str) -> Fact[tuple[_Risk, ...]]:
+    if not isinstance(found, Known):
+        return found
+    best = min(found.value, key=lambda item: item.possible)
+    card, name = ("possible", f"possible {label}") if best.possible else ("contraindicated", label)
+    return Known((_Risk(card, name, best.words),), (best.source,))
+
+
+def _steps(facts: PatientFacts) -> Fact[Order]:
+    abrupt = stopping.abruptly(facts, *BENZODIAZEPINES)
+    return ABSENT if isinstance(abrupt, Known) else stopping.in_steps(facts, *BENZODIAZEPINES)
+
+
+def _session(found: Fact[Order], card: str) -> Fact[tuple[_Risk, ...]]:
+    if not isinstance(found, Known) or found.value.drug is None:
+        return ABSENT
+    order = found.value
+    name = found.value.drug.ingredient(*BENZODIAZEPINES)
+    return Known((_Risk(card, name, order.words),), found.sources)
+
+
+def _myoclonus(facts: PatientFacts) -> Fact[tuple[_Risk, ...]]:
+    found = facts.conditions("myoclonus")
+    if not isinstance(found, Known):
+        return found
+    return Known((_Risk("myoclonus", "myoclonus", found.value[0].words),), found.sources)

@@ -1,0 +1,62 @@
+"""Clonazepam stopped at once after regular use (CLZ-08)."""
+
+from datetime import date
+
+from cds_service.content.text import Record, Value
+from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.facts.patient import Order, PatientFacts
+from cds_service.fhir.dates import Interval, months_before, spell
+from cds_service.phenotypes.stopping import goes_on
+from cds_service.rules.review import Finding, Review, rule
+
+_START_UNKNOWN: tuple[Interval, ...] = ()
+
+
+@rule("clonazepam-abrupt-stop")
+def clonazepam_abrupt_stop(review: Review) -> Finding:
+    review.drug("clonazepam-stopped", "clonazepam")
+    order, facts = review.order, review.facts
+    review.only_if("being-stopped", order.stops, order.source)
+    review.unless("goes-on", goes_on(order, facts))
+    taken = _taken_for(order, facts, int(review.number("regular-days")))
+    review.only_if("taken-regularly", taken)
+    start = taken.value[0] if isinstance(taken, Known) and taken.value else None
+    rbd = facts.conditions("rbd")
+    review.note_unknown("rbd", rbd)
+    values: dict[str, Value] = {
+        "drug": "clonazepam",
+        "found": Record(order.words),
+        "how_long": _how_long(start, facts.today),
+        "start": start,
+    }
+    notes = ("label", "pace", "bupropion", *(["rbd"] if isinstance(rbd, Known) else []))
+    return Finding("stop", "stop", values, notes)
+
+
+def _taken_for(order: Order, facts: PatientFacts, days: int) -> Fact[tuple[Interval, ...]]:
+    """The start of the whole series, if it may lie so many days back; known without a day where none is recorded.
+
+    What the chart no longer lists as current was begun when the draft itself was first written.
+    """
+    taken = facts.current_drugs("clonazepam")
+    start = taken.value[0].start if isinstance(taken, Known) else order.written
+    if start is None:
+        return Known(_START_UNKNOWN, taken.sources) if isinstance(taken, Known) else taken
+    if (facts.today - start.first).days >= days:
+        return Known((start,), taken.sources if isinstance(taken, Known) else (order.source,))
+    return taken if isinstance(taken, Unavailable) else ABSENT
+
+
+def _how_long(start: Interval | None, today: date) -> str:
+    """``after 26 months``; the bare date where only a month or a year is known."""
+    if start is None:
+        return "(start not recorded)"
+    if start.first != start.last:
+        return f"taken since {spell(start)}"
+    months = 0
+    while months_before(today, months + 1) >= start.first:
+        months += 1
+    days = (today - start.first).days
+    return (
+        f"after {months} months" if months >= 2 else f"after {days} days" if days < 35 else f"after {days // 7} weeks"
+    )

@@ -1,0 +1,76 @@
+"""The dose of clonazepam for RBD (CLZ-06)."""
+
+from collections.abc import Iterator
+
+from cds_service.content.text import Record, Value
+from cds_service.facts.knowledge import ABSENT, Absent, Fact, Known, Unavailable
+from cds_service.phenotypes.therapy import current_of, is_for_rbd
+from cds_service.rules.clonazepam_alternative import is_palliative, proposed
+from cds_service.rules.review import Finding, Review, rule
+
+_OFFERS = {"clonazepam-upper-start": "upper-start", "clonazepam-lower-start": "lower-start"}
+
+
+@rule("clonazepam-dose")
+def clonazepam_dose(review: Review) -> Finding:
+    proposed(review)
+    order = review.order
+    review.only_if("for-rbd", is_for_rbd(order, review.facts))
+    daily = order.dose.daily_mg
+    review.only_if("dose-known", daily is not None, order.source)
+    assert daily is not None  # noqa: S101 - the criterion before
+    high = daily > review.number("usual")
+    starts_high = _starts_high(review, daily)
+    review.only_if("over-limit", Known(daily, (order.source,)) if high else starts_high)
+    if high:
+        review.note_unknown("start-from-65", starts_high)
+    older = isinstance(starts_high, Known)
+    values: dict[str, Value] = {
+        "dose": daily,
+        "per": "mg/night" if daily == order.dose.single_mg else "mg a day",
+        "found": Record(order.words),
+        "upper_start_mg": review.number("upper-start"),
+        "lower_start_mg": review.number("lower-start"),
+    }
+    card = "older" if older else "usual"
+    return Finding(card, _indicator(review, daily, older), values, tuple(_notes(review, older)), _offers(review))
+
+
+def _notes(review: Review, older: bool) -> Iterator[str]:
+    yield "usual-range"
+    if older:
+        yield "start-low"
+    if not isinstance(review.facts.age, Known):
+        yield "age-unknown"
+    if is_palliative(review):
+        yield "palliative"
+
+
+def _starts_high(review: Review, daily: float) -> Fact[float]:
+    """A new drug, from 65, above the dose to start with at that age."""
+    age, order = review.facts.age, review.order
+    if daily <= review.number("start-from-65"):
+        return ABSENT
+    if not isinstance(age, Known):
+        return age if isinstance(age, Unavailable) else ABSENT
+    taken = current_of(order, review.facts)
+    if not age.value.at_least(65) or isinstance(taken, Known):
+        return ABSENT
+    return taken if isinstance(taken, Unavailable) else Known(daily, (order.source, *age.sources))
+
+
+def _indicator(review: Review, daily: float, older: bool) -> str:
+    if is_palliative(review):
+        return "palliative"
+    if daily > review.number("tolerated"):
+        return "over-tolerated"
+    return "start-from-65" if older else "over-usual"
+
+
+def _offers(review: Review) -> tuple[str, ...]:
+    """Never a dose below what the patient already takes: that would be an abrupt reduction."""
+    taken = current_of(review.order, review.facts)
+    if isinstance(taken, Absent):
+        return tuple(_OFFERS)
+    before = taken.value.dose.daily_mg if isinstance(taken, Known) else None
+    return tuple(name for name, number in _OFFERS.items() if before and review.number(number) >= before)

@@ -1,0 +1,97 @@
+"""Clonazepam together with an opioid (CLZ-04)."""
+
+import msgspec
+
+from cds_service.content.text import Record, Value, listed
+from cds_service.facts.knowledge import Fact, Known
+from cds_service.facts.patient import Medication, Order
+from cds_service.phenotypes import opioids, pairs, sleep_apnea
+from cds_service.phenotypes.pairs import Side
+from cds_service.rules.clonazepam_alternative import alternative
+from cds_service.rules.review import Finding, Moment, Review, rule
+
+
+class _Pair(msgspec.Struct, frozen=True):
+    clonazepam: Side
+    opioid: Side
+    both_taken: Fact[Medication]
+    for_addiction: Fact[str]
+
+    @property
+    def rank(self) -> tuple[bool, bool]:
+        """A new combination comes first, treatment of addiction last."""
+        return isinstance(self.for_addiction, Known), isinstance(self.both_taken, Known)
+
+
+@rule("clonazepam-opioid")
+def clonazepam_opioid(review: Review) -> Finding:
+    name = review.drug("clonazepam-or-opioid", "clonazepam", "opioid")
+    therapy = review.therapy
+    if isinstance(therapy, Order):
+        review.unless("being-stopped", therapy.stops, therapy.source)
+    review.only_if("opioid-at-signing", name == "clonazepam" or review.moment is Moment.SIGN, therapy.source)
+    found = review.known("other-one", _pairs(review, Side(name, therapy)))
+    pair, *rest = sorted(found, key=lambda p: p.rank)
+    review.note_unknown("both-taken", pair.both_taken)
+    review.note_unknown("addiction-treatment", pair.for_addiction)
+    apnea = sleep_apnea.apnea(review.facts, review.numbers)
+    review.note_unknown("sleep-apnea", apnea)
+    values = {"drug": name, **_values(pair, rest, apnea.value.label if isinstance(apnea, Known) else "")}
+    card = _card(review, pair)
+    notes = [*_notes(review, pair), *(key for key in ("others", "apnea") if values[key])]
+    if name != "clonazepam":
+        removal = () if isinstance(pair.for_addiction, Known) else ("remove-draft",)
+        return Finding(card, card, values, (*notes, "no-abrupt-end"), removal)
+    offer = alternative(review, f"{pair.opioid.ingredient} taken with it")
+    notes += [note for note in offer.notes if note != "palliative"]
+    values |= {"clause": offer.clause, **offer.values}
+    if card == "continued":
+        return Finding(card, card, values, (*notes, "taper"), ("clonazepam-review", "remove-draft"))
+    return Finding(card, card, values, tuple(notes), offer.offers)
+
+
+def _values(pair: _Pair, rest: list[_Pair], apnea: str) -> dict[str, Value]:
+    name = pair.opioid.ingredient
+    return {
+        "opioid": name,
+        "clonazepam_words": Record(pair.clonazepam.drug.words),
+        "clonazepam_state": pair.clonazepam.state,
+        "opioid_words": Record(pair.opioid.drug.words),
+        "opioid_state": pair.opioid.state,
+        "others": listed(p.opioid.ingredient for p in rest if p.opioid.ingredient != name),
+        "apnea": apnea,
+    }
+
+
+def _pairs(review: Review, side: Side) -> Fact[tuple[_Pair, ...]]:
+    other = "opioid" if side.ingredient == "clonazepam" else "clonazepam"
+    found = pairs.partners(side.therapy, review.facts, (other,), lambda order: _takes_card(order, review))
+    if not isinstance(found, Known):
+        return found
+    return Known(tuple(_pair(review, side, partner) for partner in found.value), found.sources)
+
+
+def _pair(review: Review, side: Side, partner: Side) -> _Pair:
+    clonazepam, opioid = (side, partner) if side.ingredient == "clonazepam" else (partner, side)
+    both = pairs.continued(clonazepam, opioid, review.facts)
+    return _Pair(clonazepam, opioid, both, opioids.treats_addiction(opioid, review.facts))
+
+
+def _takes_card(order: Order, review: Review) -> bool:
+    """Whether an order starts this rule: at order-select no opioid does."""
+    clonazepam = order.drug is not None and "clonazepam" in order.drug.sets
+    return review.reviews(order) and (clonazepam or review.moment is Moment.SIGN)
+
+
+def _card(review: Review, pair: _Pair) -> str:
+    if review.moment is Moment.VIEW:
+        return "current-addiction" if isinstance(pair.for_addiction, Known) else "current"
+    if isinstance(pair.for_addiction, Known):
+        return "addiction"
+    return "continued" if isinstance(pair.both_taken, Known) else "new"
+
+
+def _notes(review: Review, pair: _Pair) -> list[str]:
+    age = review.facts.age
+    notes = ["addiction" if isinstance(pair.for_addiction, Known) else "boxed-warning", "naloxone"]
+    return notes + (["beers-opioid"] if isinstance(age, Known) and age.value.at_least(65) else [])

@@ -1,0 +1,33 @@
+"""Clonazepam in pregnancy (CLZ-07)."""
+
+from cds_service.content.text import Record, Value
+from cds_service.facts.knowledge import ABSENT, Fact, Known
+from cds_service.facts.patient import Condition, Order, PatientFacts
+from cds_service.phenotypes.pregnancy import pregnancy
+from cds_service.phenotypes.therapy import Indication, indication
+from cds_service.rules.clonazepam_alternative import given
+from cds_service.rules.review import Finding, Review, rule
+
+_EPILEPSY = ("epilepsy", "progressive-myoclonus-epilepsy")
+
+
+@rule("clonazepam-pregnancy")
+def clonazepam_pregnancy(review: Review) -> Finding:
+    given(review)
+    found = review.known("pregnancy", pregnancy(review.facts, review.numbers))
+    epilepsy = _for_epilepsy(review.order, review.facts)
+    review.note_unknown("epilepsy", epilepsy)
+    seizures = isinstance(epilepsy, Known)
+    values: dict[str, Value] = {"drug": "clonazepam", "found": Record(found.words), "when": found.when}
+    purpose = indication(review.order, review.facts)
+    neurology = ["neurology"] if seizures or purpose is Indication.MYOCLONUS else []
+    indicator = "epilepsy" if seizures else "possible" if found.possible else "pregnant"
+    card = "possible" if found.possible else "pregnant"
+    return Finding(card, indicator, values, ("label", *neurology))
+
+
+def _for_epilepsy(order: Order, facts: PatientFacts) -> Fact[tuple[Condition, ...] | str]:
+    """The stated reason, or without one an active epilepsy."""
+    if not order.reasons.isdisjoint(_EPILEPSY):
+        return Known(order.reason_words, (order.source,))
+    return ABSENT if order.reason_words else facts.conditions(*_EPILEPSY)

@@ -1,0 +1,84 @@
+"""An MAO inhibitor with another antidepressant (MED-03)."""
+
+from collections.abc import Iterator
+
+from cds_service.content.text import Record, Value, listed
+from cds_service.facts.knowledge import ABSENT, Fact, Known
+from cds_service.facts.patient import Medication, Order
+from cds_service.phenotypes import mao_inhibitors as mao
+from cds_service.phenotypes.mao_inhibitors import Grade, Meeting
+from cds_service.phenotypes.pairs import Side
+from cds_service.rules.review import Finding, Moment, Review, rule
+
+_WITH_NOTE = ("rasagiline", "selegiline", "safinamide")
+
+
+@rule("maoi-combination")
+def maoi_combination(review: Review) -> Finding:
+    name = review.drug("inhibitor-or-antidepressant", *mao.INHIBITORS, *mao.PARTNERS)
+    side = Side(name, review.therapy)
+    if isinstance(side.therapy, Order):
+        review.unless("being-stopped", side.therapy.stops, side.therapy.source)
+    review.unless("hypnotic-doxepin", mao.is_hypnotic(side, review.numbers))
+    found = review.known("combination", _graded(review, side))
+    (grade, meeting), *rest = found
+    review.note_unknown("both-taken", meeting.both_taken)
+    card = _card(grade, meeting)
+    other = meeting.partner if mao.is_inhibitor(side.sets) else meeting.inhibitor
+    others = listed(n for _, m in rest for n in (m.inhibitor.ingredient, m.partner.ingredient))
+    values: dict[str, Value] = {
+        "drug": name,
+        "partner": other.ingredient,
+        "Inhibitor": meeting.inhibitor.ingredient[:1].upper() + meeting.inhibitor.ingredient[1:],
+        "antidepressant": meeting.partner.ingredient,
+        "days": mao.wash_out((meeting.past or other).ingredient, review.numbers),
+        "past": (meeting.past or other).ingredient,
+        "risk": "hypertensive crisis" if meeting.with_bupropion else "fatal serotonin syndrome",
+        "dose": meeting.inhibitor.daily_mg,
+        "inhibitor_words": Record(meeting.inhibitor.drug.words),
+        "inhibitor_state": meeting.inhibitor.state,
+        "antidepressant_words": Record(meeting.partner.drug.words),
+        "antidepressant_state": meeting.partner.state,
+        "others": others,
+    }
+    return Finding(card, grade.value, values, tuple(_notes(review, card, meeting, others)), _offers(review, card))
+
+
+def _graded(review: Review, side: Side) -> Fact[tuple[tuple[Grade, Meeting], ...]]:
+    found = mao.meetings(side, review.facts, review.numbers, review.reviews)
+    if not isinstance(found, Known):
+        return found
+    viewing = review.moment is Moment.VIEW
+    graded = [(grade, m) for m in found.value if (grade := mao.grade(m, review.numbers, viewing=viewing))]
+    graded.sort(key=lambda pair: list(Grade).index(pair[0]))
+    return Known(tuple(graded), tuple(s for _, m in graded for s in m.sources)) if graded else ABSENT
+
+
+def _card(grade: Grade, meeting: Meeting) -> str:
+    if grade in (Grade.CONTRAINDICATED, Grade.LISTED_CURRENT):
+        together = isinstance(meeting.both_taken, Known)
+        return f"{'both-current' if together else 'wash-out'}{'-bupropion' if meeting.with_bupropion else ''}"
+    return "caution-bupropion" if grade is Grade.CAUTION and meeting.with_bupropion else grade.value
+
+
+def _notes(review: Review, card: str, meeting: Meeting, others: str) -> Iterator[str]:
+    yield "hypertensive" if meeting.with_bupropion else "serotonin"
+    if not card.startswith(("both-current", "caution")):
+        yield "wash-out"
+    if meeting.inhibitor.ingredient in _WITH_NOTE and not meeting.with_bupropion:
+        listed_there = mao.listed_for_safinamide(meeting)
+        yield "safinamide-listed" if listed_there else meeting.inhibitor.ingredient
+    if others:
+        yield "others"
+    if any(isinstance(s.therapy, Medication) and s.therapy.old for s in (meeting.inhibitor, meeting.partner)):
+        yield "old-entry"
+    if review.moment is Moment.VIEW or card.startswith("both-current"):
+        yield "no-abrupt-end"
+
+
+def _offers(review: Review, card: str) -> tuple[str, ...]:
+    if review.moment is Moment.VIEW:
+        return ("interaction-review",)
+    if card.startswith("both-current"):
+        return "interaction-review", "remove-draft"
+    return ("remove-interacting-draft",) if card.startswith(("wash-out", "over-dose")) else ("remove-draft",)

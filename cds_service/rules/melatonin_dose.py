@@ -1,0 +1,24 @@
+"""Dose and form of melatonin for RBD (MEL-01)."""
+
+from cds_service.content.text import Record
+from cds_service.facts.knowledge import Known
+from cds_service.phenotypes.therapy import is_for_rbd
+from cds_service.rules.review import Finding, Moment, Review, rule
+
+
+@rule("melatonin-dose")
+def melatonin_dose(review: Review) -> Finding:
+    review.drug("melatonin-proposed", "melatonin")
+    order = review.order
+    review.unless("being-stopped", order.stops, order.source)
+    age = review.facts.age
+    review.unless("child", isinstance(age, Known) and age.value.under(18))
+    review.only_if("for-rbd", is_for_rbd(order, review.facts))
+    daily = order.dose.daily_mg
+    review.only_if("dose-or-signing", daily is not None or review.moment is Moment.SIGN, order.source)
+    high = daily is not None and daily > review.number("highest")
+    slow = order.drug is not None and order.drug.extended_release
+    review.only_if("dose-or-form", high or slow, order.source)
+    values = {"drug": "melatonin", "dose": daily, "found": Record(order.words)}
+    notes = [*(["trials"] if slow else []), "product", *(["age-unknown"] if not isinstance(age, Known) else [])]
+    return Finding("dose" if high else "form", "dose" if high else "form", values, tuple(notes))

@@ -1,0 +1,37 @@
+"""Melatonin together with fluvoxamine (MEL-02)."""
+
+from cds_service.content.text import Record, Value
+from cds_service.facts.knowledge import Fact, Known
+from cds_service.phenotypes import pairs
+from cds_service.phenotypes.pairs import Side
+from cds_service.phenotypes.therapy import unread
+from cds_service.rules.review import Finding, Review, rule
+
+_SETS = {"melatonin": "ssri", "fluvoxamine": "melatonin"}
+"""For each of the two, the value set of the other."""
+
+
+@rule("melatonin-fluvoxamine")
+def melatonin_fluvoxamine(review: Review) -> Finding:
+    name = review.drug("melatonin-or-ssri", "melatonin", "ssri")
+    order, age = review.order, review.facts.age
+    review.only_if("melatonin-or-fluvoxamine", name in _SETS, order.source)
+    review.unless("being-stopped", order.stops, order.source)
+    review.unless("child", isinstance(age, Known) and age.value.under(18))
+    other = review.known("other-one", _partner(review, name))
+    values: dict[str, Value] = {
+        "drug": name,
+        "found": Record(order.words),
+        "other": Record(other.drug.words),
+        "other_state": other.state,
+    }
+    notes = ("label", *(["age-unknown"] if not isinstance(age, Known) else []))
+    return Finding("together", "together", values, notes)
+
+
+def _partner(review: Review, name: str) -> Fact[Side]:
+    found = pairs.partners(review.order, review.facts, (_SETS[name],), review.reviews)
+    if not isinstance(found, Known):
+        return found
+    wanted = next((side for side in found.value if side.ingredient in _SETS), None)
+    return Known(wanted, (wanted.therapy.source,)) if wanted else unread(review.facts)
