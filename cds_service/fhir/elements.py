@@ -148,6 +148,8 @@ class Condition(Resource, tag=True):
     category: Many[CodeableConcept] = None
     code: CodeableConcept | None = None
     subject: Reference | None = None
+    patient: Reference | None = None
+    """Only DSTU2 has this member; it marks the resource as not R4."""
     encounter: Reference | None = None
     onset_date_time: str | None = None
     onset_period: Period | None = None
@@ -280,7 +282,6 @@ class QuestionnaireResponse(Resource, tag=True):
 class AllergyIntolerance(Resource, tag=True):
     clinical_status: CodeableConcept | str | None = None
     verification_status: CodeableConcept | str | None = None
-    category: Many[CodeableConcept] = None
     code: CodeableConcept | None = None
     patient: Reference | None = None
     reaction: Many[Reaction] = None
@@ -315,19 +316,13 @@ class OperationOutcome(Resource, tag=True):
     issue: Many[Issue] = None
 
 
-class Search(Element):
-    mode: str | None = None
-
-
 class BundleLink(Element):
     relation: str | None = None
     url: str | None = None
 
 
 class Entry(Element):
-    full_url: str | None = None
     resource: AnyResource | None = None
-    search: Search | None = None
 
 
 class Bundle(Resource, tag=True):

@@ -147,7 +147,14 @@ def _names(selections: Iterable[str], entry: DraftEntry, resource: fhir.Resource
 
 
 _OTHER_RELEASES = frozenset(kind for kind in fhir.OTHERS if kind.__name__ in fhir.NOT_R4)
-_SUSPECT = _OTHER_RELEASES | {fhir.MedicationRequest, fhir.MedicationStatement, fhir.MedicationDispense}
+_FOREIGN_MEMBERS: dict[type, tuple[str, ...]] = {
+    fhir.Condition: ("patient",),
+    fhir.MedicationStatement: ("taken", "medication"),
+    fhir.MedicationRequest: ("medication",),
+    fhir.MedicationDispense: ("medication",),
+}
+"""Members of DSTU2, STU3 and R5, which elements.py reads for this question alone."""
+_SUSPECT = _OTHER_RELEASES | _FOREIGN_MEMBERS.keys()
 
 
 def other_release(held: Iterable[Contents]) -> str | None:
@@ -155,12 +162,10 @@ def other_release(held: Iterable[Contents]) -> str | None:
     for one in held:
         if _SUSPECT.isdisjoint(one.kinds):
             continue
-        for resource in one.found:
-            if type(resource) in _OTHER_RELEASES or _has_foreign_member(resource):
-                return type(resource).__name__
+        for resource, kind in zip(one.found, one.kinds, strict=True):
+            if kind in _OTHER_RELEASES:
+                return kind.__name__
+            for member in _FOREIGN_MEMBERS.get(kind, ()):
+                if getattr(resource, member) is not None:
+                    return kind.__name__
     return None
-
-
-def _has_foreign_member(resource: fhir.Resource | None) -> bool:
-    # `taken` is of STU3, `medication` of R5; elements.py reads both for this question alone.
-    return any(getattr(resource, member, None) is not None for member in ("taken", "medication"))

@@ -49,6 +49,7 @@ def ehr():
 @pytest.fixture
 async def access():
     made = FhirAccess(1.0)
+    await made.ready()
     yield made
     await made.aclose()
 
@@ -275,7 +276,7 @@ async def test_at_the_deadline_what_has_come_counts(ehr, fetch):
     ehr.get(f"{EHR}/Condition").mock(page(resource("Condition", "c-1"), following=f"{EHR}?page=2"))
     ehr.get(EHR, params={"page": "2"}).mock(side_effect=never)
     ehr.get(f"{EHR}/MedicationRequest").mock(page())
-    found = await fetch(CONDITIONS, REQUESTS, ENCOUNTERS, seconds=0.05)
+    found = await fetch(CONDITIONS, REQUESTS, ENCOUNTERS, seconds=0.15)
     assert {key: one.why for key, one in found.items()} == {
         "Condition": "not in time",
         "MedicationRequest": None,

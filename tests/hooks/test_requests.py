@@ -296,6 +296,8 @@ def test_a_failed_query_is_told_apart_from_an_empty_one():
     [
         ("medicationRequests", {"resourceType": "MedicationOrder", "id": "1"}),
         ("medicationStatements", {"resourceType": "MedicationStatement", "taken": "y"}),
+        ("medicationStatements", {"resourceType": "MedicationStatement", "medication": {"concept": {"text": "x"}}}),
+        ("conditions", {"resourceType": "Condition", "patient": {"reference": "Patient/pat-1"}}),
         ("medicationRequests", {"resourceType": "MedicationRequest", "medication": {"concept": {"text": "x"}}}),
     ],
 )
