@@ -69,8 +69,9 @@ def _place(joined: Joined) -> tuple[int, int]:
 
 def fold(groups: list[Group], families: Families) -> list[Group]:
     """Applies the folds in their order: what is taken in leaves its own group, what is silenced is gone."""
+    present = {name for g in groups for name in g.rules}
     for rule in families.fold:
-        if any(rule.by in g.rules for g in groups):
+        if rule.by in present and any(rule.by in g.rules for g in groups):
             groups = _apply(rule, groups)
     return groups
 

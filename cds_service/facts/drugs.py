@@ -15,8 +15,9 @@ from cds_service.facts.doses import dose
 from cds_service.facts.patient import Dose, Drug, Medication
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Interval, interval, months_before
+from cds_service.fhir.products import is_extended_release, known_product
 from cds_service.fhir.quantities import amount, convert
-from cds_service.fhir.valuesets import Match, Vocabulary, product
+from cds_service.fhir.valuesets import Match, Vocabulary
 
 _ORDER_INTENTS = {None, "order", "original-order", "instance-order", "reflex-order", "filler-order"}
 _NEVER_TAKEN = {"entered-in-error", "draft", "cancelled", "not-taken", "intended", "declined"}
@@ -100,8 +101,7 @@ class Pharmacy:
         if match is None:
             return Named()
         words = next(fhir.texts(concept), "") or display
-        made = product(match.display) if match.display else None
-        spelled = product(words) if words else None
+        made = known_product(match.display) if match.display else None
         strength = (made.strength_mg if made else None) or (_strength(parts[0]) if len(parts) == 1 else None)
         return Named(
             Drug(
@@ -110,7 +110,7 @@ class Pharmacy:
                 words=words,
                 by_set=self._by_set(match),
                 strength_mg=strength,
-                extended_release=bool((made and made.extended_release) or (spelled and spelled.extended_release)),
+                extended_release=bool(made and made.extended_release) or is_extended_release(words),
                 uncertain=match.uncertain,
             ),
             match,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 
 _PATIENT = "patient={{context.patientId}}"
 OBSERVATIONS = "observations"
@@ -67,6 +68,7 @@ _RESULT_SETS = {
 }
 
 
+@cache
 def collection(read: str) -> str:
     """The collection of :class:`~cds_service.facts.patient.PatientFacts` that a read opens."""
     return read.partition(":")[0]

@@ -41,6 +41,8 @@ def observation(resource: fhir.Observation, sets: frozenset[str], vocabulary: Vo
 
 
 def _about_someone_else(resource: fhir.Observation) -> bool:
+    if not resource.focus:
+        return False
     patient = resource.subject.reference if resource.subject else None
     return any(focus.reference != patient for focus in fhir.many(resource.focus))
 

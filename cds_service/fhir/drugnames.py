@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from cds_service.fhir.products import product
+from cds_service.fhir.products import known_product
 from cds_service.fhir.systems import Term
 from cds_service.fhir.wording import Hit, words
 
@@ -109,7 +109,7 @@ def _systemic(coded: Sequence[Term], said: Sequence[Said]) -> list[Term]:
 
 def _is_bare(term: Term) -> bool:
     """Whether the code tells the drug but not its form."""
-    return product(term.display or "").form is None
+    return known_product(term.display or "").form is None
 
 
 def _disagree(coded: Sequence[Term], said: Sequence[Said], strange: Sequence[Said], left_out: Names) -> bool:
@@ -183,7 +183,7 @@ def _display(coded: Sequence[Term]) -> str | None:
     names = list(dict.fromkeys(term.display for term in coded if term.display))
     if len(names) < 2:
         return names[0] if names else None
-    strong = {strength: name for name in names if (strength := product(name).strength_mg) is not None}
+    strong = {strength: name for name in names if (strength := known_product(name).strength_mg) is not None}
     if len(strong) > 1:
         return None
     return next(iter(strong.values()), names[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import msgspec
 
@@ -17,6 +18,7 @@ class Product(msgspec.Struct, frozen=True, gc=False):
 
 _LONGEST_NAME = 400
 _BRAND = re.compile(r"\[[^\]]*\]")
+_WORD = re.compile(r"[a-z]+")
 _STRENGTH = re.compile(
     r"(?P<amount>\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)\s*(?P<unit>mg|mcg|ug|µg|μg|g|gm)\b"
     r"(?:\s*(?:/|(?:per|in)\b(?=[\s\d.]*ml\b))\s*(?P<count>\d+(?:\.\d+)?)?\s*(?P<per>[a-z]+)\b)?",
@@ -52,10 +54,31 @@ def product(display: str) -> Product:
 
     No strength if the name holds several, or one that is neither of a piece nor per mL.
     """
-    name = _BRAND.sub(" ", display[:_LONGEST_NAME])
-    form = next((found for word in re.findall(r"[a-z]+", name.lower()) if (found := _FORM_OF.get(word))), None)
-    slow = form != "patch" and bool(_RELEASE.search(name) or _RELEASE_LETTERS.search(name))
-    return Product(_strength(name), slow, form)
+    name = _without_brand(display)
+    return Product(_strength(name), _is_slow(name), _form(name))
+
+
+@cache
+def known_product(display: str) -> Product:
+    """As :func:`product`, for a name that the value sets give a code: of these there are few."""
+    return product(display)
+
+
+def is_extended_release(display: str) -> bool:
+    """Whether the name tells of a slow release by mouth."""
+    return _is_slow(_without_brand(display))
+
+
+def _without_brand(display: str) -> str:
+    return _BRAND.sub(" ", display[:_LONGEST_NAME])
+
+
+def _form(name: str) -> str | None:
+    return next((found for word in _WORD.findall(name.lower()) if (found := _FORM_OF.get(word))), None)
+
+
+def _is_slow(name: str) -> bool:
+    return bool(_RELEASE.search(name) or _RELEASE_LETTERS.search(name)) and _form(name) != "patch"
 
 
 def _strength(name: str) -> float | None:

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 
 from cds_service.fhir.drugnames import Match, Naming, Said, more_exact, naming_against, settle
 from cds_service.fhir.elements import CodeableConcept, Coding, codings, texts
-from cds_service.fhir.products import Product, product
 from cds_service.fhir.systems import (
     ATC,
     ICD,
@@ -30,7 +29,7 @@ from cds_service.fhir.systems import (
 from cds_service.fhir.valueset_files import Code, Kind, ValueSet, read_value_sets
 from cds_service.fhir.wording import Hit, Phrases, doubts, words
 
-__all__ = ["Match", "Product", "ValueSet", "Vocabulary", "product", "read_value_sets"]
+__all__ = ["Match", "ValueSet", "Vocabulary", "read_value_sets"]
 
 _NONE: frozenset[str] = frozenset()
 _WITHOUT = Phrases((phrase, None) for phrase in ("without", "w/o"))
