@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cds_service.content.criteria import numbers
 from cds_service.content.model import CardText, RuleContent
 from cds_service.content.text import placeholders
-from cds_service.facts.queries import OBSERVATIONS, READS, UNREADABLE_DRUG, collection
+from cds_service.facts.queries import OBSERVATIONS, QUESTIONS, READS, UNREADABLE_DRUG, collection
 
 if TYPE_CHECKING:
     from cds_service.content.load import Content
@@ -23,7 +23,8 @@ def faults_of(content: Content) -> list[str]:
     """Every fault across the files."""
     sets = {s.name for s in content.value_sets}
     found = [fault for name, rule in content.rules.items() for fault in _rule(name, rule, content, sets)]
-    return [*found, *_services(content), *_families(content), *_memory(content), *_suggestions(content)]
+    shared = (_services, _families, _memory, _suggestions, _statements)
+    return [*found, *(fault for check in shared for fault in check(content))]
 
 
 def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> Iterator[str]:
@@ -145,3 +146,19 @@ def _suggestions(content: Content) -> Iterator[str]:
                 yield f"suggestions.toml: {name}: no file suggestions/{create.resource}"
         if not (text.create or text.remove_draft or text.change_dose):
             yield f"suggestions.toml: {name}: does nothing"
+
+
+def _statements(content: Content) -> Iterator[str]:
+    """Every statement of the sources has a home, and every home exists."""
+    claimed = {name: rule.id for rule in content.rules.values() for name in rule.statements}
+    for name in sorted(set(claimed) - set(content.statements)):
+        yield f"{claimed[name]}/card.toml: statements: {name!r} is not in statements.toml"
+    for name, statement in content.statements.items():
+        if name not in claimed and not (statement.questions or statement.places or statement.not_computed):
+            yield f"statements.toml: {name}: without a home; name it in a card, or say where it lives or why not"
+        for question in statement.questions:
+            if question not in QUESTIONS:
+                yield f"statements.toml: {name}: questions: {question!r} is no question of the screening form"
+        for place in statement.places:
+            if not (content.folder / place).is_file():
+                yield f"statements.toml: {name}: places: no file {place}"

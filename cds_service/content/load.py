@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from cds_service.content.checks import faults_of
+from cds_service.content.forms import faults_of_form
 from cds_service.content.model import (
     Families,
     LinkText,
@@ -24,6 +25,7 @@ from cds_service.content.model import (
     Services,
     ServiceText,
     Source,
+    Statement,
     SuggestionText,
 )
 from cds_service.errors import ContentError
@@ -47,6 +49,7 @@ class Content(msgspec.Struct, frozen=True):
     suggestions: dict[str, SuggestionText]
     resources: dict[str, dict[str, object]]
     links: dict[str, LinkText]
+    statements: dict[str, Statement]
     phenotypes: dict[str, Phenotype]
     value_sets: tuple[ValueSet, ...]
     vocabulary: Vocabulary
@@ -104,6 +107,7 @@ def load(folder: Path) -> Content:
     memory = reading.toml("memory.toml", MemoryText)
     suggestions = reading.toml("suggestions.toml", dict[str, SuggestionText])
     links = reading.toml("links.toml", dict[str, LinkText])
+    statements = reading.toml("statements.toml", dict[str, Statement])
     resources = {p.name: reading.json(p) for p in sorted(folder.glob("suggestions/*.json"))}
     phenotypes = _phenotypes(reading)
     value_sets = _value_sets(reading)
@@ -123,11 +127,12 @@ def load(folder: Path) -> Content:
         suggestions=suggestions,
         resources=resources,
         links=links or {},
+        statements=statements or {},
         phenotypes=phenotypes,
         value_sets=value_sets,
         vocabulary=Vocabulary(value_sets),
     )
-    faults = [*reading.faults, *faults_of(content)]
+    faults = [*reading.faults, *faults_of_form(folder), *faults_of(content)]
     if faults:
         raise ContentError(faults)
     return content

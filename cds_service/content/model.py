@@ -209,6 +209,18 @@ class MemoryText(Strict, frozen=True, kw_only=True):
     once_days: dict[str, int] = {}
 
 
+class Statement(Strict, frozen=True, kw_only=True):
+    """A statement of the two sources, in our own words, with the homes it has besides rules."""
+
+    says: str
+    questions: tuple[str, ...] = ()
+    """linkIds of the screening form."""
+    places: tuple[str, ...] = ()
+    """Files under ``cards/``: a suggestion, a page, the evidence, a phenotype."""
+    not_computed: str | None = None
+    """Why nothing is computed from it."""
+
+
 class ServiceText(Strict, frozen=True, kw_only=True):
     """One CDS service: what it is and which rules it may show."""
 

@@ -14,7 +14,7 @@ import msgspec
 from cds_service.content.cases import Case
 from cds_service.content.criteria import sentence, when
 from cds_service.content.load import Content
-from cds_service.content.model import Criterion, Note, Parameter, RuleContent, SuggestionText
+from cds_service.content.model import Criterion, Note, Parameter, RuleContent, Statement, SuggestionText
 from cds_service.content.text import Values, fill, listed, placeholders
 from cds_service.facts.queries import READS, TEMPLATES, collection
 from cds_service.hooks.responses import Card
@@ -62,7 +62,7 @@ Answers = Mapping[str, Sequence[Answer]]
 def pages(content: Content, answers: Answers) -> dict[str, str]:
     """Every generated page by its path under the folder of cards."""
     made = {f"{name}/README.md": rule_page(content, name, answers[name]) for name in content.rules}
-    return {"README.md": catalogue(content), **made}
+    return {"README.md": catalogue(content), "statements.md": inventory(content), **made}
 
 
 def stale(content: Content, answers: Answers) -> list[str]:
@@ -324,6 +324,30 @@ def _listing(content: Content, rules: Iterable[RuleContent]) -> Iterator[str]:
         for rule in ordered
     ]
     return _table(("card", "question", "indicator", "hooks", "grade", "status"), rows)
+
+
+def inventory(content: Content) -> str:
+    """Each statement of the two sources with the place where it lives, or why it is not computed."""
+    rows = [(name, found.says, "; ".join(_homes(content, name, found))) for name, found in content.statements.items()]
+    lines = [
+        "# Where each statement of the sources lives",
+        "",
+        _MADE.replace("`card.toml` and `cases.toml`", "`statements.toml` and the card files"),
+        "",
+        "S1 is a movement-disorder clinic's page on myoclonus, S2 an article on neck twitching in sleep and RBD.",
+        "They say what this service is about; cards cite the primary sources.",
+        "",
+        *_table(("statement", "what it says", "where it lives"), rows),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _homes(content: Content, name: str, found: Statement) -> Iterator[str]:
+    yield from (f"[{rule}]({rule}/README.md)" for rule, text in content.rules.items() if name in text.statements)
+    yield from (f"question `{question}`" for question in found.questions)
+    yield from (f"[{place}]({place})" for place in found.places)
+    if found.not_computed:
+        yield f"not computed: {found.not_computed}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
