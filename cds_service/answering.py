@@ -19,7 +19,7 @@ from cds_service.gather import gather
 from cds_service.hooks.requests import HookRequest
 from cds_service.hooks.responses import Response
 from cds_service.hooks.services import Service
-from cds_service.presenting import Visit
+from cds_service.presenting import SERVICE_URL, Visit
 from cds_service.ruleset import Ruleset, assemble
 
 
@@ -36,17 +36,22 @@ class Answered(msgspec.Struct, frozen=True):
 class DecisionService:
     """Everything that an answer needs, made once at the start."""
 
-    def __init__(self, ruleset: Ruleset, today: Callable[[], date], *, silent: bool = False) -> None:
+    def __init__(
+        self, ruleset: Ruleset, today: Callable[[], date], *, silent: bool = False, url: str = SERVICE_URL
+    ) -> None:
         self.ruleset = ruleset
         self._today = today
         self._silent = silent
+        self._url = url
         self._texts = {text.id: text for text in ruleset.content.services.service}
         self.services = {text.id: _service(text, ruleset) for text in self._texts.values()}
 
     @classmethod
-    def of(cls, cards: Path, today: Callable[[], date], *, silent: bool = False) -> DecisionService:
+    def of(
+        cls, cards: Path, today: Callable[[], date], *, silent: bool = False, url: str = SERVICE_URL
+    ) -> DecisionService:
         """The service of a folder of cards; raises ContentError with every fault in it."""
-        return cls(assemble(load(cards)), today, silent=silent)
+        return cls(assemble(load(cards)), today, silent=silent, url=url)
 
     async def answer(
         self, hook: HookRequest, service: Service, reach: Reach | None = None, recall: Recall | None = None
@@ -67,7 +72,7 @@ class DecisionService:
         except OtherRelease as release:
             return _not_r4(release)
         gathered = time.perf_counter()
-        visit = Visit(hook.user_id, hook.patient_id, hook.encounter_id)
+        visit = Visit(hook.user_id, hook.patient_id, hook.encounter_id, self._url)
         judged = judge(self.ruleset, text, facts, visit)
         muted = await recall(judged) if recall and judged.found else {}
         decision = conclude(self.ruleset, text, judged, visit, muted)

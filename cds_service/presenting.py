@@ -24,6 +24,8 @@ from cds_service.joining import Group, Joined
 from cds_service.ruleset import Ruleset
 
 TOPICS = "urn:org.rbd-cds:topics"
+SERVICE_URL = "http://127.0.0.1:8000"
+"""Where the service is as long as nothing else is set."""
 _MOST_PHRASES = 3
 
 
@@ -33,6 +35,8 @@ class Visit(msgspec.Struct, frozen=True):
     user_id: str
     patient_id: str
     encounter_id: str | None = None
+    service_url: str = SERVICE_URL
+    """Where the screening form is, for the task that refers to it."""
 
 
 class Presenter:
@@ -188,7 +192,7 @@ class Presenter:
         return Suggestion(label=fill(text.label, values), is_recommended=recommended, actions=tuple(actions))
 
     def _resource(self, name: str, values: Values) -> dict[str, object]:
-        addressed = {**values, "patient": self._visit.patient_id}
+        addressed = {**values, "patient": self._visit.patient_id, "service": self._visit.service_url}
         made = _filled(self._content.resources[name], addressed)
         assert isinstance(made, dict)  # noqa: S101 - the loader admits objects only
         if self._visit.encounter_id:

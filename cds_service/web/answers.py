@@ -7,6 +7,7 @@ from starlette.responses import Response
 RawHeaders = list[tuple[bytes, bytes]]
 
 JSON = b"application/json"
+FHIR_JSON = b"application/fhir+json"
 HTML = b"text/html; charset=utf-8"
 CSS = b"text/css; charset=utf-8"
 NO_STORE = (b"cache-control", b"no-store")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from time import perf_counter
 
 from starlette.requests import Request
@@ -10,7 +11,7 @@ from starlette.responses import Response
 
 from cds_service.errors import NotReady
 from cds_service.hooks.requests import parse_request
-from cds_service.web.answers import NO_STORE, RawHeaders, Written, not_modified
+from cds_service.web.answers import FHIR_JSON, JSON, NO_STORE, RawHeaders, Written, not_modified
 from cds_service.web.assembled import Answered, Assembled
 from cds_service.web.bodies import read_json_body
 from cds_service.web.edge import NOTES
@@ -39,19 +40,39 @@ def _written(answer: Answered, timings: dict[str, float]) -> Response:
 
 def discovery(document: bytes) -> Endpoint:
     """GET /cds-services: open to all; it holds no patient data, and clients ask for it before they hold a token."""
-    etag = f'"{hashlib.sha256(document).hexdigest()[:32]}"'
-    headers: RawHeaders = [(b"etag", etag.encode()), (b"cache-control", b"public, max-age=300")]
+    send = _unless_known(document, JSON)
 
     async def answer(request: Request) -> Response:
         app: Assembled = request.app.state.service
         if app.settings.discovery == "token":
             await app.authenticate(request)
+        return send(request)
+
+    return answer
+
+
+def form(document: bytes) -> Endpoint:
+    """GET /Questionnaire/rbd-screen: the screening questions, open to all."""
+    send = _unless_known(document, FHIR_JSON)
+
+    async def answer(request: Request) -> Response:
+        return send(request)
+
+    return answer
+
+
+def _unless_known(document: bytes, media_type: bytes) -> Callable[[Request], Response]:
+    """A document that does not change while the service runs, sent to those who do not hold it yet."""
+    etag = f'"{hashlib.sha256(document).hexdigest()[:32]}"'
+    headers: RawHeaders = [(b"etag", etag.encode()), (b"cache-control", b"public, max-age=300")]
+
+    def send(request: Request) -> Response:
         known = request.headers.get("if-none-match", "").replace("W/", "").split(",")
         if etag in map(str.strip, known) or "*" in known:
             return not_modified(headers)
-        return Written(document, headers=headers)
+        return Written(document, media_type, headers=headers)
 
-    return answer
+    return send
 
 
 async def live(_: Request) -> Response:

@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
+from cds_service.content.forms import FILE
+from cds_service.places import cards
+from cds_service.settings import Settings
+
 FILES = {
+    FILE: (cards(Settings()) / FILE).read_text(encoding="utf-8"),
     "services.toml": """
 [prefetch-loss]
 conditions = "Everything."
