@@ -35,6 +35,8 @@ class Sign(msgspec.Struct, frozen=True):
     when: Interval | None
     possible: bool
     source: str
+    measured: bool = False
+    """A score, which has a day, and no beginning."""
 
     @property
     def serious(self) -> bool:
@@ -69,7 +71,8 @@ def _cognitive(facts: PatientFacts, numbers: Numbers) -> Fact[Sign]:
     if seen.kind is Kind.DEMENTIA:
         return ABSENT
     label = seen.label.removeprefix("possible ")
-    sign = Sign(Nature.COGNITIVE, label, seen.words, seen.since, seen.possible, seen.source)
+    measured = seen.kind is Kind.LOW_SCORE
+    sign = Sign(Nature.COGNITIVE, label, seen.words, seen.since, seen.possible, seen.source, measured)
     return Known(sign, (seen.source,))
 
 

@@ -15,6 +15,8 @@ class Suspected(msgspec.Struct, frozen=True):
     label: str
     words: str
     when: Interval | None
+    measured: bool = False
+    """An index, which has a day, and no beginning."""
 
 
 def suspected(facts: PatientFacts, numbers: Numbers) -> Fact[Suspected]:
@@ -28,7 +30,7 @@ def _apnea(facts: PatientFacts, numbers: Numbers) -> Fact[Suspected]:
         seen = found.value
         if seen.diagnosed and not seen.possible:
             return ABSENT
-        return Known(Suspected("sleep apnea", seen.words, seen.when), found.sources)
+        return Known(Suspected("sleep apnea", seen.words, seen.when, not seen.diagnosed), found.sources)
     snoring = _snoring(facts)
     return found if isinstance(found, Unavailable) and not isinstance(snoring, Known) else snoring
 

@@ -42,6 +42,10 @@ def _values(disorder: Condition, signs: tuple[Sign, ...]) -> dict[str, Value]:
         "signs": listed(labels[: 2 if unsure else 3]),
         "disorder": Record(disorder.words),
         "onset": since(disorder.since),
-        "found": "; ".join(f"{show(Record(sign.words))} ({since(sign.when)})" for sign in signs),
+        "found": "; ".join(f"{show(Record(sign.words))} ({_dated(sign)})" for sign in signs),
         "referral_reason": f"RBD with {listed(labels)}",
     }
+
+
+def _dated(sign: Sign) -> str:
+    return show(sign.when) if sign.measured and sign.when else since(sign.when)

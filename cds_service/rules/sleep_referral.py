@@ -130,7 +130,7 @@ def _other(review: Review, seen: Fact[Suspicion]) -> Fact[Reason]:
         "other": other.label,
         "Other": other.label.capitalize(),
         "other_words": Record(other.words),
-        "other_when": since(other.when),
+        "other_when": other.when if other.measured else since(other.when),
         "setting": "RBD" if seen.value.level is Level.CONFIRMED else "red flags for RBD",
         "referral_reason": f"Suspected {other.label} with suspected or known RBD",
     }
