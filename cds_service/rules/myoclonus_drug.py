@@ -1,0 +1,54 @@
+"""The choice and the dose of a drug in myoclonus (MYO-03)."""
+
+from __future__ import annotations
+
+from cds_service.content.text import Value, escape, since
+from cds_service.facts.knowledge import Known
+from cds_service.facts.patient import Condition
+from cds_service.phenotypes import myoclonus
+from cds_service.phenotypes.therapy import taper
+from cds_service.rules.myoclonus_levetiracetam import levetiracetam
+from cds_service.rules.myoclonus_valproate import valproate
+from cds_service.rules.review import Finding, Review, rule
+
+_WORSENING_SETS = ("phenytoin", "carbamazepine-oxcarbazepine", "gabapentinoid")
+_WORSENING = {"phenytoin", "carbamazepine", "oxcarbazepine", "gabapentin", "pregabalin"}
+_WORSE_IN_PROGRESSIVE = {"phenytoin", "carbamazepine"}
+_PROGRESSIVE = "progressive-myoclonus-epilepsy"
+
+
+@rule("myoclonus-drug")
+def myoclonus_drug(review: Review) -> Finding:
+    order = review.order
+    name = review.drug("drug-proposed", "valproate", "levetiracetam", *_WORSENING_SETS)
+    review.unless("being-stopped", order.stops, order.source)
+    disorder = review.known("myoclonus", myoclonus.diagnosis(review.facts, "myoclonus", _PROGRESSIVE))
+    values = _values(name, disorder)
+    if name == "valproate":
+        return valproate(review, disorder, values)
+    if name == "levetiracetam":
+        return levetiracetam(review, disorder, values)
+    return _worsening(review, values)
+
+
+def _values(name: str, disorder: Condition) -> dict[str, Value]:
+    return {
+        "drug": name,
+        "Drug": name[:1].upper() + name[1:],
+        "found": f"{'possible: ' if disorder.possible else ''}{escape(disorder.words)} ({since(disorder.since)})",
+        "on_record": "on record as possible" if disorder.possible else "on record",
+    }
+
+
+def _worsening(review: Review, values: dict[str, Value]) -> Finding:
+    name = str(values["drug"])
+    review.only_if("known-to-worsen", name in _WORSENING, review.order.source)
+    review.unless("lowered", taper(review.order, review.facts))
+    progressive = myoclonus.diagnosis(review.facts, _PROGRESSIVE)
+    if isinstance(progressive, Known) and name in _WORSE_IN_PROGRESSIVE:
+        possible = progressive.value.possible
+        label = f"{'possible ' if possible else ''}progressive myoclonus epilepsy"
+        indicator = "possible-warning" if possible else "worse-in-progressive"
+        return Finding("progressive", indicator, {**values, "label": label}, ("specialists",))
+    used = ("used",) if name == "phenytoin" else ()
+    return Finding("worsening", "worsening", values, ("level-a", *used, "aim"))

@@ -1,0 +1,79 @@
+"""Valproate where its label speaks against it (MYO-03 a)."""
+
+from __future__ import annotations
+
+from cds_service.content.text import Value, escape, since
+from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.facts.patient import Condition
+from cds_service.phenotypes import valproate as label
+from cds_service.phenotypes.valproate import Hazard
+from cds_service.rules.review import Finding, Review
+
+_INDICATORS = {
+    "contraindicated": "contraindicated",
+    "pregnancy": "fetal-harm",
+    "childbearing": "childbearing",
+    "absence": "absence",
+}
+_LEVELS = {"contraindicated": 0, "fetal-harm": 0, "fetal-harm-epilepsy": 1, "childbearing": 1, "absence": 2}
+_ONE_STEP_DOWN = {0: "possible-critical", 1: "possible-warning", 2: "absence"}
+_NOTES = {
+    "contraindicated": ("alternative", "aim"),
+    "pregnancy": ("pregnant",),
+    "childbearing": ("counsel", "alternative", "aim"),
+    "absence": (),
+}
+
+
+def valproate(review: Review, disorder: Condition, values: dict[str, Value]) -> Finding:
+    """The part of the rule on valproate: the most serious hazard speaks, the others have a line each."""
+    hazards = review.known("valproate-hazard", _hazards(review))
+    ranked = sorted(hazards, key=lambda h: _level(review, h, disorder)[0])
+    lead = ranked[0]
+    for hazard in hazards:
+        values |= {f"{hazard.kind}_label": hazard.label, f"{hazard.kind}_found": _found(hazard)}
+    also = tuple(f"also-{hazard.kind}" for hazard in ranked[1:])
+    offers = ("remove-draft",)
+    return Finding(lead.kind, _level(review, lead, disorder)[1], values, (*also, *_NOTES[lead.kind]), offers)
+
+
+def _hazards(review: Review) -> Fact[tuple[Hazard, ...]]:
+    """What was found; without anything, unavailable if something could not be looked at."""
+    facts, numbers = review.facts, review.numbers
+    looked: list[Fact[Hazard]] = [label.contraindicated(facts), label.fetal_harm(facts, numbers)]
+    review.note_unknown("contraindication", looked[0])
+    review.note_unknown("pregnancy", looked[1])
+    age = label.childbearing_age(facts, numbers)
+    review.note_unknown("childbearing-age", age)
+    if isinstance(age, Known) and not isinstance(looked[1], Known):
+        covered = label.contraception(facts)
+        review.note_unknown("contraception", covered)
+        age = ABSENT if isinstance(covered, Known) else age
+    looked += [] if isinstance(looked[1], Known) else [age]
+    looked.append(label.absence_status(facts, review.order))
+    review.note_unknown("absence-epilepsy-with-clonazepam", looked[-1])
+    found = tuple(fact.value for fact in looked if isinstance(fact, Known))
+    missing = next((fact for fact in looked if isinstance(fact, Unavailable)), ABSENT)
+    return Known(found) if found else missing
+
+
+def _level(review: Review, hazard: Hazard, disorder: Condition) -> tuple[int, str]:
+    """The place in the order of severity, and the indicator: one step down where a diagnosis is only possible."""
+    name = _INDICATORS[hazard.kind]
+    if name == "fetal-harm" and isinstance(_epilepsy(review), Known):
+        name = "fetal-harm-epilepsy"
+    level = _LEVELS[name]
+    unsure = hazard.possible or disorder.possible
+    return (min(level + 1, 2), _ONE_STEP_DOWN[level]) if unsure else (level, name)
+
+
+def _epilepsy(review: Review) -> Fact[tuple[Condition, ...]]:
+    return review.facts.conditions("epilepsy", "progressive-myoclonus-epilepsy")
+
+
+def _found(hazard: Hazard) -> str:
+    if not hazard.words:
+        return hazard.label
+    day = since(hazard.when)
+    told = day.removeprefix("since ") if hazard.kind == "pregnancy" else day
+    return f"{'possible: ' if hazard.possible else ''}{escape(hazard.words)} ({told})"
