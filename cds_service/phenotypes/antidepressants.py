@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from cds_service.facts.knowledge import Absent, Known
+from cds_service.facts.knowledge import Known
 from cds_service.facts.patient import Medication, PatientFacts
 from cds_service.fhir.dates import Interval
 
@@ -53,18 +53,3 @@ def current(facts: PatientFacts, doxepin_limit_mg: float) -> tuple[Medication, .
 
 def is_strong(sets: frozenset[str]) -> bool:
     return not sets.isdisjoint(STRONG_SETS)
-
-
-def bupropion_may_be_named(facts: PatientFacts) -> bool:
-    """Whether bupropion is an option: no epilepsy, eating disorder, withdrawal or MAO inhibitor, all of it checked."""
-    speaks_against = (
-        facts.conditions("epilepsy", "progressive-myoclonus-epilepsy", "eating-disorder", "withdrawal"),
-        facts.past_conditions("eating-disorder", "epilepsy"),
-        facts.current_drugs("maoi", "maob"),
-    )
-    drafted = any(
-        (o.drug and not o.drug.sets.isdisjoint(("maoi", "maob")))
-        or (o.stops and o.drug and not o.drug.sets.isdisjoint(("clonazepam", "benzodiazepine-other")))
-        for o in facts.orders
-    )
-    return not drafted and all(isinstance(f, Absent) for f in speaks_against)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cds_service.content.text import Value, escape, listed, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known
 from cds_service.facts.patient import Request
-from cds_service.phenotypes import antidepressants, myoclonus, rbd
+from cds_service.phenotypes import bupropion, myoclonus, rbd
 from cds_service.phenotypes.rbd import Level, Suspicion
 from cds_service.phenotypes.therapy import current_of
 from cds_service.rules.review import Finding, Review, rule
@@ -39,7 +39,7 @@ def myoclonus_serotonergic(review: Review) -> Finding:
         ("lower-level", not myoclonus.is_level_a(name)),
         ("behavior", True),
         ("partners", bool(partners)),
-        ("bupropion", antidepressants.bupropion_may_be_named(facts)),
+        ("bupropion", bupropion.may_be_named(facts, review.numbers)),
     )
     offers = ("screening-task",) if ask and not isinstance(task, Known) else ()
     notes = tuple(note for note, holds in said if holds)

@@ -3,7 +3,7 @@
 from cds_service.content.text import since
 from cds_service.facts.knowledge import ABSENT, Fact, Known
 from cds_service.facts.patient import Change, Order
-from cds_service.phenotypes import antidepressants, rbd
+from cds_service.phenotypes import antidepressants, bupropion, rbd
 from cds_service.phenotypes.rbd import Level, Suspicion
 from cds_service.phenotypes.therapy import change, current_of
 from cds_service.rules.review import Finding, Review, rule
@@ -33,7 +33,7 @@ def rbd_drug_new(review: Review) -> Finding:
     myoclonus = isinstance(facts.conditions("myoclonus"), Known)
     if myoclonus and seen.level in (Level.CONFIRMED, Level.SUSPECTED) and _is_reuptake_inhibitor(order):
         notes.append("myoclonus")
-    if antidepressants.bupropion_may_be_named(facts):
+    if bupropion.may_be_named(facts, review.numbers):
         notes.append("bupropion-myoclonus" if myoclonus else "bupropion")
     possible = seen.level is Level.CONFIRMED and seen.diagnosis is not None and seen.diagnosis.possible
     serious = strong and seen.level in (Level.CONFIRMED, Level.SUSPECTED) and not possible

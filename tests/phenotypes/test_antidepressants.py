@@ -7,12 +7,11 @@ from cds_service.fhir.dates import interval
 from cds_service.phenotypes.antidepressants import (
     SETS,
     Timing,
-    bupropion_may_be_named,
     current,
     is_strong,
     timing,
 )
-from tests.charts import RXNORM, SNOMED, coded, condition, dosage, draft, facts, named, request
+from tests.charts import RXNORM, coded, dosage, facts, named, request
 
 ONSET = "2026-01-01"
 
@@ -136,43 +135,6 @@ def test_doxepin_of_unknown_dose_counts():
 
 def test_a_small_dose_of_another_tricyclic_counts():
     assert drugs(request(named("amitriptyline"), dosageInstruction=[dosage(5)])) == ["amitriptyline"]
-
-
-# Bupropion
-
-
-def test_bupropion_is_an_option_where_nothing_speaks_against_it():
-    assert bupropion_may_be_named(facts())
-
-
-@pytest.mark.parametrize(
-    "against",
-    [
-        condition(coded(SNOMED, "84757009", "Epilepsy")),
-        condition(named("Seizure disorder")),
-        condition(coded(SNOMED, "78004001", "Bulimia nervosa")),
-        condition(coded(SNOMED, "78004001", "Bulimia nervosa"), clinical="resolved"),
-        condition(coded(SNOMED, "56882008", "Anorexia nervosa"), clinical="inactive"),
-        request(named("phenelzine 15 mg tablet")),
-        request(named("rasagiline 1 mg tablet")),
-    ],
-)
-def test_bupropion_is_not_named_where_something_speaks_against_it(against):
-    assert not bupropion_may_be_named(facts(against))
-
-
-def test_bupropion_is_not_named_beside_an_mao_inhibitor_that_is_drafted():
-    assert not bupropion_may_be_named(facts(drafts=(draft(named("phenelzine 15 mg tablet")),)))
-
-
-def test_bupropion_is_not_named_while_a_benzodiazepine_is_stopped():
-    assert not bupropion_may_be_named(facts(drafts=(draft(status="stopped"),)))
-    assert not bupropion_may_be_named(facts(drafts=(draft(named("lorazepam 1 mg tablet"), status="cancelled"),)))
-
-
-@pytest.mark.parametrize("key", ["conditions", "medicationRequests"])
-def test_bupropion_is_not_named_if_that_could_not_be_checked(key):
-    assert not bupropion_may_be_named(facts(gaps={key: "not sent"}))
 
 
 def test_a_transdermal_selegiline_is_strong_and_an_oral_one_is_not():
