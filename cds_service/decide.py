@@ -51,6 +51,7 @@ class Decision(msgspec.Struct, frozen=True):
     groups: tuple[Group, ...] = ()
     """What each card was made of, in the order of the cards."""
     muted: Muted = {}
+    unstarted: tuple[str, ...] = ()
 
     @property
     def found(self) -> tuple[str, ...]:
@@ -116,12 +117,19 @@ def conclude(ruleset: Ruleset, service: ServiceText, judged: Judged, visit: Visi
     gone = silenced(judged.found, families) if muted else frozenset()
     shown = [e for e in judged.found if e.key not in muted and e.rule not in gone]
     if not shown:
-        return Decision((), judged.evaluations, muted=muted)
+        return Decision((), judged.evaluations, muted=muted, unstarted=judged.unstarted)
     groups = fold(group(shown, ruleset.content), families)
     kept, cut = _capped(groups, ruleset, service)
     presenter = Presenter(ruleset, visit)
     cards = tuple(presenter.card(g) for g in kept)
-    return Decision(cards, judged.evaluations, None, tuple(g.rules for g in cut), tuple(kept), muted)
+    return Decision(
+        cards,
+        judged.evaluations,
+        cut=tuple(g.rules for g in cut),
+        groups=tuple(kept),
+        muted=muted,
+        unstarted=judged.unstarted,
+    )
 
 
 def evaluations_of(

@@ -45,7 +45,7 @@ Call = Callable[..., Answer]
 @contextmanager
 def serving(**environment: str) -> Iterator[Call]:
     """A function that posts a body to the service of a hook, in the service's own loop."""
-    app = create_app(House(Settings.read({"CDS_TODAY": TODAY, **environment})))
+    app = create_app(House(Settings.read({"CDS_TODAY": TODAY, "CDS_RECORD": "off", **environment})))
 
     async def called(path: str, body: bytes, headers: dict[str, str]) -> Answer:
         sent: list[Json] = []

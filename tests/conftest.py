@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from cds_service.errors import DataMissing
+from cds_service.hooks.feedback import Report
 from cds_service.hooks.prefetch import LeftOut
 from cds_service.hooks.requests import HookRequest
 from cds_service.hooks.responses import Action, Card, Coding, Link, OverrideReason, Response, Source, Suggestion
@@ -85,6 +86,7 @@ class StandIn:
             for hook, title in _TITLES.items()
         }
         self.seen: list[HookRequest] = []
+        self.taken: list[Report] = []
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -100,6 +102,9 @@ class StandIn:
             raise DataMissing(missing)
         cards = _cards(hook) if hook.user_id.startswith("Practitioner") and not hook.not_r4 else ()
         return Answered(Response(cards=tuple(cards)), {"gather": 0.001, "decide": 0.0005}, {"found": len(tuple(cards))})
+
+    async def take(self, report: Report, _: Service, __: Caller) -> None:
+        self.taken.append(report)
 
 
 def _cards(hook: HookRequest) -> tuple[Card, ...]:
@@ -158,7 +163,10 @@ async def _keeps_the_contract(answer: httpx.Response) -> None:
     elif answer.request.method == "POST":
         assert answer.headers["content-type"] == "application/json"
         assert answer.headers["cache-control"] == "no-store"
-        read_validated(answer.content)
+        if answer.request.url.path.rstrip("/").endswith("/feedback"):
+            assert answer.content == b"{}"
+        else:
+            read_validated(answer.content)
 
 
 def _is_error_body(answer: httpx.Response) -> None:

@@ -27,7 +27,7 @@ def test_case(rule, case):
 @each_rule
 @pytest.mark.anyio
 async def test_the_cases_get_the_same_cards_over_http(rule):
-    app = create_app(House(Settings.read({"CDS_TODAY": DAY.isoformat()})))
+    app = create_app(House(Settings.read({"CDS_TODAY": DAY.isoformat(), "CDS_RECORD": "off"})))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

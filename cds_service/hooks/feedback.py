@@ -87,7 +87,7 @@ def _entry(sent: object) -> Feedback | None:
     try:
         entry = msgspec.convert(sent, _Entry)
         at = _instant(entry.outcome_timestamp)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     override = _override(entry)
     accepted = tuple(suggestion.id for suggestion in entry.accepted_suggestions if suggestion.id)

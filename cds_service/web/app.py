@@ -10,11 +10,9 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from cds_service import places
-from cds_service.content.forms import screening_form
 from cds_service.errors import CallRefused
 from cds_service.hooks.services import Discovery
-from cds_service.web import endpoints, pages
+from cds_service.web import endpoints, feedback, pages
 from cds_service.web.assembled import Assembled
 from cds_service.web.edge import Edge
 from cds_service.web.problems import on_http_exception, on_refusal
@@ -39,10 +37,13 @@ def create_app(service: Assembled) -> Starlette:
 def _addresses(service: Assembled) -> dict[str, Address]:
     offered = Discovery.of(service.services.values(), service.settings.spec_version)
     calls = {f"/cds-services/{name}": Address({"POST": endpoints.call}, {"id": name}) for name in service.services}
+    answers = {
+        f"{path}/feedback": Address({"POST": feedback.take}, address.path_params) for path, address in calls.items()
+    }
     return {
         "/cds-services": get(endpoints.discovery(offered.encode())),
         **calls,
-        "/Questionnaire/rbd-screen": get(endpoints.form(screening_form(places.cards(service.settings)))),
+        **answers,
         "/health/live": get(endpoints.live),
         "/health/ready": get(endpoints.ready),
         "/": get(pages.start(offered, service.settings)),

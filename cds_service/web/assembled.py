@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import msgspec
 from starlette.requests import Request
 
+from cds_service.hooks.feedback import Report
 from cds_service.hooks.requests import HookRequest
 from cds_service.hooks.responses import Response
 from cds_service.hooks.services import Service
@@ -60,3 +61,6 @@ class Assembled(Protocol):
 
     async def answer(self, hook: HookRequest, service: Service, caller: Caller) -> Answered:
         """Gathers the facts and decides; DataMissing when nothing could be judged."""
+
+    async def take(self, report: Report, service: Service, caller: Caller) -> None:
+        """Keeps what became of cards; once it returns, a crash does not lose it. NotReady if it cannot be kept."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
@@ -13,9 +14,11 @@ from cds_service import places
 from cds_service.answering import DecisionService
 from cds_service.fhir.access import FhirAccess, Reach
 from cds_service.fhir.egress import Resolver, Servers, networks
+from cds_service.hooks.feedback import Report
 from cds_service.hooks.profiles import PROFILES, spoken
 from cds_service.hooks.requests import HookRequest
 from cds_service.hooks.services import Service
+from cds_service.record.entries import Call
 from cds_service.settings import Settings
 from cds_service.trust.clients import Clients, read_clients
 from cds_service.trust.fetching import fetch_key_set
@@ -26,20 +29,22 @@ from cds_service.web.app import create_app
 from cds_service.web.assembled import ANYONE, Answered, Caller
 from cds_service.web.logs import configure
 
+if TYPE_CHECKING:
+    from cds_service.record.recorder import Attendance, Recorder
+
 
 class House:
     """The service that the web layer asks, made of the settings, the clients and the cards."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._decisions = DecisionService.of(
-            places.cards(settings), settings.today, silent=settings.mode == "silent", url=settings.public_url
-        )
+        self._decisions = DecisionService.of(places.cards(settings), settings.today, silent=settings.mode == "silent")
         self._clients = read_clients(settings.clients) if settings.clients else None
         self._verifier = _verifier(self._clients, settings) if self._clients else None
         self._allowance = Allowance()
         self._fhir = FhirAccess(settings.deadline_ms / 1000, Resolver(networks(settings.fhir_servers)))
         self._reaches = _reaches(self._fhir, self._clients, settings)
+        self._recorder: Recorder | None = None
 
     @property
     def services(self) -> Mapping[str, Service]:
@@ -54,8 +59,21 @@ class House:
         if self._clients or self.settings.fhir_servers:
             # Where fetching is to be expected, the first fetch should not have to wait for its own modules.
             await self._fhir.ready()
-        yield
+        async with AsyncExitStack() as open_while_running:
+            if self.settings.record == "on":
+                self._recorder = await open_while_running.enter_async_context(self._recording())
+            yield
+            self._recorder = None
         await self._fhir.aclose()
+
+    @asynccontextmanager
+    async def _recording(self) -> AsyncIterator[Recorder]:
+        # The libraries of the store take long to load: only where they are used.
+        from cds_service.record.recorder import Recorder
+
+        recorder = Recorder(self.settings, self._decisions.ruleset)
+        async with recorder.running():
+            yield recorder
 
     async def authenticate(self, request: Request) -> Caller:
         """The client that its token shows; anyone in open mode, which exists only on a loopback address."""
@@ -68,7 +86,11 @@ class House:
         return Caller(client.name, client)
 
     async def answer(self, hook: HookRequest, service: Service, caller: Caller) -> Answered:
-        done = await self._decisions.answer(hook, service, self._reaches[caller.name])
+        attendance = self._attend(hook, service, caller)
+        recall = attendance.recall if attendance else None
+        done = await self._decisions.answer(hook, service, self._reaches[caller.name], recall)
+        if attendance:
+            attendance.note(done.decision)
         outcomes = {
             "cards": len(done.response.cards),
             "found": done.decision.found,
@@ -80,6 +102,17 @@ class House:
         profile = PROFILES[caller.client.profile if caller.client else self.settings.profile]
         body = spoken(done.response, profile)
         return Answered(body, {"gather": done.gathered, "decide": done.decided}, outcomes)
+
+    async def take(self, report: Report, service: Service, caller: Caller) -> None:
+        if self._recorder:
+            await self._recorder.take(report, service.id, caller.name)
+
+    def _attend(self, hook: HookRequest, service: Service, caller: Caller) -> Attendance | None:
+        if self._recorder is None:
+            return None
+        issuer = caller.client.issuer if caller.client else caller.name
+        ids = (hook.user_id, hook.patient_id, hook.encounter_id)
+        return self._recorder.attend(Call(service.id, service.hook, caller.name, issuer, *ids))
 
 
 def _reaches(access: FhirAccess, clients: Clients | None, settings: Settings) -> dict[str, Reach]:

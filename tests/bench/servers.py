@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 
@@ -59,22 +60,23 @@ def _running(name: str) -> Iterator[Server]:
     port = _free_port()
     options = ["--factory", "--http", "httptools", "--loop", "uvloop", "--no-access-log", "--no-server-header"]
     address = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", _APPS[name], *options, *address],
-        cwd=ROOT,
-        env=_environment(),
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        _await(port, process)
-        yield Server(process.pid, port)
-    finally:
-        process.terminate()
+    with TemporaryDirectory() as written:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", _APPS[name], *options, *address],
+            cwd=ROOT,
+            env=_environment() | {"CDS_VAR": written},
+            stdout=subprocess.DEVNULL,
+        )
         try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            _await(port, process)
+            yield Server(process.pid, port)
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _environment() -> dict[str, str]:

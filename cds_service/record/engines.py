@@ -1,0 +1,48 @@
+"""How the two databases are reached."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+READ_SECONDS = 0.1
+"""What a request waits for at most."""
+
+_BUSY_SECONDS = 5
+
+
+def sqlite_engine(url: URL) -> AsyncEngine:
+    path = Path(url.database or "")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), pool_size=1, max_overflow=0)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # the driver begins no transaction of its own: see below
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        # Taking the write lock at once lets processes wait for each other; a lock taken later is refused.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def postgresql_engine(url: URL) -> AsyncEngine:
+    """asyncpg's name for libpq's ``sslmode`` is ``ssl``; a pool that grew and shrank would connect again and again."""
+    query = dict(url.query)
+    if "sslmode" in query:
+        query["ssl"] = query.pop("sslmode")
+    address = url.set(drivername="postgresql+asyncpg", query=query)
+    return create_async_engine(address, pool_size=8, max_overflow=0, pool_timeout=READ_SECONDS)

@@ -1,0 +1,122 @@
+"""What is written down, as values: in the journal as a line of JSON, in the store as rows."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from cds_service.content.model import Indicator
+
+Presented: TypeAlias = Literal["shown", "silent", "draft", "muted", "cut"]
+"""What became of a finding: shown; or not, because of the mode, the rule's status, an earlier answer or the caps."""
+
+
+class Call(msgspec.Struct, frozen=True):
+    """Who asks what about whom."""
+
+    service: str
+    hook: str
+    client: str
+    """The client's name in the record."""
+    issuer: str
+    """Whose user and patient ids they are."""
+    user_id: str
+    patient_id: str
+    encounter_id: str | None = None
+
+
+class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding without its content: what two findings of one patient are compared by.
+
+    ``drug``, ``classes``, ``dose``, ``draft`` and ``evidence`` are marks of :class:`~cds_service.record.keys.Keys`.
+    """
+
+    rule: str
+    version: str
+    indicator: Indicator
+    drug: str
+    classes: tuple[str, ...]
+    """The kinds of all findings of the family about the same order or drug, this one's among them."""
+    band: int | None = None
+    """How high the daily dose is; each band is twice as wide as the one below."""
+    dose: str = ""
+    draft: str = ""
+    evidence: str = ""
+    """What the finding rests on in the chart, entry by entry."""
+
+
+class ShownCard(msgspec.Struct, frozen=True, kw_only=True, tag="card"):
+    """One card and its findings; times are milliseconds since 1970, UTC."""
+
+    card: str
+    at: int
+    service: str
+    hook: str
+    client: str
+    indicator: Indicator
+    patient: str
+    user: str
+    encounter: str
+    findings: tuple[Fingerprint, ...]
+    shown: bool = True
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, tag="answer"):
+    """What a clinician did with a card, as a client reported it; a comment is never among it."""
+
+    card: str
+    outcome: Literal["accepted", "overridden"]
+    at: int
+    received: int
+    service: str
+    client: str
+    reason: str = ""
+    """A code of ``override-reasons.toml``, ``other`` for any other, empty for none."""
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True, tag="tally"):
+    """How often something came out on a day; rule and version are empty for the calls themselves."""
+
+    day: str
+    service: str
+    client: str
+    rule: str
+    version: str
+    outcome: str
+    count: int
+
+
+class Withdrawn(msgspec.Struct, frozen=True, kw_only=True, tag="withdrawn"):
+    """Rules that a chart read in full no longer meets: what was answered of them counts no longer."""
+
+    patient: str
+    at: int
+    rules: tuple[str, ...]
+
+
+Entry: TypeAlias = ShownCard | Answer | Tally | Withdrawn
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """What is written at once; numbers rise within one journal."""
+
+    number: int
+    entries: tuple[Entry, ...]
+
+
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding that was shown for this patient, with what became of it, if anything did."""
+
+    card: str
+    at: int
+    hook: str
+    card_indicator: Indicator
+    user: str
+    encounter: str
+    finding: Fingerprint
+    outcome: Literal["accepted", "overridden"] | None = None
+    reason: str = ""
+    answered: int = 0
+    """When, as the client says, but not later than it was received."""
+    withdrawn: bool = False

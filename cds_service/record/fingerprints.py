@@ -1,0 +1,100 @@
+"""Findings as fingerprints: enough to know one again, and nothing that could be read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from cds_service.decide import Judged
+from cds_service.facts.patient import Order, PatientFacts
+from cds_service.record.entries import Fingerprint
+from cds_service.record.keys import Keys
+from cds_service.rules.review import Evaluation
+from cds_service.ruleset import Ruleset
+
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+
+Prints = dict[tuple[str, str], Fingerprint]
+"""By rule and subject."""
+
+
+class Fingerprinter:
+    """Takes the fingerprints of a patient's findings."""
+
+    def __init__(self, ruleset: Ruleset, keys: Keys) -> None:
+        self._rules = {name: prepared.content for name, prepared in ruleset.rules.items()}
+        self.versions = {name: f"{p.content.version}+{p.digest}" for name, p in ruleset.rules.items()}
+        self._keys = keys
+
+    def prints(self, judged: Judged, patient: str) -> Prints:
+        """One fingerprint per finding."""
+        classes = self._classes(judged.found)
+        entries = _entries({source for e in judged.found for source in _evidence(e)}, judged.facts)
+        return {e.key: self._print(e, patient, classes[self._company(e)], entries) for e in judged.found}
+
+    def _company(self, evaluation: Evaluation) -> tuple[str, str]:
+        """Findings that would share a card: of one family about one order or drug; any other stands alone."""
+        rule, subject = evaluation.key
+        return (self._rules[rule].family, subject) if subject else (rule, "")
+
+    def _classes(self, found: Iterable[Evaluation]) -> dict[tuple[str, str], set[str]]:
+        classes: dict[tuple[str, str], set[str]] = {}
+        for evaluation in found:
+            assert evaluation.finding is not None  # noqa: S101 - it was found
+            own = {f"{evaluation.rule}/{kind}" for kind in evaluation.finding.kinds}
+            classes.setdefault(self._company(evaluation), set()).update(own)
+        return classes
+
+    def _print(
+        self, evaluation: Evaluation, patient: str, classes: set[str], entries: Mapping[str, list[bytes]]
+    ) -> Fingerprint:
+        assert evaluation.finding is not None  # noqa: S101 - it was found
+        mark, subject = self._keys.mark, evaluation.subject
+        daily = subject.dose.daily_mg if subject else None
+        evidence = [entry for source in _evidence(evaluation) for entry in entries.get(source, ())]
+        return Fingerprint(
+            rule=evaluation.rule,
+            version=self.versions[evaluation.rule],
+            indicator=self._rules[evaluation.rule].indicator[evaluation.finding.indicator].indicator,
+            drug=mark(patient, "drug", *_substances(evaluation)),
+            classes=tuple(sorted(mark(patient, "class", name) for name in classes)),
+            band=band(daily),
+            dose=mark(patient, "dose", daily) if daily is not None else "",
+            draft=mark(patient, "draft", subject.source) if isinstance(subject, Order) else "",
+            evidence=mark(patient, "evidence", *(entry.decode() for entry in evidence)) if evidence else "",
+        )
+
+
+def band(daily_mg: float | None) -> int | None:
+    """The doubling in which a daily dose lies: 0.5 up to 1 mg is one band, 1 up to 2 mg the next."""
+    return math.floor(math.log2(daily_mg)) if daily_mg and daily_mg > 0 else None
+
+
+def _substances(evaluation: Evaluation) -> list[str]:
+    """The ingredients that the finding is about, or the value sets of what is ordered."""
+    subject = evaluation.subject
+    if subject is None:
+        return []
+    if isinstance(subject, Order):
+        return sorted(subject.drug.ingredients if subject.drug else subject.sets)
+    return [subject.ingredient]
+
+
+def _evidence(evaluation: Evaluation) -> list[str]:
+    """What the finding rests on, without the order or drug that it is about."""
+    subject = evaluation.subject.source if evaluation.subject else None
+    sources = {source for step in evaluation.steps for source in step.sources}
+    return sorted(sources - {subject})
+
+
+def _entries(sources: set[str], facts: PatientFacts) -> dict[str, list[bytes]]:
+    """The chart's entries of these sources as they were read."""
+    found: dict[str, list[bytes]] = {}
+    for held in facts.held.values():
+        for item in held.items:
+            source = getattr(item, "source", None)
+            if source in sources:
+                found.setdefault(source, []).append(_ENCODER.encode(item))
+    return found

@@ -1,0 +1,213 @@
+"""The record of one process: notes what calls led to, takes feedback, and remembers what was answered."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+from sqlalchemy.exc import ArgumentError
+
+from cds_service.content.model import RuleContent
+from cds_service.decide import Decision, Judged, Muted
+from cds_service.errors import NotReady, SettingsError
+from cds_service.hooks.feedback import Feedback, Report
+from cds_service.joining import Group
+from cds_service.record.entries import Answer, Call, Presented, ShownCard, Withdrawn
+from cds_service.record.fingerprints import Fingerprinter, Prints
+from cds_service.record.keys import Keys, keys_of
+from cds_service.record.memory import Memory, Now
+from cds_service.record.store import Store
+from cds_service.record.writer import LOST, Writer
+from cds_service.rules.review import Evaluation, Outcome
+from cds_service.ruleset import Ruleset
+from cds_service.settings import Settings
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_STORED_SECONDS = 0.25
+"""What a receipt waits for beyond the disk, so that the next call of any process knows of the answer."""
+_UNKEPT_SECONDS = 2.0
+_DAY_SECONDS = 86_400
+_UNREAD: tuple[type[Exception], ...] = (*LOST, sqlite3.Error)
+_LOG = structlog.get_logger()
+
+
+class Recorder:
+    """What the calls of a process share."""
+
+    def __init__(self, settings: Settings, ruleset: Ruleset, now: Callable[[], dt.datetime] | None = None) -> None:
+        self.keys: Keys = keys_of(settings)
+        self.fingerprinter = Fingerprinter(ruleset, self.keys)
+        self.memory = Memory(ruleset.content.memory, ruleset.content.overrides, sessions_only=settings.memory == "off")
+        self.store = _opened(settings)
+        self.writer = Writer(self.store, settings.var / "journal")
+        self.now = now or settings.now
+        self.silent = settings.mode == "silent"
+        self.drafts = frozenset(name for name, p in ruleset.rules.items() if p.content.status == "draft")
+        self.chart_criteria = {name: _chart_criteria(p.content) for name, p in ruleset.rules.items()}
+        self._reasons = frozenset(ruleset.content.overrides)
+        self._retention = dt.timedelta(days=settings.retention_days)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Holds the record open; at the end what is left is written."""
+        try:
+            async with self.writer.running():
+                pruning = asyncio.create_task(self._prune_daily())
+                try:
+                    yield
+                finally:
+                    pruning.cancel()
+        finally:
+            await self.store.close()
+
+    def attend(self, call: Call) -> Attendance:
+        """To be asked, and told, about one call."""
+        return Attendance(self, call)
+
+    async def take(self, report: Report, service: str, client: str) -> None:
+        """Keeps feedback; NotReady where neither the disk nor the store would take it, so that it is sent again."""
+        if not report.entries:
+            return
+        received = _milliseconds(self.now())
+        answers = [self._answer(entry, service, client, received) for entry in report.entries]
+        receipt = self.writer.submit(answers)
+        kept = await receipt.kept
+        await asyncio.wait([receipt.stored], timeout=_STORED_SECONDS if kept else _UNKEPT_SECONDS)
+        if not kept and not receipt.stored.done():
+            raise NotReady
+
+    async def prune(self) -> int:
+        """Deletes what is older than the retention; the number of rows."""
+        oldest = self.now() - self._retention
+        return await self.store.prune(_milliseconds(oldest), oldest.date().isoformat())
+
+    def _answer(self, entry: Feedback, service: str, client: str, received: int) -> Answer:
+        """What is kept of an entry: no free text, and nothing that a client may have put in its place."""
+        card = entry.card.lower()
+        code = entry.reason.code if entry.reason else ""
+        return Answer(
+            card=card if _UUID.fullmatch(card) else self.keys.name(entry.card),
+            outcome=entry.outcome,
+            at=_milliseconds(entry.at),
+            received=received,
+            service=service,
+            client=client,
+            reason=code if code in self._reasons or not code else "other",
+        )
+
+    async def _prune_daily(self) -> None:
+        while True:
+            with suppress(*LOST):
+                await self.prune()
+            await asyncio.sleep(_DAY_SECONDS)
+
+
+class Attendance:
+    """One call: its patient's memory is asked before, and what came of it is noted after."""
+
+    def __init__(self, recorder: Recorder, call: Call) -> None:
+        self._recorder = recorder
+        self._call = call
+        self._at = recorder.now()
+        self._patient = recorder.keys.patient(call.issuer, call.patient_id)
+        self._prints: Prints = {}
+
+    async def recall(self, judged: Judged) -> Muted:
+        """The findings that stay silent; none if the store cannot be read: better a card too many."""
+        recorder = self._recorder
+        self._prints = recorder.fingerprinter.prints(judged, self._patient)
+        try:
+            before = await recorder.store.before(self._patient, {finding.rule for finding in judged.found})
+        except _UNREAD as fault:
+            _LOG.warning("memory not read", fault=type(fault).__name__)
+            return {}
+        if not before:
+            return {}
+        now = Now(self._at, self._call.hook, self._user, self._encounter)
+        why = {key: recorder.memory.why_muted(found, before, now) for key, found in self._prints.items()}
+        return {key: said for key, said in why.items() if said}
+
+    def note(self, decision: Decision) -> None:
+        """What came of the call; written down soon, waited for by nobody."""
+        self._count("", "call")
+        for evaluation in decision.evaluations:
+            self._count(evaluation.rule, evaluation.outcome.value)
+        for rule, became in self._presented(decision):
+            self._count(rule, became)
+        for card, group in zip(decision.cards, decision.groups, strict=True):
+            self._recorder.writer.note(self._card(card.uuid, group))
+        gone = tuple(self._withdrawn(decision))
+        if gone:
+            self._recorder.writer.note(Withdrawn(patient=self._patient, at=_milliseconds(self._at), rules=gone))
+
+    @property
+    def _user(self) -> str:
+        return self._recorder.keys.user(self._call.issuer, self._call.user_id)
+
+    @property
+    def _encounter(self) -> str:
+        return self._recorder.keys.mark(self._patient, "encounter", self._call.encounter_id)
+
+    def _count(self, rule: str, outcome: str) -> None:
+        version = self._recorder.fingerprinter.versions[rule] if rule else ""
+        day = self._at.date().isoformat()
+        self._recorder.writer.count((day, self._call.service, self._call.client, rule, version, outcome))
+
+    def _presented(self, decision: Decision) -> Iterator[tuple[str, Presented]]:
+        """What became of each finding."""
+        shown: Presented = "silent" if self._recorder.silent else "shown"
+        yield from ((rule, shown) for group in decision.groups for rule in group.rules)
+        yield from ((rule, "cut") for rules in decision.cut for rule in rules)
+        yield from ((rule, "muted") for rule, _ in decision.muted)
+        for evaluation in decision.evaluations:
+            if evaluation.outcome is Outcome.FOUND and evaluation.rule in self._recorder.drafts:
+                yield evaluation.rule, "draft"
+
+    def _card(self, uuid: str, group: Group) -> ShownCard:
+        findings = [joined.evaluation.key for joined in (*group.members, *group.folded)]
+        return ShownCard(
+            card=uuid,
+            at=_milliseconds(self._at),
+            service=self._call.service,
+            hook=self._call.hook,
+            client=self._call.client,
+            indicator=group.indicator,
+            patient=self._patient,
+            user=self._user,
+            encounter=self._encounter,
+            findings=tuple(self._prints[key] for key in dict.fromkeys(findings)),
+            shown=not self._recorder.silent,
+        )
+
+    def _withdrawn(self, decision: Decision) -> Iterator[str]:
+        """Rules that this chart no longer meets, whatever is ordered."""
+        found = decision.found
+        yield from decision.unstarted
+        for evaluation in decision.evaluations:
+            if evaluation.outcome is Outcome.NOT_MET and evaluation.rule not in found and self._by_chart(evaluation):
+                yield evaluation.rule
+
+    def _by_chart(self, evaluation: Evaluation) -> bool:
+        return evaluation.steps[-1].criterion in self._recorder.chart_criteria[evaluation.rule]
+
+
+def _opened(settings: Settings) -> Store:
+    try:
+        return Store(settings.database_url)
+    except (ArgumentError, OSError) as fault:
+        raise SettingsError([f"CDS_DATABASE_URL: the database cannot be used ({type(fault).__name__})."]) from None
+
+
+def _chart_criteria(content: RuleContent) -> frozenset[str]:
+    """The criteria that hold a finding up; the first one of a rule about an order or drug says which order or drug."""
+    needed = content.criteria if content.about == "patient" else content.criteria[1:]
+    return frozenset(criterion.id for criterion in needed if criterion.kind == "only-if")
+
+
+def _milliseconds(at: dt.datetime) -> int:
+    return round(at.timestamp() * 1000)

@@ -1,0 +1,124 @@
+"""The tables of the store, and how an older store becomes this one.
+
+The steps are plain SQLAlchemy Core, applied in order at the start under a lock, each store noting how far it has come.
+A tool with an environment and templates of its own would have to travel in the wheel for a handful of steps that run
+unattended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    text,
+)
+
+METADATA = MetaData()
+
+SILENT, SHOWN, ANSWERED = 0, 1, 2
+"""``shown.state``: made but not shown, shown, and answered at least once."""
+
+SHOWN_FINDINGS = Table(
+    "shown",
+    METADATA,
+    Column("card", Text),
+    Column("place", SmallInteger),
+    Column("state", SmallInteger, nullable=False),
+    Column("withdrawn", SmallInteger, nullable=False, default=0),
+    Column("at", BigInteger, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("hook", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("card_indicator", Text, nullable=False),
+    Column("patient", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("encounter", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("indicator", Text, nullable=False),
+    Column("drug", Text, nullable=False),
+    Column("classes", Text, nullable=False),
+    Column("band", Integer),
+    Column("dose", Text, nullable=False),
+    Column("draft", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    PrimaryKeyConstraint("card", "place"),
+    Index("shown_of_patient", "patient", "rule", "state", "at"),
+    Index("shown_at", "at"),
+    sqlite_with_rowid=False,
+)
+
+ANSWERS = Table(
+    "answers",
+    METADATA,
+    Column("card", Text),
+    Column("at", BigInteger),
+    Column("outcome", Text),
+    Column("reason", Text),
+    Column("client", Text),
+    Column("received", BigInteger, nullable=False),
+    Column("service", Text, nullable=False),
+    PrimaryKeyConstraint("card", "at", "outcome", "reason", "client"),
+    Index("answers_received", "received"),
+    sqlite_with_rowid=False,
+)
+
+TALLIES = Table(
+    "tallies",
+    METADATA,
+    Column("day", Text),
+    Column("service", Text),
+    Column("client", Text),
+    Column("rule", Text),
+    Column("version", Text),
+    Column("outcome", Text),
+    Column("count", BigInteger, nullable=False),
+    PrimaryKeyConstraint("day", "service", "client", "rule", "version", "outcome"),
+    sqlite_with_rowid=False,
+)
+
+JOURNALS = Table(
+    "journals",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("applied", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How far each journal has been stored: what is read again after a crash is not counted again."""
+
+_VERSION = Table("schema_version", METADATA, Column("version", Integer, nullable=False))
+_LOCK = 0x5242445F  # any number that is ours: PostgreSQL's advisory locks have no names
+
+
+def _first(connection: Connection) -> None:
+    METADATA.create_all(connection)
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_first,)
+"""Step n leads from version n to n + 1."""
+
+
+def migrate(connection: Connection) -> None:
+    """Brings a store up to date, once, however many processes start together."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    _VERSION.create(connection, checkfirst=True)
+    version = connection.execute(select(_VERSION.c.version)).scalar() or 0
+    for step in STEPS[version:]:
+        step(connection)
+    if version < len(STEPS):
+        connection.execute(delete(_VERSION))
+        connection.execute(insert(_VERSION).values(version=len(STEPS)))
