@@ -10,6 +10,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
+from cds_service import places
+from cds_service.content.forms import screening_form
 from cds_service.errors import CallRefused
 from cds_service.hooks.services import Discovery
 from cds_service.web import endpoints, feedback, pages
@@ -44,6 +46,7 @@ def _addresses(service: Assembled) -> dict[str, Address]:
         "/cds-services": get(endpoints.discovery(offered.encode())),
         **calls,
         **answers,
+        "/Questionnaire/rbd-screen": get(endpoints.form(screening_form(places.cards(service.settings)))),
         "/health/live": get(endpoints.live),
         "/health/ready": get(endpoints.ready),
         "/": get(pages.start(offered, service.settings)),

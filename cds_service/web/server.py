@@ -38,7 +38,9 @@ class House:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._decisions = DecisionService.of(places.cards(settings), settings.today, silent=settings.mode == "silent")
+        self._decisions = DecisionService.of(
+            places.cards(settings), settings.today, silent=settings.mode == "silent", url=settings.public_url
+        )
         self._clients = read_clients(settings.clients) if settings.clients else None
         self._verifier = _verifier(self._clients, settings) if self._clients else None
         self._allowance = Allowance()
