@@ -66,7 +66,7 @@ class Chart:
         self._id = patient_id
         self._seen: dict[type[fhir.Resource], set[str | None]] = {}
         for source in sources.values():
-            for kind, found in _by_type(source.resources).items():
+            for kind, found in _by_type(source.resources).items() if source.resources else ():
                 self._take(kind, found)
         self.drafts = [d for d in drafts if self._is_for_patient(d.resource)]
         self.medications = self._medications(drafts)

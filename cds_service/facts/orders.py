@@ -8,11 +8,12 @@ import msgspec
 
 from cds_service.facts.doses import dose
 from cds_service.facts.drugs import Pharmacy, Reason
-from cds_service.facts.patient import Order
+from cds_service.facts.patient import Dose, Order
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import interval
 from cds_service.fhir.valuesets import Vocabulary
 
+_NOT_TOLD = Dose(why_not="the drug is none that the value sets know")
 _INTENTS = {None, "order", "original-order", "instance-order", "reflex-order", "filler-order"}
 
 
@@ -57,7 +58,6 @@ def _medication_order(
         resource.medication_codeable_concept, resource.medication_reference, fhir.many(resource.contained)
     )
     why = reason(resource.reason_code, resource.reason_reference)
-    strength = named.drug.strength_mg if named.drug else None
     return Order(
         kind="MedicationRequest",
         source=draft.reference,
@@ -70,7 +70,7 @@ def _medication_order(
         reason_words=why.words,
         each_reason=why.each,
         written=interval(resource.authored_on),
-        dose=dose(resource.dosage_instruction, strength),
+        dose=dose(resource.dosage_instruction, named.drug.strength_mg) if named.drug else _NOT_TOLD,
         raw=draft.raw,
     )
 

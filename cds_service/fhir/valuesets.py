@@ -121,9 +121,7 @@ class Vocabulary:
         if concept is None:
             return None
         listed = codings(concept)
-        return self._by_code(listed) or self._by_words(
-            concept, self._order_words, doubting=False, not_these=self._sets_left_out(listed)
-        )
+        return self._by_code(listed) or self._by_words(concept, self._order_words, doubting=False, neighbours=listed)
 
     def _by_code(self, listed: list[Coding]) -> Match | None:
         sets, display = _NONE, None
@@ -148,14 +146,14 @@ class Vocabulary:
         phrases: Phrases[Naming],
         *,
         doubting: bool,
-        not_these: frozenset[str] = _NONE,
+        neighbours: Iterable[Coding] = (),
     ) -> Match | None:
         said = [words(text) for text in dict.fromkeys(texts(concept))]
         hits = [phrases.find(text) for text in said]
         if not any(hits):
             return None
         against = {hit.meaning.set_name for found in hits for hit in found if hit.meaning.against}
-        against |= not_these
+        against |= self._sets_left_out(neighbours)
         if doubting:
             against |= {
                 name for text, found in zip(said, hits, strict=True) for name in _doubted_sets(text, hits, found)
@@ -164,7 +162,7 @@ class Vocabulary:
         sets = frozenset(hit.meaning.set_name for found in hits for hit in found) - against
         return Match(sets, by="words") if sets else None
 
-    def _sets_left_out(self, listed: list[Coding]) -> frozenset[str]:
+    def _sets_left_out(self, listed: Iterable[Coding]) -> frozenset[str]:
         """The sets that name one of these codes as a neighbour which is not a member."""
         found = (_look_up(self._left_out, c.system, c.code) for c in listed if c.system and c.code)
         return _NONE.union(*(term.sets for term in found if term))
