@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 import click
 
-from cds_service import __version__, places
+from cds_service import __version__, cli_fhir, places
 from cds_service.errors import CallRefused, ContentError, FaultsFound
 from cds_service.settings import Settings
 
@@ -47,6 +47,9 @@ def main() -> None:
 
     Exit codes: 0 done; 1 faults were found, or the request was refused; 2 the command was not understood.
     """
+
+
+cli_fhir.register(main)
 
 
 @main.command()
@@ -160,27 +163,47 @@ def page(only_check: bool) -> None:
 
 
 @main.command("try")
-@click.argument("request", type=click.File("rb"))
+@click.argument("request", type=click.File("rb"), required=False)
 @click.option("--all", "everything", is_flag=True, help="Also the steps of the rules that found nothing.")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Today, before CDS_TODAY.")
-def try_(request: BinaryIO, everything: bool, day: datetime | None) -> None:
+@click.option("--fhir-server", "server", metavar="URL", help="Fetch everything from this FHIR R4 server instead.")
+@click.option("--patient", metavar="ID", help="The patient there.")
+@click.option("--hook", type=click.Choice(("patient-view", "order-select", "order-sign")), help="What happens.")
+@click.option("--order", type=click.File("rb"), help="The draft: a resource, or a Bundle of them.")
+def try_(
+    request: BinaryIO | None,
+    everything: bool,
+    day: datetime | None,
+    server: str | None,
+    patient: str | None,
+    hook: str | None,
+    order: BinaryIO | None,
+) -> None:
     """Answer a hook request and say why, and why not.
 
-    REQUEST is a file of JSON, or - for standard input.
+    REQUEST is a file of JSON, or - for standard input. With --fhir-server the request is built from --patient, --hook
+    and, where orders are written, --order; any subject of the order is replaced by the patient.
 
     Exit codes: 0 answered, with cards or without; 1 the request would be refused.
     """
     from cds_service import explaining
     from cds_service.answering import DecisionService
 
+    if request is not None and server is not None:
+        raise click.UsageError("Give a REQUEST or a --fhir-server, not both.")
     settings = Settings.in_force()
     ruleset = _assembled(settings)
     today: date = day.date() if day else settings.today()
+    answering = DecisionService(ruleset, lambda: today)
     try:
-        explained = asyncio.run(explaining.explain(request.read(), DecisionService(ruleset, lambda: today)))
+        if request is not None:
+            explained = asyncio.run(explaining.explain(request.read(), answering))
+        elif server is not None:
+            explained = asyncio.run(cli_fhir.explained(answering, server, patient, hook, order))
+        else:
+            raise click.UsageError("Give a REQUEST, or --fhir-server with --patient and --hook.")
     except CallRefused as refused:
-        where = f" ({', '.join(refused.expression)})" if refused.expression else ""
-        _fail(f"The service answers {refused.status}: {refused.text}{where}")
+        _fail("\n".join(explaining.refusal(refused)))
     for line in explaining.cards(explained.decision):
         click.echo(line)
     for line in explaining.why(ruleset.content, explained, everything=everything):

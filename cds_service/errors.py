@@ -27,7 +27,7 @@ A text never holds a value from the request or the chart: it is sent to the call
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 
@@ -146,14 +146,18 @@ class BodyTooSlow(CallRefused):
 
 
 class DataMissing(CallRefused):
-    """Required FHIR data is neither in the prefetch nor readable from the FHIR server (CDS Hooks: 412)."""
+    """Required FHIR data is neither in the prefetch nor readable from the FHIR server (CDS Hooks: 412).
+
+    ``reasons`` says of a key why not, for the log and the command line.
+    """
 
     status = 412
     code = "required"
     text = "Data this service needs was neither prefetched nor readable from the FHIR server."
 
-    def __init__(self, keys: Iterable[str]) -> None:
+    def __init__(self, keys: Iterable[str], reasons: Mapping[str, str] | None = None) -> None:
         self.keys = tuple(keys)
+        self.reasons = dict(reasons or {})
         super().__init__(expression=tuple(f"prefetch.{key}" for key in self.keys))
 
 

@@ -16,7 +16,7 @@ from cds_service.content.load import Content
 from cds_service.content.model import Criterion, RuleContent
 from cds_service.content.text import plain
 from cds_service.decide import Decision, evaluations_of
-from cds_service.errors import ContractBroken, NotJson
+from cds_service.errors import CallRefused, ContractBroken, DataMissing, NotJson
 from cds_service.fhir.access import Reach
 from cds_service.hooks.requests import parse_request
 from cds_service.hooks.responses import Card
@@ -32,6 +32,7 @@ class Explained(msgspec.Struct, frozen=True):
 
     decision: Decision
     evaluations: tuple[Evaluation, ...]
+    gaps: Mapping[str, str] = {}
 
 
 class _Named(msgspec.Struct):
@@ -47,7 +48,7 @@ async def explain(body: bytes, answering: DecisionService, reach: Reach | None =
         return Explained(answered.decision, ())
     text = answering.ruleset.content.service(service.hook)
     asked = evaluations_of(answering.ruleset, text, answered.facts, Moment(service.hook), shortcut=False)
-    return Explained(answered.decision, tuple(asked))
+    return Explained(answered.decision, tuple(asked), answered.facts.gaps)
 
 
 def _service(body: bytes, services: Mapping[str, Service]) -> Service:
@@ -61,6 +62,14 @@ def _service(body: bytes, services: Mapping[str, Service]) -> Service:
     if found is None:
         raise ContractBroken("hook", "No service answers this hook.")
     return found
+
+
+def refusal(refused: CallRefused) -> Iterator[str]:
+    """A refusal in a sentence; where data are missing, with the reason of each."""
+    where = f" ({', '.join(refused.expression)})" if refused.expression else ""
+    yield f"The service answers {refused.status}: {refused.text}{where}"
+    if isinstance(refused, DataMissing):
+        yield from (f"  {key}: {why}" for key, why in refused.reasons.items())
 
 
 def cards(decision: Decision) -> Iterator[str]:

@@ -181,4 +181,4 @@ def _enough(sources: Sources) -> None:
     """412 if neither conditions nor drugs nor the patient could be had; what was had in part counts as had."""
     wanted = [key for key in ("patient", "conditions", *_DRUG_KEYS) if key in sources]
     if wanted and all(sources[key].gap and not sources[key].resources for key in wanted):
-        raise DataMissing(wanted)
+        raise DataMissing(wanted, {key: sources[key].gap or "" for key in wanted})

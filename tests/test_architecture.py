@@ -20,7 +20,8 @@ LAYERS = (
     ("ruleset", "joining", "presenting", "decide", "gather"),
     ("answering",),
     ("record", "replay", "rehearsing", "explaining"),
-    ("web",),
+    ("web", "demo_ehr"),
+    ("cli_fhir",),
     ("cli",),
     (ABOVE_ALL,),
 )

@@ -29,6 +29,7 @@ from cds_service.fhir.errands import Errand, Question, Reply, Room
 _HEADERS = {"Accept": "application/fhir+json", "Accept-Encoding": "gzip", "User-Agent": "rbd-cds"}
 _IDLE_SECONDS = 30.0
 _CLOSING_SECONDS = 1.0
+_UPLOAD_SECONDS = 60.0
 _IDLE_CONNECTIONS = 64
 _ADDRESSES = 3
 
@@ -83,6 +84,17 @@ class FhirClient:
         self._under_way.discard(task)
         if not task.cancelled():
             task.exception()
+
+
+async def post_bundle(server: str, bundle: bytes) -> str | None:
+    """Posts a transaction to a server that a person has named; why it was not taken, or None."""
+    headers = {"Accept": _HEADERS["Accept"], "Content-Type": _HEADERS["Accept"]}
+    try:
+        async with httpx.AsyncClient(verify=_trusted(), trust_env=False, timeout=_UPLOAD_SECONDS) as http:
+            answer = await http.post(server, content=bundle, headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL) as fault:
+        return f"the server could not be reached ({type(fault).__name__})"
+    return None if answer.is_success else f"the server answered {answer.status_code}"
 
 
 class _TooLate(Exception):
