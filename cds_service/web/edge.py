@@ -17,11 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cds_service.errors import UnforeseenFault
 from cds_service.web.answers import RawHeaders
-from cds_service.web.logs import REQUEST_ID
+from cds_service.web.logs import NOTES, REQUEST_ID
 from cds_service.web.problems import problem
-
-NOTES = "cds_service.notes"
-"""Where an endpoint leaves in the scope what the log line shall say besides; never patient data."""
 
 _LOG = structlog.get_logger()
 _CLIENT_GONE = 499

@@ -14,7 +14,7 @@ from cds_service.hooks.requests import parse_request
 from cds_service.web.answers import FHIR_JSON, JSON, NO_STORE, RawHeaders, Written, not_modified
 from cds_service.web.assembled import Answered, Assembled
 from cds_service.web.bodies import read_json_body
-from cds_service.web.edge import NOTES
+from cds_service.web.logs import NOTES
 from cds_service.web.routes import Endpoint
 
 

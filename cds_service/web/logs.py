@@ -9,6 +9,9 @@ import orjson
 import structlog
 from structlog.typing import EventDict
 
+NOTES = "cds_service.notes"
+"""Where an endpoint leaves in the scope what the log line of its call shall say besides; never patient data."""
+
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Of the request under way; every line written meanwhile carries it."""
 

@@ -9,8 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cds_service.errors import BodyTooLarge, CallRefused, MethodNotAllowed, NotFound
+from cds_service.errors import BodyTooLarge, CallRefused, DataMissing, MethodNotAllowed, NotFound
 from cds_service.web.answers import NO_STORE, Written
+from cds_service.web.logs import NOTES
 
 
 def problem(refusal: CallRefused, diagnostics: str | None = None) -> Response:
@@ -25,10 +26,12 @@ def problem(refusal: CallRefused, diagnostics: str | None = None) -> Response:
     return Written(body, status=refusal.status, headers=[NO_STORE, *own])
 
 
-async def on_refusal(_: Request, refusal: Exception) -> Response:
-    """A refusal of ours."""
+async def on_refusal(request: Request, refusal: Exception) -> Response:
+    """A refusal of ours; which data were missing, and why, goes into the log."""
     if not isinstance(refusal, CallRefused):
         raise refusal
+    if isinstance(refusal, DataMissing) and refusal.reasons:
+        request.scope[NOTES]["unavailable"] = refusal.reasons
     return problem(refusal)
 
 
