@@ -63,7 +63,7 @@ class Presenter:
             ),
             suggestions=suggestions,
             selection_behavior=pick if suggestions else None,
-            override_reasons=tuple(self._override(code) for code in lead.override),
+            override_reasons=tuple(map(self._override, self._card_text(group.leader).override or lead.override)),
             links=tuple(self._links(group.leader)),
             extension={
                 "org.rbd-cds.rules": list(group.rules),

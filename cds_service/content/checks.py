@@ -68,6 +68,8 @@ def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> I
             yield from _known_names(file, f"{table}.{key}.when", one.when, names)
     for key, card in rule.card.items():
         yield from _card(file, key, card, content)
+        for code in sorted(set(card.override) - set(rule.override)):
+            yield f"{file}: card.{key}.override: {code!r} is no reason of the rule"
     for key, note in rule.note.items():
         yield from _said(file, f"note.{key}", note.text)
 

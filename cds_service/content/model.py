@@ -76,6 +76,8 @@ class CardText(Strict, frozen=True, kw_only=True):
     pick: Literal["at-most-one", "any"] = "at-most-one"
     cites: tuple[str, ...] = ()
     """Sources of this variant, the one that the card names first; those of the whole rule where there are none."""
+    override: tuple[str, ...] = ()
+    """Those of the rule's reasons to override that can be true of this variant; all where there are none."""
 
 
 class Note(Strict, frozen=True, kw_only=True):

@@ -10,8 +10,6 @@ from cds_service.phenotypes.mao_inhibitors import Grade, Meeting
 from cds_service.phenotypes.pairs import Side
 from cds_service.rules.review import Finding, Moment, Review, rule
 
-_WITH_NOTE = ("rasagiline", "selegiline", "safinamide")
-
 
 @rule("maoi-combination")
 def maoi_combination(review: Review) -> Finding:
@@ -24,8 +22,8 @@ def maoi_combination(review: Review) -> Finding:
     (grade, meeting), *rest = found
     review.note_unknown("both-taken", meeting.both_taken)
     card = _card(grade, meeting)
-    other = meeting.partner if mao.is_inhibitor(side.sets) else meeting.inhibitor
-    others = listed(n for _, m in rest for n in (m.inhibitor.ingredient, m.partner.ingredient))
+    other = _other(side, meeting)
+    others = listed(_other(side, m).ingredient for _, m in rest)
     values: dict[str, Value] = {
         "drug": name,
         "partner": other.ingredient,
@@ -42,6 +40,10 @@ def maoi_combination(review: Review) -> Finding:
         "others": others,
     }
     return Finding(card, grade.value, values, tuple(_notes(review, card, meeting, others)), _offers(review, card))
+
+
+def _other(side: Side, meeting: Meeting) -> Side:
+    return meeting.partner if mao.is_inhibitor(side.sets) else meeting.inhibitor
 
 
 def _graded(review: Review, side: Side) -> Fact[tuple[tuple[Grade, Meeting], ...]]:
@@ -65,9 +67,10 @@ def _notes(review: Review, card: str, meeting: Meeting, others: str) -> Iterator
     yield "hypertensive" if meeting.with_bupropion else "serotonin"
     if not card.startswith(("both-current", "caution")):
         yield "wash-out"
-    if meeting.inhibitor.ingredient in _WITH_NOTE and not meeting.with_bupropion:
-        listed_there = mao.listed_for_safinamide(meeting)
-        yield "safinamide-listed" if listed_there else meeting.inhibitor.ingredient
+    if mao.listed_for_safinamide(meeting):
+        yield "safinamide-listed"
+    elif card == "caution":
+        yield meeting.inhibitor.ingredient
     if others:
         yield "others"
     if any(isinstance(s.therapy, Medication) and s.therapy.old for s in (meeting.inhibitor, meeting.partner)):

@@ -27,6 +27,12 @@ EDITS = {
     "a-brace-left-open": (CARD, "{warm} degrees", "{warm degrees", "criteria.cold:"),
     "a-brace-left-open-on-a-card": (CARD, "{what} found", "{what found", "card.found.summary:"),
     "an-unknown-suggestion": (CARD, '["refer"]', '["dance"]', "card.found.suggestions: 'dance' is not in"),
+    "a-reason-of-a-variant-alone": (
+        CARD,
+        'suggestions = ["refer"]',
+        'suggestions = ["refer"]\noverride = ["palliative"]',
+        "card.found.override: 'palliative' is no reason of the rule",
+    ),
     "an-order-to-the-reader": (
         CARD,
         "{what} found",
