@@ -2,7 +2,7 @@
 
 import msgspec
 
-from cds_service.content.text import Record, Value, listed
+from cds_service.content.text import Value, escape, listed, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, either, together
 from cds_service.facts.patient import Condition, Order, PatientFacts
 from cds_service.phenotypes import stopping
@@ -19,7 +19,8 @@ class _Risk(msgspec.Struct, frozen=True):
 
     card: str
     label: str
-    words: str
+    found: str
+    """The record's words with their date, already escaped."""
 
 
 _RANK = ("contraindicated", "abrupt", "possible", "taper", "myoclonus")
@@ -38,7 +39,7 @@ def bupropion_seizure(review: Review) -> Finding:
     values: dict[str, Value] = {
         "drug": name,
         "label": listed(risk.label for risk in same),
-        "found": Record("; ".join(risk.words for risk in same)),
+        "found": "; ".join(risk.found for risk in same),
         "others": listed(risk.label for risk in found if risk not in same),
     }
     notes = (*({worst.card} & {"abrupt", "taper", "myoclonus"}), *(["others"] if values["others"] else []))
@@ -68,7 +69,7 @@ def _diseases(found: Fact[tuple[Condition, ...]], label: str) -> Fact[tuple[_Ris
         return found
     best = min(found.value, key=lambda item: item.possible)
     card, name = ("possible", f"possible {label}") if best.possible else ("contraindicated", label)
-    return Known((_Risk(card, name, best.words),), (best.source,))
+    return Known((_Risk(card, name, f"{escape(best.words)} ({since(best.since)})"),), (best.source,))
 
 
 def _steps(facts: PatientFacts) -> Fact[Order]:
@@ -81,11 +82,12 @@ def _session(found: Fact[Order], card: str) -> Fact[tuple[_Risk, ...]]:
         return ABSENT
     order = found.value
     name = found.value.drug.ingredient(*BENZODIAZEPINES)
-    return Known((_Risk(card, name, order.words),), found.sources)
+    return Known((_Risk(card, name, escape(order.words)),), found.sources)
 
 
 def _myoclonus(facts: PatientFacts) -> Fact[tuple[_Risk, ...]]:
     found = facts.conditions("myoclonus")
     if not isinstance(found, Known):
         return found
-    return Known((_Risk("myoclonus", "myoclonus", found.value[0].words),), found.sources)
+    first = found.value[0]
+    return Known((_Risk("myoclonus", "myoclonus", f"{escape(first.words)} ({since(first.since)})"),), found.sources)

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from cds_service.content.text import Record, Value
+from cds_service.content.text import Record, Value, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
 from cds_service.facts.patient import Order, PatientFacts
 from cds_service.fhir.dates import Interval, months_before, spell
@@ -27,7 +27,7 @@ def clonazepam_abrupt_stop(review: Review) -> Finding:
         "drug": "clonazepam",
         "found": Record(order.words),
         "how_long": _how_long(start, facts.today),
-        "start": start,
+        "since": since(start),
     }
     notes = ("label", "pace", "bupropion", *(["rbd"] if isinstance(rbd, Known) else []))
     return Finding("stop", "stop", values, notes)

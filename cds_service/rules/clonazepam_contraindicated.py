@@ -2,7 +2,7 @@
 
 import msgspec
 
-from cds_service.content.text import Record, listed
+from cds_service.content.text import Record, listed, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, together
 from cds_service.facts.patient import Condition, PatientFacts
 from cds_service.fhir.dates import Interval, within_days, within_months
@@ -40,7 +40,7 @@ def clonazepam_contraindicated(review: Review) -> Finding:
         **offer.values,
         "label": label if certain else f"possible {label}",
         "found": Record("; ".join(reason.words for reason in told)),
-        "when": told[0].when,
+        "when": since(told[0].when),
     }
     notes = (*(reason.note for reason in told), *(note for note in offer.notes if note not in _NOT_SAID))
     key = card if certain else f"{card}-possible"
