@@ -3,48 +3,55 @@
 from __future__ import annotations
 
 from cds_service.content.text import Value
-from cds_service.facts.knowledge import Fact, Known, Unavailable
+from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
 from cds_service.facts.patient import Condition, Order
-from cds_service.fhir.wording import words
 from cds_service.phenotypes import kidney
-from cds_service.phenotypes.kidney import Clearance
+from cds_service.phenotypes.forms import is_injected
 from cds_service.rules.review import Finding, Review
-
-_INJECTED = {"injection", "injectable", "infusion", "intravenous", "iv"}
 
 
 def levetiracetam(review: Review, disorder: Condition, values: dict[str, Value]) -> Finding:
     """The part of the rule on levetiracetam; dialysis counts before any clearance."""
-    order, facts, numbers = review.order, review.facts, review.numbers
-    dose = review.known("daily-dose", _dose(order))
-    dialysis = facts.conditions("dialysis")
+    order, dialysis = review.order, review.facts.conditions("dialysis")
     review.note_unknown("dialysis", dialysis)
     on_dialysis = isinstance(dialysis, Known) and not all(c.possible for c in dialysis.value)
+    over = review.known("over-the-label", _dialysed(review) if on_dialysis else _excess(review))
+    immediate = order.drug is not None and not order.drug.extended_release and not is_injected(order)
+    change = ("levetiracetam-label-dose",) if immediate and not on_dialysis else ()
     if on_dialysis:
-        limit, card = numbers.value("kidney", "levetiracetam-dialysis"), "dialysis"
+        card, note = "dialysis", "supplement"
     else:
-        found = review.known("kidney-function", _function(kidney.clearance(facts, numbers)))
-        limit, card = kidney.levetiracetam_limit(found, numbers), "egfr" if found.estimated else "clearance"
-        values |= {"rate": str(found), "day": found.when}
-    review.only_if("over-the-label", dose > limit, order.source)
-    values |= {"dose": dose, "limit": limit, "dose_mg": limit / 2, "times_a_day": 2}
-    plain = not on_dialysis and order.drug is not None and not order.drug.extended_release and _by_mouth(order)
-    offers = ("levetiracetam-label-dose", "remove-draft") if plain else ("remove-draft",)
-    notes = ("supplement",) if on_dialysis else ("estimated",) if card == "egfr" else ("computed",)
+        card, note = ("egfr", "estimated") if over["estimated"] else ("clearance", "computed")
     indicator = "possible-warning" if disorder.possible else "over-the-label"
-    return Finding(card, indicator, values, (*notes, "mood"), offers)
+    return Finding(card, indicator, {**values, **over}, (note, "mood"), (*change, "remove-draft"))
 
 
-def _dose(order: Order) -> Fact[float]:
-    daily = order.dose.daily_mg
-    return Unavailable(f"orders: {order.dose.why_not}") if daily is None else Known(daily, (order.source,))
+Excess = Fact[dict[str, Value]]
 
 
-def _function(found: Fact[Clearance]) -> Fact[Clearance]:
-    """A limit cannot be told without it, so its absence decides nothing."""
-    known = isinstance(found, Known | Unavailable)
-    return found if known else Unavailable("observations: no kidney function in the window")
+def _dialysed(review: Review) -> Excess:
+    return _compared(review.order, review.numbers.value("kidney", "levetiracetam-dialysis"))
 
 
-def _by_mouth(order: Order) -> bool:
-    return _INJECTED.isdisjoint(words(order.words))
+def _excess(review: Review) -> Excess:
+    """The dose against the limit of the clearance, else of the eGFR; without either nothing is decided."""
+    found = kidney.clearance(review.facts, review.numbers)
+    if not isinstance(found, Known):
+        return (
+            found if isinstance(found, Unavailable) else Unavailable("observations: no kidney function in the window")
+        )
+    rate = found.value
+    over = _compared(review.order, kidney.levetiracetam_limit(rate, review.numbers))
+    if not isinstance(over, Known):
+        return over
+    told: dict[str, Value] = {"rate": str(rate), "day": rate.when, "estimated": rate.estimated}
+    return Known({**over.value, **told}, (*over.sources, *found.sources))
+
+
+def _compared(order: Order, limit: float) -> Excess:
+    """What the card says of a dose over the limit."""
+    dose = order.dose.daily_mg
+    if dose is None:
+        return Unavailable(f"orders: {order.dose.why_not}")
+    values: dict[str, Value] = {"dose": dose, "limit": limit, "dose_mg": limit / 2, "times_a_day": 2}
+    return Known(values, (order.source,)) if dose > limit else ABSENT
