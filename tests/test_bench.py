@@ -43,6 +43,12 @@ def test_another_seed_gives_another_chart() -> None:
     assert charts.request("three rules", MIDDLE, 5) != charts.request("three rules", MIDDLE, 6)
 
 
+def test_the_same_chart_of_another_patient_has_the_same_size_and_names_nobody_else() -> None:
+    body = charts.about("pat0001", charts.request("three rules", MIDDLE))
+    assert len(body) == MIDDLE
+    assert b"Patient/example" not in body
+
+
 @pytest.mark.parametrize("chart", charts.CHARTS)
 def test_a_request_keeps_the_contract(chart: str) -> None:
     jsonschema.validate(json.loads(charts.request(chart, SMALL)), schema("request"))

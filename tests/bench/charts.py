@@ -124,6 +124,14 @@ def grown(document: _Json, size: int, seed: int = 1) -> bytes:
     return _noted(whole, bundles, size)
 
 
+def about(patient: str, body: bytes) -> bytes:
+    """The same request about another patient, whose id must be as long as ``example``."""
+    names = (b'"patientId":"%s"', b'"resourceType":"Patient","id":"%s"', b'"reference":"Patient/%s"')
+    for name in names:
+        body = body.replace(name % b"example", name % patient.encode())
+    return body
+
+
 _ROOM_FOR_A_NOTE = 400
 """And for the totals of the Bundles."""
 

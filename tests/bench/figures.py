@@ -22,7 +22,7 @@ from cds_service.hooks.services import Service
 from cds_service.rules.review import Evaluation, Moment, Outcome
 from cds_service.settings import Settings
 from tests.bench import charts, load
-from tests.bench.servers import BARE, SERVICE, running
+from tests.bench.servers import BARE, RECORDING, SERVICE, running
 
 _MIDDLE = charts.SIZES["140 KB"]
 _LONG = charts.SIZES["2 MB"]
@@ -58,7 +58,7 @@ def memory(seconds: float) -> Figure:
         load.in_sequence(server, charts.request("three rules", charts.SIZES["10 KB"]), 20)
         server.forget_peak()
         idle, _ = server.memory()
-        load.for_seconds(server, body, connections, seconds)
+        load.for_seconds(server, [body], connections, seconds)
         _, peak = server.memory()
     ratio = (peak - idle - 10) / (connections * len(body) / 1e6)
     return Figure(f"memory: (peak - idle - 10 MB) over bytes in flight, {connections} x 2 MB", ratio, 2.5)
@@ -70,6 +70,15 @@ def short_beside_long(seconds: float) -> Figure:
     with running(BARE, SERVICE) as servers:
         bare, service = (load.beside(server, short, long, 2, seconds).p99 for server in servers)
     return Figure("p99 of 10 KB beside two 5 MB posters, over (a)", service / bare, 0.25)
+
+
+def recording(repeats: int, seconds: float) -> float:
+    """Seconds of CPU that recording adds to a request with a card, each about another patient."""
+    one = charts.request("three rules", charts.SIZES["10 KB"])
+    bodies = [charts.about(f"pat{number:04}", one) for number in range(2000)]
+    with running(SERVICE, RECORDING) as servers:
+        rounds = [[load.for_seconds(server, bodies, 1, seconds).cpu for server in servers] for _ in range(repeats)]
+    return statistics.median(recorded - plain for plain, recorded in rounds)
 
 
 class Bench:

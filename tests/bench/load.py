@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import re
 import statistics
 import time
@@ -42,10 +43,10 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 class Connection(asyncio.Protocol):
-    """Sends one request again and again over one kept-alive connection, until ``go_on`` says no."""
+    """Sends requests over one kept-alive connection, over and over, until ``go_on`` says no."""
 
-    def __init__(self, request: bytes, go_on: Callable[[], bool], done: asyncio.Future[list[float]]) -> None:
-        self._request, self._go_on, self._done = request, go_on, done
+    def __init__(self, requests: list[bytes], go_on: Callable[[], bool], done: asyncio.Future[list[float]]) -> None:
+        self._requests, self._go_on, self._done = itertools.cycle(requests), go_on, done
         self._latencies: list[float] = []
         self._received = b""
 
@@ -74,7 +75,7 @@ class Connection(asyncio.Protocol):
     def _send(self) -> None:
         self._received = b""
         self._sent = time.perf_counter()
-        self._transport.write(self._request)
+        self._transport.write(next(self._requests))
 
     def _end(self, fault: Exception | None) -> None:
         if fault:
@@ -84,16 +85,16 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
 
-def for_seconds(server: Server, body: bytes, connections: int, seconds: float) -> Measured:
+def for_seconds(server: Server, bodies: list[bytes], connections: int, seconds: float) -> Measured:
     """Requests for about so long; those under way are awaited."""
     end = time.perf_counter() + seconds
-    return _measured(server, body, connections, lambda: time.perf_counter() < end)
+    return _measured(server, bodies, connections, lambda: time.perf_counter() < end)
 
 
 def in_sequence(server: Server, body: bytes, count: int) -> Measured:
     """So many requests, one after the other."""
     left = iter(range(count - 1))
-    return _measured(server, body, 1, lambda: next(left, None) is not None)
+    return _measured(server, [body], 1, lambda: next(left, None) is not None)
 
 
 def beside(server: Server, body: bytes, other: bytes, posters: int, seconds: float) -> Measured:
@@ -104,17 +105,17 @@ def beside(server: Server, body: bytes, other: bytes, posters: int, seconds: flo
         return time.perf_counter() < end
 
     async def both() -> list[float]:
-        background = [asyncio.ensure_future(_connection(server, other, go_on)) for _ in range(posters)]
-        found = await _connection(server, body, go_on)
+        background = [asyncio.ensure_future(_connection(server, [other], go_on)) for _ in range(posters)]
+        found = await _connection(server, [body], go_on)
         await asyncio.gather(*background)
         return found
 
     return _timed(server, both)
 
 
-def _measured(server: Server, body: bytes, connections: int, go_on: Callable[[], bool]) -> Measured:
+def _measured(server: Server, bodies: list[bytes], connections: int, go_on: Callable[[], bool]) -> Measured:
     async def all_of_them() -> list[float]:
-        found = await asyncio.gather(*(_connection(server, body, go_on) for _ in range(connections)))
+        found = await asyncio.gather(*(_connection(server, bodies, go_on) for _ in range(connections)))
         return [latency for latencies in found for latency in latencies]
 
     return _timed(server, all_of_them)
@@ -130,14 +131,18 @@ def _timed(server: Server, load: Callable[[], Coroutine[Any, Any, list[float]]])
     return Measured(tuple(latencies), seconds, used / len(latencies))
 
 
-async def _connection(server: Server, body: bytes, go_on: Callable[[], bool]) -> list[float]:
+async def _connection(server: Server, bodies: list[bytes], go_on: Callable[[], bool]) -> list[float]:
     done: asyncio.Future[list[float]] = asyncio.get_running_loop().create_future()
+    requests = [_head(server, body) + body for body in bodies]
+    await asyncio.get_running_loop().create_connection(
+        lambda: Connection(requests, go_on, done), "127.0.0.1", server.port
+    )
+    return await done
+
+
+def _head(server: Server, body: bytes) -> bytes:
     head = (
         f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nAccept: application/json\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    request = head.encode() + body
-    await asyncio.get_running_loop().create_connection(
-        lambda: Connection(request, go_on, done), "127.0.0.1", server.port
-    )
-    return await done
+    return head.encode()

@@ -15,12 +15,13 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 ROOT = Path(__file__).parents[2]
-BARE, CEILING, SERVICE = "a", "b", "c"
+BARE, CEILING, SERVICE, RECORDING = "a", "b", "c", "c, recording"
 PATH = "/cds-services/rbd-order-sign"
 _APPS = {
     BARE: "tests.bench.endpoints:bare",
     CEILING: "tests.bench.endpoints:ceiling",
     SERVICE: "cds_service.web.server:application",
+    RECORDING: "cds_service.web.server:application",
 }
 _START_SECONDS = 20
 _MIB = 1024
@@ -64,7 +65,7 @@ def _running(name: str) -> Iterator[Server]:
         process = subprocess.Popen(
             [sys.executable, "-m", "uvicorn", _APPS[name], *options, *address],
             cwd=ROOT,
-            env=_environment() | {"CDS_VAR": written},
+            env=_environment(name) | {"CDS_VAR": written},
             stdout=subprocess.DEVNULL,
         )
         try:
@@ -79,9 +80,10 @@ def _running(name: str) -> Iterator[Server]:
                 process.wait()
 
 
-def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}
-    return {**kept, "CDS_TODAY": "2026-06-15"}
+def _environment(name: str) -> dict[str, str]:
+    """One patient who is asked about a thousand times would be recalled and muted, so recording is measured apart."""
+    kept = {variable: value for variable, value in os.environ.items() if not variable.startswith("CDS_")}
+    return {**kept, "CDS_TODAY": "2026-06-15", "CDS_RECORD": "on" if name == RECORDING else "off"}
 
 
 def _free_port() -> int:
