@@ -29,7 +29,7 @@ CAUSE_SETS = (
 )
 """Drugs that can cause myoclonus."""
 
-SEROTONERGIC_SETS = ("ssri", "snri", "tca", "maoi", "other-antidepressant", "trazodone-nefazodone")
+SEROTONERGIC_SETS = ("ssri", "snri", "tca", "maoi", "other-antidepressant", "trazodone-nefazodone", "triptan")
 SEROTONERGIC_OPIOIDS = frozenset({"tramadol", "meperidine", "methadone", "fentanyl", "tapentadol"})
 
 KIDNEY_CLEARED_SETS = ("gabapentinoid", "opioid", "cefepime")
@@ -99,7 +99,7 @@ def drugs(facts: PatientFacts, numbers: Numbers, *sets: str) -> Fact[tuple[Medic
 
 
 def serotonergic(facts: PatientFacts, numbers: Numbers) -> Fact[tuple[Medication, ...]]:
-    """Current drugs that raise serotonin; triptans, common beside an SSRI, are named but never counted."""
+    """Current drugs that raise serotonin or act like it."""
     found = facts.current_drugs(*SEROTONERGIC_SETS, "opioid")
     if not isinstance(found, Known):
         return found

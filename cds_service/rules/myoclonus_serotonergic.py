@@ -71,10 +71,7 @@ def _partners(review: Review) -> Iterator[str]:
     taken = myoclonus.serotonergic(review.facts, review.numbers)
     if isinstance(taken, Known):
         yield from (m.ingredient for m in taken.value)
-    triptans = review.facts.current_drugs("triptan")
-    if isinstance(triptans, Known):
-        yield from (m.ingredient for m in triptans.value)
     for other in review.facts.orders:
         if other.source != review.order.source and not other.stops and other.drug:
-            named = other.drug.ingredient(*myoclonus.SEROTONERGIC_SETS, "triptan")
+            named = other.drug.ingredient(*myoclonus.SEROTONERGIC_SETS)
             yield from [named] if named else sorted(other.drug.ingredients & myoclonus.SEROTONERGIC_OPIOIDS)
