@@ -13,6 +13,12 @@ EDITS = {
     "a-read-of-no-value-set": (CARD, '"conditions"]', '"observations:luck"]', "reads: no value set 'luck'"),
     "a-start-of-no-value-set": (CARD, '["rbd"]', '["luck"]', "starts-with: no value set 'luck'"),
     "evidence-of-nobody": (CARD, 'id = "source-1"', 'id = "source-2"', "evidence: 'source-2' is not in evidence.toml"),
+    "a-source-of-a-variant-alone": (
+        CARD,
+        'detail = "**Found:** {what}."',
+        'detail = "**Found:** {what}."\ncites = ["source-2"]',
+        "card.found.cites: 'source-2' is not among",
+    ),
     "an-unknown-reason": (CARD, '["data-wrong"]', '["whim"]', "override: 'whim' is not in override-reasons.toml"),
     "six-reasons": (CARD, '["data-wrong"]', str(["data-wrong"] * 6), "override: 6 reasons; a card offers at most 5"),
     "an-unknown-link": (CARD, "statements = []", 'statements = []\nlinks = ["x"]', "links: 'x' is not in links.toml"),
