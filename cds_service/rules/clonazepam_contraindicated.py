@@ -44,7 +44,7 @@ def clonazepam_contraindicated(review: Review) -> Finding:
     }
     notes = (*(reason.note for reason in told), *(note for note in offer.notes if note not in _NOT_SAID))
     key = card if certain else f"{card}-possible"
-    return Finding(key, key, values, notes, offer.offers)
+    return Finding(key, key, values, notes, offer.offers, tuple(f"{reason.label}/{bool(certain)}" for reason in told))
 
 
 def _reasons(review: Review) -> Fact[tuple[_Reason, ...]]:

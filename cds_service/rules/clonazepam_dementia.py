@@ -8,6 +8,7 @@ from cds_service.rules.clonazepam_alternative import alternative, is_palliative,
 from cds_service.rules.review import Finding, Record, Review, rule
 
 _NOTES = {Kind.DEMENTIA: "dementia", Kind.IMPAIRMENT: "impairment", Kind.LOW_SCORE: "low-score"}
+_LADDER = ("low-score", "possible-impairment", "impairment", "possible-dementia", "dementia")
 
 
 @rule("clonazepam-dementia")
@@ -22,7 +23,15 @@ def clonazepam_dementia(review: Review) -> Finding:
         notes.append("age-unknown")
     found = Record(decline.words)
     values = {"label": decline.label, "found": found, "when": _dated(decline), "clause": offer.clause, **offer.values}
-    return Finding(offer.card, _indicator(review, decline, older), values, tuple(notes), offer.offers)
+    indicator = _indicator(review, decline, older)
+    return Finding(offer.card, indicator, values, tuple(notes), offer.offers, _classes(decline))
+
+
+def _classes(decline: Decline) -> tuple[str, ...]:
+    """Whatever is worse than what was found before is new; what is less is not."""
+    name = _NOTES[decline.kind]
+    step = _LADDER.index(f"possible-{name}" if decline.possible else name)
+    return _LADDER[: step + 1]
 
 
 def _dated(decline: Decline) -> Value:

@@ -30,7 +30,8 @@ def clonazepam_falls(review: Review) -> Finding:
         "sedatives": _sedatives(review.facts),
         **offer.values,
     }
-    return Finding(offer.card, _indicator(review, risk), values, tuple(notes), offers)
+    classes = ("possible",) if risk.possible else ("possible", "fall-risk")
+    return Finding(offer.card, _indicator(review, risk), values, tuple(notes), offers, classes)
 
 
 def _indicator(review: Review, risk: FallRisk) -> str:

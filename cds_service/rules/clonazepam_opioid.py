@@ -39,15 +39,16 @@ def clonazepam_opioid(review: Review) -> Finding:
     values = {"drug": name, **_values(pair, rest, apnea.value.label if isinstance(apnea, Known) else "")}
     card = _card(review, pair)
     notes = [*_notes(review, pair), *(key for key in ("others", "apnea") if values[key])]
+    classes = ("new" if card == "new" else "taken", *(p.opioid.ingredient for p in found))
     if name != "clonazepam":
         removal = () if isinstance(pair.for_addiction, Known) else ("remove-draft",)
-        return Finding(card, card, values, (*notes, "no-abrupt-end"), removal)
+        return Finding(card, card, values, (*notes, "no-abrupt-end"), removal, classes)
     offer = alternative(review, f"{pair.opioid.ingredient} taken with it")
     notes += [note for note in offer.notes if note != "palliative"]
     values |= {"clause": offer.clause, **offer.values}
     if card == "continued":
-        return Finding(card, card, values, (*notes, "taper"), ("clonazepam-review", "remove-draft"))
-    return Finding(card, card, values, tuple(notes), offer.offers)
+        return Finding(card, card, values, (*notes, "taper"), ("clonazepam-review", "remove-draft"), classes)
+    return Finding(card, card, values, tuple(notes), offer.offers, classes)
 
 
 def _values(pair: _Pair, rest: list[_Pair], apnea: str) -> dict[str, Value]:

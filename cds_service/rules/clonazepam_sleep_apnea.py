@@ -7,6 +7,14 @@ from cds_service.phenotypes.sleep_apnea import Apnea
 from cds_service.rules.clonazepam_alternative import alternative, is_palliative, proposed
 from cds_service.rules.review import Finding, Record, Review, rule
 
+_CLASSES = {
+    "treated": ("apnea",),
+    "possible": ("apnea", "untreated"),
+    "mild-index": ("apnea", "untreated"),
+    "untreated": ("apnea", "untreated", "marked"),
+}
+"""Each level with those below it: only what is more is new."""
+
 
 @rule("clonazepam-sleep-apnea")
 def clonazepam_sleep_apnea(review: Review) -> Finding:
@@ -27,7 +35,9 @@ def clonazepam_sleep_apnea(review: Review) -> Finding:
         **offer.values,
     }
     notes = ("treated" if treated else "untreated", "evidence-thin", *offer.notes)
-    return Finding(card, _indicator(review, apnea, treated), values, notes, offer.offers)
+    level = _level(review, apnea, treated)
+    indicator = "palliative" if is_palliative(review) else level
+    return Finding(card, indicator, values, notes, offer.offers, _CLASSES[level])
 
 
 def _dated(apnea: Apnea) -> Value:
@@ -35,9 +45,7 @@ def _dated(apnea: Apnea) -> Value:
     return since(apnea.when) if apnea.diagnosed else apnea.when
 
 
-def _indicator(review: Review, apnea: Apnea, treated: bool) -> str:
-    if is_palliative(review):
-        return "palliative"
+def _level(review: Review, apnea: Apnea, treated: bool) -> str:
     if treated:
         return "treated"
     moderate = review.numbers.value("sleep-apnea", "index-moderate")

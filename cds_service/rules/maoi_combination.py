@@ -39,7 +39,9 @@ def maoi_combination(review: Review) -> Finding:
         "antidepressant_state": meeting.partner.state,
         "others": others,
     }
-    return Finding(card, grade.value, values, tuple(_notes(review, card, meeting, others)), _offers(review, card))
+    classes = (grade.value, *(_other(side, m).ingredient for _, m in found))
+    notes = tuple(_notes(review, card, meeting, others))
+    return Finding(card, grade.value, values, notes, _offers(review, card), classes)
 
 
 def _other(side: Side, meeting: Meeting) -> Side:

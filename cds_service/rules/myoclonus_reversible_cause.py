@@ -37,7 +37,8 @@ def myoclonus_reversible_cause(review: Review) -> Finding:
     }
     unsure = disorder.possible or all(cause.possible for cause in found)
     card = "possible" if disorder.possible else "listed"
-    return Finding(card, "possible" if unsure else "cause", values, _notes(found, values))
+    classes = tuple(f"{cause.kind}/{cause.ingredient}/{cause.possible}" for cause in found)
+    return Finding(card, "possible" if unsure else "cause", values, _notes(found, values), classes=classes)
 
 
 def _label(cause: Cause) -> str:
@@ -51,14 +52,20 @@ def _told(cause: Cause) -> str:
         return f"{cause.ingredient} ({since(cause.when)})"
     if cause.kind in _UNITS and not cause.words:
         return f"{escape(cause.label)} {_UNITS[cause.kind]} ({since(cause.when).removeprefix('since ')})"
+    if cause.kind == "serotonergic":
+        return _together(cause)
     return f"{escape(cause.words)} ({since(cause.when)})" if cause.words else cause.label
+
+
+def _together(cause: Cause) -> str:
+    return listed(cause.label.split(" with "))
 
 
 def _drugs(review: Review, found: tuple[Cause, ...]) -> dict[str, str]:
     """The drugs that the notes name."""
     begun = [cause.ingredient for cause in found if cause.ingredient]
     cleared = myoclonus.drugs(review.facts, review.numbers, *myoclonus.KIDNEY_CLEARED_SETS)
-    pair = next((cause.label for cause in found if cause.kind == "serotonergic"), "")
+    pair = next((_together(cause) for cause in found if cause.kind == "serotonergic"), "")
     return {
         "drugs": listed(begun),
         "level_a": listed(name for name in begun if myoclonus.is_level_a(name)),

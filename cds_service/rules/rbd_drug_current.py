@@ -37,7 +37,9 @@ def rbd_drug_current(review: Review) -> Finding:
         "others": others,
         "line_only": line_only,
     }
-    return Finding(when.value, "timing-fits" if serious else "uncertain", values, tuple(notes))
+    indicator = "timing-fits" if serious else "uncertain"
+    classes = (indicator, *(m.ingredient for _, m in ranked))
+    return Finding(when.value, indicator, values, tuple(notes), classes=classes)
 
 
 def _associated(review: Review) -> Fact[tuple[Medication, ...]]:

@@ -25,6 +25,7 @@ def rbd_prodrome(review: Review) -> Finding:
         "motor-or-cognitive" if serious else "other",
         _values(disorder, signs),
         _notes(signs),
+        classes=tuple(f"{sign.nature.value}/{sign.possible}" for sign in signs),
     )
 
 
