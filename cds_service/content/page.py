@@ -189,7 +189,7 @@ def _whole(answer: Answer, card: Card) -> Iterator[str]:
         yield from (f"> {line}" for line in _sentences(paragraph))
         yield ">"
     labels = (f"{s.label}{' (recommended)' if s.is_recommended else ''}" for s in card.suggestions)
-    yield from (f"> Offers: {'; '.join(labels)}.", "")
+    yield from (f"> Offers: {'; '.join(labels) or 'nothing'}.", "")
 
 
 def _notes(content: Content, rule: RuleContent, notes: Sequence[tuple[Note, Answer]]) -> Iterator[str]:
