@@ -54,13 +54,7 @@ def _told(cause: Cause) -> str:
         return f"{escape(cause.label)} {_UNITS[cause.kind]} ({since(cause.when).removeprefix('since ')})"
     if cause.kind == "serotonergic":
         return _together(cause)
-    if cause.kind == "serotonergic":
-        return _together(cause)
     return f"{escape(cause.words)} ({since(cause.when)})" if cause.words else cause.label
-
-
-def _together(cause: Cause) -> str:
-    return listed(cause.label.split(" with "))
 
 
 def _together(cause: Cause) -> str:
