@@ -56,6 +56,7 @@ ignored-days = 30
 session-hours = 8
 """,
     "links.toml": "",
+    "statements.toml": "",
     "suggestions.toml": """
 [refer]
 label = "Refer"

@@ -86,7 +86,7 @@ def test_the_catalogue_has_one_line_for_each_card(small):
 
 def test_a_page_is_stale_when_a_word_or_an_answer_changes(small):
     content, answers = load(small.folder), {"tremor": (FOUND,)}
-    assert stale(content, answers) == ["README.md", "tremor/README.md"]
+    assert stale(content, answers) == ["README.md", "statements.md", "tremor/README.md"]
     for name, text in pages(content, answers).items():
         (small.folder / name).write_text(text)
     assert stale(content, answers) == []
