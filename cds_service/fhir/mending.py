@@ -184,10 +184,16 @@ def _kind(raw: Any, path: Path) -> type[msgspec.Struct] | None:
     kinds: tuple[type[msgspec.Struct], ...] = (_BY_NAME[raw["resourceType"]],)
     for step in path:
         if isinstance(step, str):
-            holder = kinds[0] if len(kinds) == 1 else _BY_NAME[raw["resourceType"]]
-            kinds = _members(holder)[step]
+            kinds = _members(kinds[0] if len(kinds) == 1 else _type_of(raw)).get(step, ())
         raw = raw[step]
     return kinds[0] if len(kinds) == 1 else None
+
+
+def _type_of(raw: Any) -> type[msgspec.Struct]:
+    """The type of a resource inside another one, which may be unknown: a Bundle's only entry."""
+    if not is_known(raw):
+        raise _Unreadable
+    return _BY_NAME[raw["resourceType"]]
 
 
 @cache

@@ -103,6 +103,12 @@ def test_a_contained_resource_of_unknown_type_is_left_out() -> None:
     assert found.contained == [fhir.Medication(id="m")]
 
 
+def test_a_bundle_whose_only_entry_is_of_unknown_type_is_unreadable() -> None:
+    for kind in ("Banana", "", 7, None):
+        entry = {"resource": {"resourceType": kind, "code": {"coding": {"code": 1}}}}
+        assert read_resource({"resourceType": "Bundle", "entry": entry}) is None
+
+
 def test_an_unknown_type_that_looks_like_a_path_misleads_nobody() -> None:
     found = request(contained=[{"resourceType": "Potion - at `$.status`"}], status="active")
     assert (found.contained, found.status) == ([], "active")
