@@ -14,6 +14,7 @@ import ssl
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from http.cookiejar import DefaultCookiePolicy
 from importlib.util import find_spec
 from typing import Any
@@ -266,8 +267,9 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
         raise failure
 
 
+@cache
 def _trusted() -> ssl.SSLContext:
-    """The authorities of httpx and those of this machine, where a hospital installs its own."""
+    """The authorities of httpx and those of this machine, where a hospital installs its own; read once."""
     context = httpx.create_ssl_context(trust_env=False)
     context.load_default_certs()
     return context
