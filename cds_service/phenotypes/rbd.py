@@ -166,8 +166,12 @@ def _level(found: Mapping[str, Flag], over: bool | None, score: float | None, fa
         return Level.POSSIBLE
     if yes & {"vocalizations", "sustained-contractions", "dream-recall"}:
         return Level.WEAK
-    denied = all(found[n].yes is False for n in RED_FLAGS)
-    return Level.BENIGN if "brief-jerks" in yes and denied else Level.NONE
+    return Level.BENIGN if only_jerks(found) else Level.NONE
+
+
+def only_jerks(found: Mapping[str, Flag]) -> bool:
+    """Whether brief jerks were told and every red flag was denied; other signs may have been told."""
+    return found["brief-jerks"].yes is True and all(found[name].yes is False for name in RED_FLAGS)
 
 
 def _over(facts: PatientFacts, numbers: Numbers) -> bool | None:

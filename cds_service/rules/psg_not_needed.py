@@ -24,7 +24,7 @@ def psg_not_needed(review: Review) -> Finding:
     seen = rbd.suspicion(facts, review.numbers)
     review.unless("suspicion", sleep_study.for_study(seen))
     flags = rbd.flags(facts, review.numbers)
-    screened = isinstance(seen, Known) and seen.value.level is Level.BENIGN
+    screened = rbd.only_jerks(flags) and (not isinstance(seen, Known) or seen.value.level is Level.BENIGN)
     days = [flags[name].when for name in _ASKED]
     newest = max((day for day in days if day), key=lambda day: day.last, default=None)
     values = {"screened": newest, "reason": Record(order.reason_words or _complaint(facts))}
