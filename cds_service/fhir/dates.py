@@ -83,6 +83,11 @@ def months_before(day: date, n: int) -> date:
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
+def months_between(start: date, end: date) -> int:
+    """Completed calendar months from one day to a later one."""
+    return (end.year - start.year) * 12 + end.month - start.month - (end.day < start.day)
+
+
 def within_months(when: Interval, months: int, today: date) -> bool:
     """Whether some day it may mean lies in the last ``months`` calendar months, both ends included."""
     return when.first <= today and when.last >= months_before(today, months)

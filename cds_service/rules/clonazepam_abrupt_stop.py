@@ -5,7 +5,7 @@ from datetime import date
 from cds_service.content.text import Record, Value, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
 from cds_service.facts.patient import Order, PatientFacts
-from cds_service.fhir.dates import Interval, months_before, spell
+from cds_service.fhir.dates import Interval, months_between, spell
 from cds_service.phenotypes.stopping import goes_on
 from cds_service.rules.review import Finding, Review, rule
 
@@ -53,9 +53,7 @@ def _how_long(start: Interval | None, today: date) -> str:
         return "(start not recorded)"
     if start.first != start.last:
         return f"taken since {spell(start)}"
-    months = 0
-    while months_before(today, months + 1) >= start.first:
-        months += 1
+    months = months_between(start.first, today)
     days = (today - start.first).days
     return (
         f"after {months} months" if months >= 2 else f"after {days} days" if days < 35 else f"after {days // 7} weeks"

@@ -12,6 +12,7 @@ from cds_service.fhir.dates import (
     age_on,
     interval,
     months_before,
+    months_between,
     period,
     spell,
     within_days,
@@ -142,6 +143,21 @@ def test_a_period_within_one_partial_date_is_that_date() -> None:
 )
 def test_months_are_calendar_months_clipped_to_the_month_end(when: str, months: int, expected: str) -> None:
     assert months_before(date.fromisoformat(when), months) == date.fromisoformat(expected)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "months"),
+    [
+        ("2026-05-15", "2026-06-15", 1),
+        ("2026-05-16", "2026-06-15", 0),
+        ("2024-06-15", "2026-06-15", 24),
+        ("2026-01-31", "2026-02-28", 0),
+        ("2026-02-28", "2026-03-31", 1),
+        ("0001-01-01", "2026-06-15", 24305),
+    ],
+)
+def test_months_between_two_days_are_completed_months(start: str, end: str, months: int) -> None:
+    assert months_between(date.fromisoformat(start), date.fromisoformat(end)) == months
 
 
 def test_months_before_the_first_year_end_at_the_first_day() -> None:
