@@ -12,7 +12,9 @@ import msgspec
 
 from cds_service.content.model import MemoryText, OverrideText
 from cds_service.hooks.services import ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW
-from cds_service.record.entries import Fingerprint, Past
+from cds_service.record.entries import Fingerprint, Past, Question
+
+_HOUR = 3_600_000
 
 
 class Now(msgspec.Struct, frozen=True):
@@ -41,9 +43,20 @@ class Memory:
         self._reasons = reasons
         self._sessions_only = sessions_only
 
+    def question(self, finding: Fingerprint, hook: str) -> Question:
+        """What has to be known of the past to decide about a finding."""
+        draft = finding.draft if hook == ORDER_SIGN and finding.indicator != "critical" else ""
+        information = hook == PATIENT_VIEW and finding.indicator == "info"
+        across = not self._sessions_only and (information or finding.rule in self._text.once_days)
+        return Question(finding.rule, draft, across)
+
+    def session_begins(self, now: Now) -> int:
+        """The earliest showing, in milliseconds, that may be of the same session."""
+        return now.milliseconds - self._text.session_hours * _HOUR
+
     def why_muted(self, finding: Fingerprint, before: Iterable[Past], now: Now) -> str | None:
         """Why the finding stays silent; None if it is to be shown."""
-        alike = [past for past in before if past.finding.rule == finding.rule]
+        alike = [past for past in before if past.rule == finding.rule]
         here = [past for past in alike if now.hook == ORDER_SIGN and self._is_of_draft(past, finding, now)]
         said = self._between_hooks(finding, here)
         if said or self._sessions_only:
@@ -54,24 +67,22 @@ class Memory:
         return next(self._across_sessions(finding, others, now), None)
 
     def _between_hooks(self, finding: Fingerprint, here: list[Past]) -> str | None:
-        """From order-select to order-sign: what was answered is not repeated, what was ignored returns once."""
+        """From order-select to order-sign: what was answered is not repeated; an unanswered warning is, every time."""
         if finding.indicator == "critical":
             return None
-        same = [past for past in here if _unchanged(past.finding, finding)]
+        same = [past for past in here if _unchanged(past, finding)]
         selected = [past for past in same if past.hook == ORDER_SELECT]
         if any(past.outcome for past in selected):
             return "answered at order-select"
         if selected and finding.indicator == "info":
             return "shown at order-select"
-        if selected and any(past.hook == ORDER_SIGN for past in same):
-            return "repeated once"
         return None
 
     def _across_sessions(self, finding: Fingerprint, before: Iterable[Past], now: Now) -> Iterator[str]:
         for past in before:
             if self._once(past, now):
                 yield "shown once"
-            if past.withdrawn or past.finding.drug != finding.drug or not _covers(past.finding, finding):
+            if past.withdrawn or past.drug != finding.drug or not _covers(past, finding):
                 continue
             if past.outcome and self._answered(past, finding, now):
                 yield past.outcome
@@ -92,7 +103,7 @@ class Memory:
         if not reason.until_changed:
             return days < reason.mutes_days
         # Without any evidence in the chart there is nothing whose change could be waited for.
-        unchanged = past.finding.evidence == finding.evidence
+        unchanged = past.evidence == finding.evidence
         return unchanged if finding.evidence else days < unnamed.mutes_days
 
     def _ignored(self, past: Past, finding: Fingerprint, now: Now) -> bool:
@@ -103,26 +114,25 @@ class Memory:
         return opened and information and recent and not self._same_session(past, now)
 
     def _once(self, past: Past, now: Now) -> bool:
-        days = self._text.once_days.get(past.finding.rule)
+        days = self._text.once_days.get(past.rule)
         return days is not None and now.days_since(past.at) < days and not self._same_session(past, now)
 
     def _is_of_draft(self, past: Past, finding: Fingerprint, now: Now) -> bool:
-        return bool(finding.draft) and past.finding.draft == finding.draft and self._same_session(past, now)
+        return bool(finding.draft) and past.draft == finding.draft and self._same_session(past, now)
 
     def _same_session(self, past: Past, now: Now) -> bool:
-        since = now.milliseconds - past.at
-        recent = 0 <= since <= self._text.session_hours * 3_600_000
+        recent = self.session_begins(now) <= past.at <= now.milliseconds
         return recent and (past.user, past.encounter) == (now.user, now.encounter)
 
 
-def _covers(before: Fingerprint, now: Fingerprint) -> bool:
+def _covers(before: Past, now: Fingerprint) -> bool:
     """Nothing has joined since: no new kind of finding, no higher dose; one that can only now be read may be higher."""
-    if not set(now.classes) <= set(before.classes):
+    if not set(now.classes) <= set(before.classes.split()):
         return False
     return now.band is None or (before.band is not None and now.band <= before.band)
 
 
-def _unchanged(before: Fingerprint, now: Fingerprint) -> bool:
+def _unchanged(before: Past, now: Fingerprint) -> bool:
     """The same drug at the same dose, and no finding that was not there."""
     same = (before.drug, before.dose, before.indicator) == (now.drug, now.dose, now.indicator)
-    return same and set(now.classes) <= set(before.classes)
+    return same and set(now.classes) <= set(before.classes.split())
