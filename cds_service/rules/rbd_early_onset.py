@@ -8,7 +8,7 @@ from cds_service.facts.patient import PatientFacts
 from cds_service.fhir.dates import Age
 from cds_service.phenotypes import antidepressants, rbd, sleep_study
 from cds_service.phenotypes.rbd import Level, Suspicion
-from cds_service.rules.rbd_signs import drugs, is_child, told
+from cds_service.rules.rbd_signs import drugs, is_child, kinds, told
 from cds_service.rules.review import Finding, Review, rule
 
 _OTHERS = {
@@ -43,7 +43,8 @@ def rbd_early_onset(review: Review) -> Finding:
     values = {**told(seen), "age": str(age), "drugs": named, "others": others, "referral_reason": _REASON}
     offers = ("refer-sleep-medicine",) if isinstance(study, Known) else None
     indicator = "injury" if seen.says("injury") else "no-injury"
-    return Finding("suspected" if suspected else "possible", indicator, values, tuple(notes), offers)
+    card = "suspected" if suspected else "possible"
+    return Finding(card, indicator, values, tuple(notes), offers, kinds(seen))
 
 
 _REASON = "Dream enactment at an early age: narcolepsy, drugs, trauma, sleep apnea or isolated RBD?"

@@ -3,7 +3,7 @@
 from cds_service.facts.knowledge import ABSENT, Fact, Known, either
 from cds_service.phenotypes import antidepressants, rbd, sleep_study
 from cds_service.phenotypes.rbd import Level, Suspicion
-from cds_service.rules.rbd_signs import drugs, is_child, told
+from cds_service.rules.rbd_signs import drugs, is_child, kinds, told
 from cds_service.rules.review import Finding, Review, rule
 
 
@@ -21,6 +21,7 @@ def rbd_red_flags(review: Review) -> Finding:
         "injury" if seen.says("injury") else "no-injury",
         {**told(seen), "drugs": drugs(facts), "referral_reason": "Suspected REM sleep behavior disorder"},
         tuple(_notes(review, seen)),
+        classes=kinds(seen),
     )
 
 

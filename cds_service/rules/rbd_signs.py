@@ -42,6 +42,11 @@ def told(seen: Suspicion) -> dict[str, Value]:
     }
 
 
+def kinds(seen: Suspicion) -> tuple[str, ...]:
+    """The signs as kinds of finding: an answer to a card ends when another sign is told."""
+    return (*(name for name in _NAMES if seen.says(name)), *(("rbdsq",) if seen.score is not None else ()))
+
+
 def _for_summary(seen: Suspicion) -> list[str]:
     """At most three, the weightiest first."""
     score = [f"RBDSQ {seen.score:g}"] if seen.score is not None else []

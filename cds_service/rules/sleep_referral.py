@@ -33,7 +33,8 @@ def sleep_referral(review: Review) -> Finding:
     leading = reasons[0].card
     values = {name: value for reason in reversed(reasons) for name, value in reason.values.items()}
     also = tuple(f"also-{reason.card}" for reason in reasons[1:])
-    return Finding(leading, "injury" if leading == "repeated-injury" else "other", values, also)
+    indicator = "injury" if leading == "repeated-injury" else "other"
+    return Finding(leading, indicator, values, also, classes=tuple(reason.card for reason in reasons))
 
 
 def _reasons(review: Review) -> Fact[tuple[Reason, ...]]:
