@@ -173,7 +173,10 @@ class Presenter:
     def _offered(self, joined: Joined) -> tuple[str, ...]:
         own = self._card_text(joined).suggestions
         chosen = joined.finding.offers
-        return own if chosen is None else chosen
+        subject = joined.evaluation.subject
+        unnamed = isinstance(subject, Order) and not subject.named
+        offered = own if chosen is None else chosen
+        return tuple(name for name in offered if not (unnamed and self._content.suggestions[name].changes_draft))
 
     def _suggestion(self, text: SuggestionText, joined: Joined, *, recommended: bool) -> Suggestion:
         values = self._values(joined)

@@ -197,7 +197,12 @@ def facts(
         held[KEYS.get(one["resourceType"], "medicationRequests")].append(typed(one))
     found = {key: Source(tuple(kept), (gaps or {}).get(key)) for key, kept in held.items()}
     drafted = tuple(
-        Drafted(typed(d), f"{d['resourceType']}/{d.get('id', '')}", selected is None or d["id"] in selected, written(d))
+        Drafted(
+            typed(d),
+            f"{d['resourceType']}/{d['id']}" if "id" in d else "",
+            selected is None or d["id"] in selected,
+            written(d),
+        )
         for d in drafts
     )
     return build(found, vocabulary(), today, patient_id="example", drafts=drafted, signing=signing)

@@ -1,5 +1,7 @@
 """Every shipped request and every shipped patient gets exactly the cards that ``expected.toml`` promises."""
 
+import copy
+
 import pytest
 
 from cds_service.content.load import load
@@ -79,3 +81,14 @@ def test_what_is_not_asked_for_is_not_needed(call, name):
     keys = RULES.prefetch(CONTENT.service("patient-view"))
     asked, all_of_it = (call("patient-view", as_bytes(opened(name, k))) for k in (keys, KEYS.values()))
     assert shown(asked, []) == shown(all_of_it, [])
+
+
+@pytest.mark.parametrize("name", [name for name, request in requests().items() if request["hook"] == "order-sign"])
+def test_drafts_without_ids_are_spoken_about_and_left_alone(call, name):
+    request = copy.deepcopy(requests()[name])
+    for entry in request["context"]["draftOrders"]["entry"]:
+        del entry["resource"]["id"]
+    answer = call(request["hook"], as_bytes(request))
+    assert shown(answer, []) == shown(call(request["hook"], as_bytes(requests()[name])), [])
+    offered = [one for card in answer.cards for one in card.get("suggestions", ())]
+    assert all(action["type"] == "create" for one in offered for action in one["actions"])

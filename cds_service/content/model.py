@@ -158,6 +158,11 @@ class SuggestionText(Strict, frozen=True, kw_only=True):
     dose_from: str = "dose_mg"
     """The finding's value that holds the new dose, where a card offers more than one."""
 
+    @property
+    def changes_draft(self) -> bool:
+        """Whether it removes or alters the draft, which then needs an id."""
+        return self.remove_draft is not None or self.change_dose is not None
+
 
 class LinkText(Strict, frozen=True, kw_only=True):
     label: str

@@ -249,11 +249,12 @@ class Reader:
 
     def orders(self) -> tuple[Order, ...]:
         """Each draft once; a draft that was sent twice is one order, and a bare Bundle has none."""
-        found: dict[str, Order] = {}
-        for draft in self.chart.drafts:
+        found: dict[str | bytes, Order] = {}
+        for place, draft in enumerate(self.chart.drafts, 1):
             made = order(draft, self.vocabulary, self.pharmacy, self.reason, signing=self.signing)
             if made:
-                found.setdefault(made.source, made)
+                by_place = msgspec.structs.replace(made, source=f"draft {place}", named=False)
+                found.setdefault(made.source or made.raw, made if made.source else by_place)
         return tuple(found.values())
 
 

@@ -97,7 +97,9 @@ class Order(msgspec.Struct, frozen=True):
     kind: str
     """Its resourceType."""
     source: str
-    """``Type/id`` byte for byte as in draftOrders."""
+    """``Type/id`` byte for byte as in draftOrders, or ``draft 2`` for one without an id."""
+    named: bool = True
+    """It has an id, so that an action can name it."""
     selected: bool = True
     stops: bool = False
     """A draft that stops or cancels what the patient takes."""

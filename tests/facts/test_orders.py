@@ -61,8 +61,10 @@ def test_selections_choose_among_the_drafts():
     assert (chosen.selected, other.selected) == (True, False)
 
 
-def test_an_order_for_another_patient_is_dropped():
-    assert orders(draft(subject={"reference": "Patient/somebody-else"})) == ()
+def test_an_order_for_another_patient_is_dropped_and_counted():
+    found = facts(drafts=(draft(id="a"), draft(id="b", subject={"reference": "Patient/somebody-else"})))
+    assert [order.source for order in found.orders] == ["MedicationRequest/a"]
+    assert found.dropped == 1
 
 
 def test_an_order_without_patient_is_dropped():
@@ -83,6 +85,20 @@ def test_a_draft_that_was_sent_twice_is_one_order():
 
 def test_two_drafts_of_one_drug_are_two_orders():
     assert len(orders(draft(id="a"), draft(id="b"))) == 2
+
+
+def test_two_drafts_without_an_id_are_two_orders_known_by_their_place():
+    found = orders(draft(id=None), draft(named("sertraline 50 mg tablet"), id=None), draft(id="c"))
+    assert [(order.source, order.named) for order in found] == [
+        ("draft 1", False),
+        ("draft 2", False),
+        ("MedicationRequest/c", True),
+    ]
+
+
+def test_the_same_draft_twice_without_an_id_is_one_order():
+    one = draft(id=None)
+    assert len(orders(one, one)) == 1
 
 
 def test_other_resources_among_the_drafts_order_nothing():
