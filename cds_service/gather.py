@@ -131,8 +131,8 @@ def _held(sources: Sources, queries: Mapping[str, Query]) -> Iterator[fhir.Resou
 
 def _seconds(hook: HookRequest, reach: Reach) -> float:
     """The deadline, or less where the token runs out before."""
-    lasts = hook.fhir_authorization.expires_in if hook.fhir_authorization else None
-    return min(reach.access.seconds, lasts) if isinstance(lasts, int | float) else reach.access.seconds
+    lasts = hook.fhir_authorization.seconds if hook.fhir_authorization else None
+    return reach.access.seconds if lasts is None else min(reach.access.seconds, lasts)
 
 
 def _joined(sent: Answer | None, fetched: Fetched, asked: Query, template: str) -> Source:

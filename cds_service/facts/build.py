@@ -58,7 +58,7 @@ class Chart:
     """
 
     def __init__(
-        self, sources: Mapping[str, Source], drafts: Iterable[Drafted], vocabulary: Vocabulary, patient_id: str
+        self, sources: Mapping[str, Source], drafts: Sequence[Drafted], vocabulary: Vocabulary, patient_id: str
     ) -> None:
         self._vocabulary = vocabulary
         self.by_type: dict[type[fhir.Resource], list[fhir.Resource]] = {}
@@ -69,6 +69,7 @@ class Chart:
             for kind, found in _by_type(source.resources).items() if source.resources else ():
                 self._take(kind, found)
         self.drafts = [d for d in drafts if self._is_for_patient(d.resource)]
+        self.dropped += len(drafts) - len(self.drafts)
         self.medications = self._medications(drafts)
 
     def _take(self, kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> None:

@@ -17,9 +17,11 @@ REFERRING: dict[type[fhir.Resource], frozenset[type[fhir.Resource]]] = {
 def unresolved(kind: type[fhir.Resource], resources: Iterable[fhir.Resource], base: Base) -> list[str]:
     """The ids of one type that the resources refer to on this server and that are not among them, each once."""
     resources = list(resources)
+    named = dict.fromkeys(_id(reference, kind, base) for reference in _references(kind, resources))
+    if not named:
+        return []
     present = {resource.id for resource in resources if type(resource) is kind}
-    named = (_id(reference, kind, base) for reference in _references(kind, resources))
-    return list(dict.fromkeys(name for name in named if name and name not in present))
+    return [name for name in named if name and name not in present]
 
 
 def _references(kind: type[fhir.Resource], resources: Iterable[fhir.Resource]) -> Iterator[fhir.Reference]:

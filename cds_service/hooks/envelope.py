@@ -28,6 +28,11 @@ class FhirAuthorization(msgspec.Struct):
     scope: Any = None
     patient: Any = None
 
+    @property
+    def seconds(self) -> float | None:
+        """How long the token lasts, if that can be read."""
+        return fhir.number(self.expires_in) if isinstance(self.expires_in, int | float | str) else None
+
 
 class DraftEntry(msgspec.Struct, gc=False, rename="camel"):
     """An entry of ``draftOrders``; its resource stays as bytes, so that an update can repeat it exactly."""

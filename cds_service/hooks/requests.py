@@ -57,8 +57,10 @@ class HookRequest(msgspec.Struct, frozen=True, kw_only=True):
         if granted is None or not granted.access_token or not self.fhir_server:
             return None
         other_patient = granted.patient is not None and granted.patient != self.patient_id
-        expired = isinstance(granted.expires_in, (int, float)) and granted.expires_in <= 0
-        return None if other_patient or expired else granted.access_token
+        lasts = granted.seconds
+        expired = lasts is not None and lasts <= 0
+        other_kind = granted.token_type.lower() not in ("bearer", "")
+        return None if other_patient or expired or other_kind else granted.access_token
 
 
 def parse_request(body: bytes, service: Service) -> HookRequest:

@@ -323,7 +323,15 @@ def test_a_token_is_used_with_its_server():
 
 
 @pytest.mark.parametrize(
-    "members", [{"expires_in": 0}, {"patient": "other"}, {"access_token": ""}, {"access_token": 5}]
+    "members",
+    [
+        {"expires_in": 0},
+        {"expires_in": "0"},
+        {"patient": "other"},
+        {"access_token": ""},
+        {"access_token": 5},
+        {"token_type": "mac"},
+    ],
 )
 def test_a_token_that_must_not_be_used_is_not_there(members):
     assert authorized(**members).access_token is None
