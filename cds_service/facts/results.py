@@ -224,8 +224,9 @@ def perhaps_known(found: Iterable[fhir.Observation], vocabulary: Vocabulary) -> 
     for one in found:
         listed = one.code.coding if one.code else None
         if type(listed) is list and len(listed) == 1:
-            code, known = listed[0].code, codes.get(listed[0].system)
-            if code and known is not None and code.strip() not in known:
+            (only,) = listed
+            known = codes.get(only.system)
+            if known is not None and only.code and only.code.strip() not in known:
                 continue
         kept.append(one)
     return kept

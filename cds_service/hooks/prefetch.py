@@ -110,26 +110,26 @@ def meaning(sent: Contents | None, asked: Query) -> Answer:
         return _meaning_of_bundle(sent, sent.bundle, asked)
     if _OUTCOME in sent.kinds:
         return Refused(_worst(sent.found))
-    return Given(_resources(sent)) if asked.kind in sent.kinds else LEFT_OUT
+    return Given(_resources(sent, set(sent.kinds))) if asked.kind in sent.kinds else LEFT_OUT
 
 
 def _meaning_of_bundle(sent: Contents, bundle: fhir.Bundle, asked: Query) -> Answer:
-    matches = sent.kinds.count(asked.kind)
-    resources = _resources(sent)
-    if resources and not matches and _UNREAD not in sent.kinds:
+    matches, kinds = sent.kinds.count(asked.kind), set(sent.kinds)
+    resources = _resources(sent, kinds)
+    if resources and not matches and _UNREAD not in kinds:
         return LEFT_OUT
-    worst = _worst(sent.found) if _OUTCOME in sent.kinds else None
+    worst = _worst(sent.found) if _OUTCOME in kinds else None
     if not resources and worst not in _HARMLESS:
         return Refused(worst)
     next_url = _next_url(bundle)
-    gap = _gap(sent.kinds, worst, next_url, matches < (fhir.number(bundle.total) or 0))
+    gap = _gap(kinds, worst, next_url, matches < (fhir.number(bundle.total) or 0))
     if resources or gap:
         return Given(resources, gap, next_url)
     return LEFT_OUT if asked.read else EMPTY
 
 
-def _resources(sent: Contents) -> tuple[fhir.Resource, ...]:
-    if _UNREAD in sent.kinds or _OUTCOME in sent.kinds:
+def _resources(sent: Contents, kinds: set[type]) -> tuple[fhir.Resource, ...]:
+    if _UNREAD in kinds or _OUTCOME in kinds:
         return tuple(one for one in sent.found if one is not None and not isinstance(one, _OUTCOME))
     return tuple(sent.found)  # type: ignore[arg-type]  # no None among them, as _UNREAD is not among the kinds
 
@@ -151,7 +151,7 @@ def _next_url(bundle: fhir.Bundle) -> str | None:
     return next((link.url for link in fhir.many(bundle.link) if link.relation == "next" and link.url), None)
 
 
-def _gap(kinds: list[type], worst: Severity | None, next_url: str | None, fewer: bool) -> Gap | None:
+def _gap(kinds: set[type], worst: Severity | None, next_url: str | None, fewer: bool) -> Gap | None:
     # What further pages would not bring comes first.
     if _UNREAD in kinds:
         return "unreadable resource"
