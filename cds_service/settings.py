@@ -45,6 +45,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The folder of what the service writes: database, journal, and the secret if none is set."""
     database_url: str = "sqlite:///var/cds-service.sqlite"
     """In the folder ``CDS_VAR`` unless it is set."""
+    audit: Path | None = None
+    """A folder for hash-chained audit files, one a process; none are written without it."""
     record: Literal["on", "off"] = "on"
     """Whether what was shown and what became of it is kept; off, nothing is written anywhere."""
     memory: Literal["on", "off"] = "on"
@@ -274,6 +276,7 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "CDS_CARDS": ("cards", _folder),
     "CDS_VAR": ("var", Path),
     "CDS_DATABASE_URL": ("database_url", _database),
+    "CDS_AUDIT": ("audit", Path),
     "CDS_RECORD": ("record", _one_of("on", "off")),
     "CDS_MEMORY": ("memory", _one_of("on", "off")),
     "CDS_SECRET": ("secret", _secret),

@@ -1,7 +1,7 @@
 """What every test may use: no clock, no network, and every answer held against its schema."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -91,6 +91,9 @@ class StandIn:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         yield
+
+    def called(self, notes: Mapping[str, Any], status: int, seconds: float) -> None:
+        pass
 
     async def authenticate(self, _: Any) -> Any:
         return ANYONE

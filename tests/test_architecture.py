@@ -21,7 +21,10 @@ LAYERS = (
     ("answering",),
     ("record", "replay", "rehearsing", "explaining"),
     ("web", "demo_ehr"),
-    ("cli_fhir",),
+    (
+        "cli_audit",
+        "cli_fhir",
+    ),
     ("cli",),
     (ABOVE_ALL,),
 )

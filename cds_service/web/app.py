@@ -14,7 +14,7 @@ from cds_service import places
 from cds_service.content.forms import screening_form
 from cds_service.errors import CallRefused
 from cds_service.hooks.services import Discovery
-from cds_service.web import endpoints, feedback, pages
+from cds_service.web import endpoints, feedback, metrics, pages
 from cds_service.web.assembled import Assembled
 from cds_service.web.edge import Edge
 from cds_service.web.problems import on_http_exception, on_refusal
@@ -26,7 +26,14 @@ def create_app(service: Assembled) -> Starlette:
     settings = service.settings
     app = Starlette(
         routes=[ExactRoutes(_addresses(service))],
-        middleware=[Middleware(Edge, origins=service.origins, https=settings.public_url.startswith("https://"))],
+        middleware=[
+            Middleware(
+                Edge,
+                origins=service.origins,
+                observe=service.called,
+                https=settings.public_url.startswith("https://"),
+            )
+        ],
         exception_handlers={CallRefused: on_refusal, HTTPException: on_http_exception},
         lifespan=_lifespan,
     )
@@ -47,6 +54,7 @@ def _addresses(service: Assembled) -> dict[str, Address]:
         **calls,
         **answers,
         "/Questionnaire/rbd-screen": get(endpoints.form(screening_form(places.cards(service.settings)))),
+        "/metrics": get(metrics.metrics),
         "/health/live": get(endpoints.live),
         "/health/ready": get(endpoints.ready),
         "/": get(pages.start(offered, service.settings)),

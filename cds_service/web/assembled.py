@@ -62,5 +62,8 @@ class Assembled(Protocol):
     async def answer(self, hook: HookRequest, service: Service, caller: Caller) -> Answered:
         """Gathers the facts and decides; DataMissing when nothing could be judged."""
 
+    def called(self, notes: Mapping[str, Any], status: int, seconds: float) -> None:
+        """Is told of every call once its answer has left."""
+
     async def take(self, report: Report, service: Service, caller: Caller) -> None:
         """Keeps what became of cards; once it returns, a crash does not lose it. NotReady if it cannot be kept."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import traceback
+from collections.abc import Callable, Mapping
 from time import perf_counter
+from typing import Any
 
 import structlog
 from starlette.datastructures import Headers
@@ -19,6 +21,9 @@ from cds_service.errors import UnforeseenFault
 from cds_service.web.answers import RawHeaders
 from cds_service.web.logs import NOTES, REQUEST_ID
 from cds_service.web.problems import problem
+
+Observe = Callable[[Mapping[str, Any], int, float], None]
+"""Is told of every call: the notes in its scope, its status and its seconds."""
 
 _LOG = structlog.get_logger()
 _CLIENT_GONE = 499
@@ -37,9 +42,10 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000")
 class Edge:
     """``origins`` None lets any page of any browser call, which is for open mode; credentials are never allowed."""
 
-    def __init__(self, app: ASGIApp, *, origins: frozenset[str] | None, https: bool = False) -> None:
+    def __init__(self, app: ASGIApp, *, origins: frozenset[str] | None, observe: Observe, https: bool = False) -> None:
         self.app = app
         self.origins = origins
+        self.observe = observe
         self.always: RawHeaders = [_NOSNIFF, _HSTS] if https else [_NOSNIFF]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,7 +79,9 @@ class Edge:
                 raise
             await problem(UnforeseenFault(), f"request {request_id}")(scope, receive, send_with_headers)
         finally:
-            _log_call(scope, status, perf_counter() - started)
+            seconds = perf_counter() - started
+            _log_call(scope, status, seconds)
+            self.observe(scope[NOTES], status, seconds)
 
     def _cross_origin(self, scope: Scope) -> RawHeaders:
         if self.origins is None:

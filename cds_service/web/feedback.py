@@ -11,7 +11,7 @@ from cds_service.hooks.feedback import parse_feedback
 from cds_service.web.answers import NO_STORE, Written
 from cds_service.web.assembled import Assembled
 from cds_service.web.bodies import read_json_body
-from cds_service.web.edge import NOTES
+from cds_service.web.logs import NOTES
 
 
 async def take(request: Request) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -18,6 +18,7 @@ from cds_service.hooks.feedback import Report
 from cds_service.hooks.profiles import PROFILES, spoken
 from cds_service.hooks.requests import HookRequest
 from cds_service.hooks.services import Service
+from cds_service.record.audit import Audit
 from cds_service.record.entries import Call
 from cds_service.settings import Settings
 from cds_service.trust.clients import Clients, read_clients
@@ -25,6 +26,7 @@ from cds_service.trust.fetching import fetch_key_set
 from cds_service.trust.keys import KeyRing
 from cds_service.trust.limits import Allowance
 from cds_service.trust.tokens import ReplaysInProcess, Verifier
+from cds_service.web import metrics
 from cds_service.web.app import create_app
 from cds_service.web.assembled import ANYONE, Answered, Caller
 from cds_service.web.logs import configure
@@ -47,6 +49,7 @@ class House:
         self._fhir = FhirAccess(settings.deadline_ms / 1000, Resolver(networks(settings.fhir_servers)))
         self._reaches = _reaches(self._fhir, self._clients, settings)
         self._recorder: Recorder | None = None
+        self._audit: Audit | None = None
 
     @property
     def services(self) -> Mapping[str, Service]:
@@ -64,8 +67,11 @@ class House:
         async with AsyncExitStack() as open_while_running:
             if self.settings.record == "on":
                 self._recorder = await open_while_running.enter_async_context(self._recording())
+            if self.settings.audit:
+                self._audit = Audit(self.settings.audit)
+                open_while_running.callback(self._audit.close)
             yield
-            self._recorder = None
+            self._recorder = self._audit = None
         await self._fhir.aclose()
 
     @asynccontextmanager
@@ -95,15 +101,22 @@ class House:
             attendance.note(done.decision)
         outcomes = {
             "cards": len(done.response.cards),
+            "uuids": [card.uuid for card in done.response.cards],
             "found": done.decision.found,
             "undetermined": list(done.decision.undetermined),
             "gate": done.decision.gate,
         }
+        metrics.decided(service.id, done.decision, done.facts.gaps if done.facts else {})
         if done.facts:
             outcomes |= {"unavailable": done.facts.gaps, "dropped": done.facts.dropped}
         profile = PROFILES[caller.client.profile if caller.client else self.settings.profile]
         body = spoken(done.response, profile)
         return Answered(body, {"gather": done.gathered, "decide": done.decided}, outcomes)
+
+    def called(self, notes: Mapping[str, Any], status: int, seconds: float) -> None:
+        metrics.called(notes, status, seconds)
+        if self._audit and "service" in notes:
+            self._audit.write({**notes, "status": status, "ms": round(seconds * 1000, 2)})
 
     async def take(self, report: Report, service: Service, caller: Caller) -> None:
         if self._recorder:
