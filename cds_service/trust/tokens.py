@@ -35,26 +35,6 @@ class Replays(Protocol):
         """Whether this is the first use; the memory may end at ``until``, in seconds since the epoch."""
 
 
-class ReplaysInProcess:
-    """For a single process; a restart forgets, and tokens live minutes."""
-
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        self._until: dict[tuple[str, str], float] = {}
-        self._sweep_at = 10_000
-
-    async def first_use(self, issuer: str, token_id: str, until: float) -> bool:
-        now = self._clock()
-        if len(self._until) >= self._sweep_at:
-            self._until = {key: end for key, end in self._until.items() if end > now}
-            self._sweep_at = max(10_000, 2 * len(self._until))
-        key = (issuer, token_id)
-        if self._until.get(key, 0.0) > now:
-            return False
-        self._until[key] = until
-        return True
-
-
 class Verifier:
     """Says who calls."""
 

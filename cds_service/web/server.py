@@ -25,7 +25,8 @@ from cds_service.trust.clients import Clients, read_clients
 from cds_service.trust.fetching import fetch_key_set
 from cds_service.trust.keys import KeyRing
 from cds_service.trust.limits import Allowance
-from cds_service.trust.tokens import ReplaysInProcess, Verifier
+from cds_service.trust.replays import ReplaysInFile
+from cds_service.trust.tokens import Verifier
 from cds_service.web import metrics
 from cds_service.web.app import create_app
 from cds_service.web.assembled import ANYONE, Answered, Caller
@@ -139,7 +140,7 @@ def _reaches(access: FhirAccess, clients: Clients | None, settings: Settings) ->
 
 def _verifier(clients: Clients, settings: Settings) -> Verifier:
     keys = KeyRing(clients, fetch_key_set)
-    return Verifier(clients, keys, ReplaysInProcess(), (settings.public_url,))
+    return Verifier(clients, keys, ReplaysInFile(settings.var / "tokens.sqlite"), (settings.public_url,))
 
 
 def application() -> Starlette:

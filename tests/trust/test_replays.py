@@ -1,0 +1,42 @@
+"""A token is good once, in every process of the host."""
+
+from pathlib import Path
+
+import pytest
+
+from cds_service.errors import NotReady
+from cds_service.trust.replays import ReplaysInFile
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_second_process_knows_what_the_first_saw(tmp_path: Path) -> None:
+    one, other = ReplaysInFile(tmp_path / "used.sqlite"), ReplaysInFile(tmp_path / "used.sqlite")
+    try:
+        assert await one.first_use("ehr", "a", 2e9)
+        assert not await other.first_use("ehr", "a", 2e9)
+        assert await other.first_use("another-ehr", "a", 2e9)
+        assert await one.first_use("ehr", "b", 2e9)
+    finally:
+        one.close()
+        other.close()
+
+
+async def test_what_has_run_out_is_swept_away(tmp_path: Path) -> None:
+    clock = [1000.0]
+    replays = ReplaysInFile(tmp_path / "used.sqlite", lambda: clock[0])
+    try:
+        await replays.first_use("ehr", "a", 1300.0)
+        clock[0] = 1301.0
+        await replays.first_use("ehr", "b", 1600.0)
+        held = replays._connection.execute("SELECT token FROM used").fetchall()
+    finally:
+        replays.close()
+    assert held == [("b",)]
+
+
+async def test_a_store_that_cannot_be_written_admits_nobody(tmp_path: Path) -> None:
+    replays = ReplaysInFile(tmp_path / "used.sqlite")
+    replays.close()
+    with pytest.raises(NotReady):
+        await replays.first_use("ehr", "a", 2e9)
