@@ -30,7 +30,7 @@ pytestmark = pytest.mark.anyio
 DEADLINE = 0.1
 LONG = 2.0
 MARGIN = 0.05
-FANOUTS = int(os.environ.get("FANOUTS", "1000"))
+FANOUTS = int(os.environ.get("FANOUTS", "700"))
 QUERIES = {key: Query(query(template).kind, resolve(template, "pat-1")) for key, template in TEMPLATES.items()}
 SHORT = {
     "hangs": "not in time",
