@@ -11,7 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from cds_service.content.model import WEIGHT_OF, ServiceText
-from cds_service.facts.knowledge import Known
+from cds_service.facts.knowledge import Known, Unavailable
 from cds_service.facts.patient import Medication, Order, PatientFacts
 from cds_service.hooks.responses import Card
 from cds_service.joining import Group, fold, group, silenced
@@ -178,12 +178,12 @@ def _subjects(prepared: Prepared, facts: PatientFacts, moment: Moment) -> Iterab
 
 
 def _nothing_to_review(prepared: Prepared, facts: PatientFacts, moment: Moment) -> Evaluation:
-    """No order or current drug: not met, or undetermined where the current drugs could not be read."""
+    """No order or current drug: not met, or undetermined where it could not be told which drugs are current."""
     first = prepared.content.criteria[0].id
-    gap = facts.held["medications"].gap
     by_drug = prepared.content.about == "each-drug" or moment is Moment.VIEW
-    if by_drug and gap:
-        return Evaluation(prepared.rule.id, Outcome.UNDETERMINED, (Step(first, None, (), gap),))
+    taken = facts.current_drugs(*prepared.starts_with) if by_drug else None
+    if isinstance(taken, Unavailable):
+        return Evaluation(prepared.rule.id, Outcome.UNDETERMINED, (Step(first, None, (), taken.why),))
     return Evaluation(prepared.rule.id, Outcome.NOT_MET, (Step(first, False),))
 
 

@@ -22,6 +22,7 @@ from cds_service.facts.patient import (
     Classified,
     Collection,
     Condition,
+    Drug,
     Observation,
     Order,
     PatientFacts,
@@ -36,6 +37,7 @@ from cds_service.fhir.dates import Age, Interval, age_on, interval
 from cds_service.fhir.valuesets import Vocabulary
 
 R = TypeVar("R", bound=fhir.Resource)
+Taken = TypeVar("Taken", fhir.MedicationRequest, fhir.MedicationStatement, fhir.MedicationDispense)
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -47,6 +49,7 @@ class Source(msgspec.Struct, frozen=True):
 
 NOT_READ = Source(gap="not asked for")
 _NO_SETS: frozenset[str] = frozenset()
+_UNSENT = Drug(frozenset(), frozenset(), "")
 _OLDEST_DEATH = date(1900, 1, 2)
 
 
@@ -153,7 +156,8 @@ class Reader:
     def __init__(self, chart: Chart, vocabulary: Vocabulary, today: date, *, signing: bool) -> None:
         self.chart, self.vocabulary, self.today, self.signing = chart, vocabulary, today, signing
         self.pharmacy = Pharmacy(vocabulary, chart.medications)
-        self.unreadable_drug = False
+        self.unsent: set[str] = set()
+        """The keys of current drugs whose Medication was not sent."""
         self.encounter_days = {
             e.id: day for e in chart.of(fhir.Encounter) if e.id and (day := conditions.encounter_day(e))
         }
@@ -187,29 +191,35 @@ class Reader:
         return {c.id: c.code for c in self.chart.of(fhir.Condition) if c.id and c.code}
 
     def entries(self) -> Iterator[Entry]:
-        found: list[Entry | None] = []
         for request in self.chart.of(fhir.MedicationRequest):
-            if drug := self._named(request).drug:
-                why = self.reason(request.reason_code, request.reason_reference)
-                found.append(drugs.request_entry(request, drug, why, self.today))
+            yield from self._entry(request, "medicationRequests", self._request_entry)
         for statement in self.chart.of(fhir.MedicationStatement):
-            if drug := self._named(statement).drug:
-                why = self.reason(statement.reason_code, statement.reason_reference)
-                found.append(drugs.statement_entry(statement, drug, why, self.today))
+            yield from self._entry(statement, "medicationStatements", self._statement_entry)
         for dispense in self.chart.of(fhir.MedicationDispense):
-            if drug := self._named(dispense).drug:
-                found.append(drugs.dispense_entry(dispense, drug, self.today))
-        yield from (entry for entry in found if entry)
+            yield from self._entry(dispense, "medicationDispenses", self._dispense_entry)
 
-    def _named(
-        self, resource: fhir.MedicationRequest | fhir.MedicationStatement | fhir.MedicationDispense
-    ) -> drugs.Named:
-        named = self.pharmacy.name(
-            resource.medication_codeable_concept, resource.medication_reference, fhir.many(resource.contained)
+    def _entry(self, resource: Taken, key: str, read: Callable[[Taken, Drug], Entry | None]) -> Iterator[Entry]:
+        """The entry of a drug we know; a current one whose Medication was not sent could be any drug."""
+        concept, reference = resource.medication_codeable_concept, resource.medication_reference
+        named = self.pharmacy.name(concept, reference, fhir.many(resource.contained))
+        drug = named.drug or (_UNSENT if named.unreadable else None)
+        entry = read(resource, drug) if drug else None
+        if entry and named.drug:
+            yield entry
+        elif entry and entry.current:
+            self.unsent.add(key)
+
+    def _request_entry(self, resource: fhir.MedicationRequest, drug: Drug) -> Entry | None:
+        return drugs.request_entry(
+            resource, drug, self.reason(resource.reason_code, resource.reason_reference), self.today
         )
-        if named.unreadable and resource.status in ("active", "unknown", None):
-            self.unreadable_drug = True
-        return named
+
+    def _statement_entry(self, resource: fhir.MedicationStatement, drug: Drug) -> Entry | None:
+        why = self.reason(resource.reason_code, resource.reason_reference)
+        return drugs.statement_entry(resource, drug, why, self.today)
+
+    def _dispense_entry(self, resource: fhir.MedicationDispense, drug: Drug) -> Entry | None:
+        return drugs.dispense_entry(resource, drug, self.today)
 
     def observations(self) -> list[Observation]:
         read, vocabulary = results.read_observation, self.vocabulary
@@ -300,8 +310,10 @@ def build(
     }
     gaps = {key: source.gap for key, source in sources.items() if source.gap}
     held = {name: Collection(found, _gap(name, sources), _sets(found)) for name, found in items.items()}
-    if reader.unreadable_drug and held["medications"].gap is None:
-        held["medications"] = Collection(taken, "medications: a Medication was not sent", _sets(taken))
+    if reader.unsent:
+        gaps = dict.fromkeys(reader.unsent, "a Medication was not sent") | gaps
+        gap = held["medications"].gap or "medications: a Medication was not sent"
+        held["medications"] = Collection(taken, gap, _sets(taken))
     orders = reader.orders()
     patient = next(iter(chart.of(fhir.Patient)), None)
     return PatientFacts(

@@ -479,3 +479,32 @@ def test_drugs_are_unavailable_if_a_list_of_them_is():
 
 def test_what_was_found_is_known_even_in_an_incomplete_list():
     assert isinstance(current(request(), gaps={"medicationStatements": "not sent"}), Known)
+
+
+@pytest.mark.parametrize(
+    ("one", "key"),
+    [
+        (with_reference({"reference": "Medication/lost"}), "medicationRequests"),
+        (statement(None, medicationReference={"reference": "Medication/lost"}), "medicationStatements"),
+        (
+            dispense(None, handed_over="2026-06-01", medicationReference={"reference": "Medication/lost"}),
+            "medicationDispenses",
+        ),
+    ],
+)
+def test_a_medication_that_was_not_sent_is_a_gap_of_its_key(one, key):
+    found = facts(one)
+    assert found.gaps == {key: "a Medication was not sent"}
+    assert isinstance(found.current_drugs("ssri"), Unavailable)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        with_reference({"reference": "Medication/lost"}, intent="plan"),
+        with_reference({"reference": "Medication/lost"}, **ending("2026-01-01")),
+        dispense(None, handed_over="2025-01-01", medicationReference={"reference": "Medication/lost"}),
+    ],
+)
+def test_an_unread_medication_that_would_not_be_current_is_no_gap(one):
+    assert facts(one).gaps == {}
