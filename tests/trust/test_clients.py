@@ -7,7 +7,7 @@ import pytest
 from cds_service.errors import SettingsError, TooManyCalls
 from cds_service.trust.clients import read_clients
 from cds_service.trust.limits import Allowance
-from tests.trust.conftest import CLIENTS, ISSUER
+from tests.trust.ehr import CLIENTS, ISSUER
 
 
 def test_a_good_file_is_read(clients_file: Path) -> None:

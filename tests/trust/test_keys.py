@@ -6,7 +6,7 @@ import pytest
 
 from cds_service.trust.clients import Client, Clients
 from cds_service.trust.keys import KeyRing
-from tests.trust.conftest import EC_KEY, ISSUER, RSA_KEY
+from tests.trust.ehr import EC_KEY, ISSUER, RSA_KEY
 
 pytestmark = pytest.mark.anyio
 CLIENT = Client(name="ehr", issuer=ISSUER, jku="https://ehr.test.example/keys")

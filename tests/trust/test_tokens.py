@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.trust.conftest import BASE, CALL, EC_KEY, RSA_KEY, STRANGER, call, claims, token
+from tests.trust.ehr import BASE, CALL, EC_KEY, RSA_KEY, STRANGER, call, claims, token
 
 pytestmark = pytest.mark.anyio
 
