@@ -78,7 +78,7 @@ def clients_file(tmp_path: Path) -> Path:
 @pytest.fixture
 async def guarded(clients_file: Path, anyio_backend: str) -> AsyncIterator[httpx.AsyncClient]:
     """The real service with one trusted client."""
-    app = create_app(House(Settings(clients=clients_file, public_url=BASE, record="off")))
+    app = create_app(House(Settings(clients=clients_file, public_url=BASE, record="off", var=clients_file.parent)))
     transport = httpx.ASGITransport(app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url=BASE) as client:
         yield client
