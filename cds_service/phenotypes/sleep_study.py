@@ -13,6 +13,7 @@ HOME = "sleep-study-home"
 TITRATION = "sleep-study-titration"
 RBD_REASONS = frozenset({"rbd", "dream-enactment", "complex-sleep-movements", "sleep-injury"})
 TWITCHING = frozenset({"sleep-twitching", "sleep-myoclonus"})
+_TWITCHING_REASONS = TWITCHING | {"twitching"}
 APNEA_REASONS = frozenset({"sleep-apnea", "snoring", "hypersomnia"})
 LEVELS_FOR_STUDY = (Level.CONFIRMED, Level.SUSPECTED, Level.POSSIBLE)
 RESULTS = frozenset({"rswa-present", "rswa-chin-any-3s", "rswa-chin-any-arm-phasic-3s", "rswa-30s"})
@@ -27,9 +28,15 @@ def is_for_rbd(order: Order) -> bool:
     return not order.reasons.isdisjoint(RBD_REASONS)
 
 
-def only_for(order: Order, reasons: frozenset[str]) -> bool:
-    """Whether a reason is stated and every stated reason is among these."""
-    return bool(order.each_reason) and all(not one.isdisjoint(reasons) for one in order.each_reason)
+def only_for_apnea(order: Order) -> bool:
+    """Whether a reason is stated, every stated reason is apnea or its signs, and none names RBD beside it."""
+    apnea = bool(order.each_reason) and all(not one.isdisjoint(APNEA_REASONS) for one in order.each_reason)
+    return apnea and not is_for_rbd(order)
+
+
+def only_for_twitching(order: Order) -> bool:
+    """Whether a reason is stated and every stated reason names twitching and nothing else; sleep may go unsaid."""
+    return bool(order.each_reason) and all(one and one <= _TWITCHING_REASONS for one in order.each_reason)
 
 
 def for_study(found: Fact[Suspicion]) -> Fact[Suspicion]:

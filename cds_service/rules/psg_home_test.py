@@ -13,7 +13,7 @@ def psg_home_test(review: Review) -> Finding:
     review.unless("being-stopped", order.stops, order.source)
     age = facts.age
     review.unless("child", isinstance(age, Known) and age.value.under(18))
-    review.unless("for-apnea-only", sleep_study.only_for(order, sleep_study.APNEA_REASONS), order.source)
+    review.unless("for-apnea-only", sleep_study.only_for_apnea(order), order.source)
     review.only_if("for-rbd", _for_rbd(order, sleep_study.for_study(rbd.suspicion(facts, review.numbers))))
     apnea = isinstance(facts.conditions("sleep-apnea", "snoring"), Known)
     apnea = apnea or not order.reasons.isdisjoint(sleep_study.APNEA_REASONS)

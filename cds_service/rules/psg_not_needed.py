@@ -35,7 +35,7 @@ def psg_not_needed(review: Review) -> Finding:
 def _for_twitching(order: Order, facts: PatientFacts) -> Fact[object]:
     """The only stated reason is twitching; without a stated reason, twitching is an active complaint."""
     if order.each_reason:
-        return Known(True, (order.source,)) if sleep_study.only_for(order, sleep_study.TWITCHING) else ABSENT
+        return Known(True, (order.source,)) if sleep_study.only_for_twitching(order) else ABSENT
     return facts.conditions(*sorted(sleep_study.TWITCHING))
 
 
