@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 import click
 
-from cds_service import __version__, cli_audit, cli_fhir, places
+from cds_service import __version__, cli_audit, cli_fhir, cli_record, places
 from cds_service.errors import CallRefused, ContentError, FaultsFound
 from cds_service.settings import Settings
 
@@ -51,6 +51,7 @@ def main() -> None:
 
 cli_fhir.register(main)
 cli_audit.register(main)
+cli_record.register(main)
 
 
 @main.command()

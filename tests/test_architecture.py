@@ -24,6 +24,7 @@ LAYERS = (
     (
         "cli_audit",
         "cli_fhir",
+        "cli_record",
     ),
     ("cli",),
     (ABOVE_ALL,),

@@ -11,6 +11,9 @@ from cds_service.content.model import Indicator
 Presented: TypeAlias = Literal["shown", "silent", "draft", "muted", "cut"]
 """What became of a finding: shown; or not, because of the mode, the rule's status, an earlier answer or the caps."""
 
+Part: TypeAlias = Literal["answered", "recent", "information", "withdrawals"]
+"""Of a patient's past: answered cards; any since a time; informing ones; and what the chart no longer meets."""
+
 
 class Call(msgspec.Struct, frozen=True):
     """Who asks what about whom."""
@@ -29,7 +32,7 @@ class Call(msgspec.Struct, frozen=True):
 class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     """A finding without its content: what two findings of one patient are compared by.
 
-    ``drug``, ``classes``, ``dose``, ``draft`` and ``evidence`` are marks of :class:`~cds_service.record.keys.Keys`.
+    ``drug``, ``classes``, ``dose``, ``draft`` and ``evidence`` are marks of :class:`~cds_service.record.keys.Marker`.
     """
 
     rule: str
@@ -105,18 +108,24 @@ class Batch(msgspec.Struct, frozen=True):
     entries: tuple[Entry, ...]
 
 
-class Past(msgspec.Struct, frozen=True, kw_only=True):
-    """A finding that was shown for this patient, with what became of it, if anything did."""
+class Past(msgspec.Struct, frozen=True):
+    """A finding that was shown for this patient, with what became of its card, if anything did."""
 
     card: str
     at: int
     hook: str
-    card_indicator: Indicator
+    card_indicator: str
     user: str
     encounter: str
     finding: Fingerprint
-    outcome: Literal["accepted", "overridden"] | None = None
-    reason: str = ""
-    answered: int = 0
-    """When, as the client says, but not later than it was received."""
     withdrawn: bool = False
+    outcome: str | None = None
+    reason: str = ""
+    said: int = 0
+    """When it was answered, as the client says."""
+    received: int = 0
+
+    @property
+    def answered(self) -> int:
+        """When it was answered, but not later than that was received."""
+        return min(self.said, self.received)

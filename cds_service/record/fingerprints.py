@@ -10,7 +10,7 @@ import msgspec
 from cds_service.decide import Judged
 from cds_service.facts.patient import Order, PatientFacts
 from cds_service.record.entries import Fingerprint
-from cds_service.record.keys import Keys
+from cds_service.record.keys import Marker
 from cds_service.rules.review import Evaluation
 from cds_service.ruleset import Ruleset
 
@@ -23,16 +23,18 @@ Prints = dict[tuple[str, str], Fingerprint]
 class Fingerprinter:
     """Takes the fingerprints of a patient's findings."""
 
-    def __init__(self, ruleset: Ruleset, keys: Keys) -> None:
+    def __init__(self, ruleset: Ruleset) -> None:
         self._rules = {name: prepared.content for name, prepared in ruleset.rules.items()}
         self.versions = {name: f"{p.content.version}+{p.digest}" for name, p in ruleset.rules.items()}
-        self._keys = keys
 
-    def prints(self, judged: Judged, patient: str) -> Prints:
+    def prints(self, judged: Judged, marker: Marker) -> Prints:
         """One fingerprint per finding."""
-        classes = self._classes(judged.found)
+        classes = {
+            company: tuple(sorted(marker.mark("class", name) for name in names))
+            for company, names in self._classes(judged.found).items()
+        }
         entries = _entries({source for e in judged.found for source in _evidence(e)}, judged.facts)
-        return {e.key: self._print(e, patient, classes[self._company(e)], entries) for e in judged.found}
+        return {e.key: self._print(e, marker, classes[self._company(e)], entries) for e in judged.found}
 
     def _company(self, evaluation: Evaluation) -> tuple[str, str]:
         """Findings that would share a card: of one family about one order or drug; any other stands alone."""
@@ -48,22 +50,22 @@ class Fingerprinter:
         return classes
 
     def _print(
-        self, evaluation: Evaluation, patient: str, classes: set[str], entries: Mapping[str, list[bytes]]
+        self, evaluation: Evaluation, marker: Marker, classes: tuple[str, ...], entries: Mapping[str, list[bytes]]
     ) -> Fingerprint:
         assert evaluation.finding is not None  # noqa: S101 - it was found
-        mark, subject = self._keys.mark, evaluation.subject
+        mark, subject = marker.mark, evaluation.subject
         daily = subject.dose.daily_mg if subject else None
         evidence = [entry for source in _evidence(evaluation) for entry in entries.get(source, ())]
         return Fingerprint(
             rule=evaluation.rule,
             version=self.versions[evaluation.rule],
             indicator=self._rules[evaluation.rule].indicator[evaluation.finding.indicator].indicator,
-            drug=mark(patient, "drug", *_substances(evaluation)),
-            classes=tuple(sorted(mark(patient, "class", name) for name in classes)),
+            drug=mark("drug", *_substances(evaluation)),
+            classes=classes,
             band=band(daily),
-            dose=mark(patient, "dose", daily) if daily is not None else "",
-            draft=mark(patient, "draft", subject.source) if isinstance(subject, Order) else "",
-            evidence=mark(patient, "evidence", *(entry.decode() for entry in evidence)) if evidence else "",
+            dose=mark("dose", daily) if daily is not None else "",
+            draft=mark("draft", subject.source) if isinstance(subject, Order) else "",
+            evidence=mark("evidence", *(entry.decode() for entry in evidence)) if evidence else "",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,17 @@ from cds_service.settings import Settings
 SECRET_FILE = "secret"  # noqa: S105 - the name of a file
 _LONG, _SHORT = 16, 8
 _LEAST = 32
+_ENCODER = msgspec.json.Encoder()
+
+
+class Marker:
+    """Makes the marks of one patient: keyed hashes under a key that is the patient's own."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def mark(self, *parts: object) -> str:
+        return blake2b(_ENCODER.encode(parts), key=self._key, digest_size=_SHORT).hexdigest()
 
 
 class Keys:
@@ -25,22 +37,21 @@ class Keys:
 
     def patient(self, issuer: str, patient_id: str) -> str:
         """A patient of one EHR; the same id at another EHR is another patient."""
-        return self._hash(("patient", issuer, patient_id), _LONG)
+        return self._hash("patient", issuer, patient_id)
 
     def user(self, issuer: str, user_id: str) -> str:
-        return self._hash(("user", issuer, user_id), _LONG)
+        return self._hash("user", issuer, user_id)
 
-    def mark(self, patient: str, kind: str, *parts: object) -> str:
-        """Anything else about a patient: to be compared with the same about this patient, and with nothing else."""
-        return self._hash((kind, patient, *parts), _SHORT)
+    def marker(self, patient: str) -> Marker:
+        """For anything else about a patient: to be compared with the same about this patient, and with nothing else."""
+        return Marker(hmac.digest(self._secret, _ENCODER.encode(("marks", patient)), "sha256"))
 
     def name(self, text: str) -> str:
         """A text that a client sent and that may hold anything."""
-        return self._hash(("name", text), _LONG)
+        return self._hash("name", text)
 
-    def _hash(self, parts: tuple[object, ...], length: int) -> str:
-        message = msgspec.json.encode(parts, order="deterministic")
-        return hmac.digest(self._secret, message, "sha256")[:length].hex()
+    def _hash(self, *parts: str) -> str:
+        return hmac.digest(self._secret, _ENCODER.encode(parts), "sha256")[:_LONG].hex()
 
 
 def keys_of(settings: Settings) -> Keys:

@@ -12,7 +12,7 @@ import msgspec
 
 from cds_service.content.model import MemoryText, OverrideText
 from cds_service.hooks.services import ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW
-from cds_service.record.entries import Fingerprint, Past, Question
+from cds_service.record.entries import Fingerprint, Part, Past
 
 _HOUR = 3_600_000
 
@@ -21,13 +21,10 @@ class Now(msgspec.Struct, frozen=True):
     """The call for which is asked; ``at`` is in the site's time zone."""
 
     at: dt.datetime
+    milliseconds: int
     hook: str
     user: str
     encounter: str
-
-    @property
-    def milliseconds(self) -> int:
-        return int(self.at.timestamp() * 1000)
 
     def days_since(self, milliseconds: int) -> int:
         """Calendar days at the site."""
@@ -43,12 +40,13 @@ class Memory:
         self._reasons = reasons
         self._sessions_only = sessions_only
 
-    def question(self, finding: Fingerprint, hook: str) -> Question:
-        """What has to be known of the past to decide about a finding."""
-        draft = finding.draft if hook == ORDER_SIGN and finding.indicator != "critical" else ""
-        information = hook == PATIENT_VIEW and finding.indicator == "info"
-        across = not self._sessions_only and (information or finding.rule in self._text.once_days)
-        return Question(finding.rule, draft, across)
+    def needs(self, findings: Iterable[Fingerprint], hook: str) -> tuple[Part, ...]:
+        """What has to be known of the past, besides the answers, to decide about findings."""
+        if hook == ORDER_SIGN and any(found.indicator != "critical" for found in findings):
+            return ("recent",)
+        if hook == PATIENT_VIEW and not self._sessions_only and any(found.indicator == "info" for found in findings):
+            return ("information",)
+        return ()
 
     def session_begins(self, now: Now) -> int:
         """The earliest showing, in milliseconds, that may be of the same session."""
@@ -56,7 +54,7 @@ class Memory:
 
     def why_muted(self, finding: Fingerprint, before: Iterable[Past], now: Now) -> str | None:
         """Why the finding stays silent; None if it is to be shown."""
-        alike = [past for past in before if past.rule == finding.rule]
+        alike = [past for past in before if past.finding.rule == finding.rule]
         here = [past for past in alike if now.hook == ORDER_SIGN and self._is_of_draft(past, finding, now)]
         said = self._between_hooks(finding, here)
         if said or self._sessions_only:
@@ -70,7 +68,7 @@ class Memory:
         """From order-select to order-sign: what was answered is not repeated; an unanswered warning is, every time."""
         if finding.indicator == "critical":
             return None
-        same = [past for past in here if _unchanged(past, finding)]
+        same = [past for past in here if _unchanged(past.finding, finding)]
         selected = [past for past in same if past.hook == ORDER_SELECT]
         if any(past.outcome for past in selected):
             return "answered at order-select"
@@ -82,12 +80,9 @@ class Memory:
         for past in before:
             if self._once(past, now):
                 yield "shown once"
-            if past.withdrawn or past.drug != finding.drug or not _covers(past, finding):
-                continue
-            if past.outcome and self._answered(past, finding, now):
-                yield past.outcome
-            if not past.outcome and self._ignored(past, finding, now):
-                yield "shown"
+            counts = self._answered(past, finding, now) if past.outcome else self._ignored(past, finding, now)
+            if counts and not past.withdrawn and past.finding.drug == finding.drug and _covers(past.finding, finding):
+                yield past.outcome or "shown"
 
     def _answered(self, past: Past, finding: Fingerprint, now: Now) -> bool:
         days = now.days_since(past.answered)
@@ -103,7 +98,7 @@ class Memory:
         if not reason.until_changed:
             return days < reason.mutes_days
         # Without any evidence in the chart there is nothing whose change could be waited for.
-        unchanged = past.evidence == finding.evidence
+        unchanged = past.finding.evidence == finding.evidence
         return unchanged if finding.evidence else days < unnamed.mutes_days
 
     def _ignored(self, past: Past, finding: Fingerprint, now: Now) -> bool:
@@ -114,25 +109,25 @@ class Memory:
         return opened and information and recent and not self._same_session(past, now)
 
     def _once(self, past: Past, now: Now) -> bool:
-        days = self._text.once_days.get(past.rule)
+        days = self._text.once_days.get(past.finding.rule)
         return days is not None and now.days_since(past.at) < days and not self._same_session(past, now)
 
     def _is_of_draft(self, past: Past, finding: Fingerprint, now: Now) -> bool:
-        return bool(finding.draft) and past.draft == finding.draft and self._same_session(past, now)
+        return bool(finding.draft) and past.finding.draft == finding.draft and self._same_session(past, now)
 
     def _same_session(self, past: Past, now: Now) -> bool:
         recent = self.session_begins(now) <= past.at <= now.milliseconds
         return recent and (past.user, past.encounter) == (now.user, now.encounter)
 
 
-def _covers(before: Past, now: Fingerprint) -> bool:
+def _covers(before: Fingerprint, now: Fingerprint) -> bool:
     """Nothing has joined since: no new kind of finding, no higher dose; one that can only now be read may be higher."""
-    if not set(now.classes) <= set(before.classes.split()):
+    if not set(now.classes) <= set(before.classes):
         return False
     return now.band is None or (before.band is not None and now.band <= before.band)
 
 
-def _unchanged(before: Past, now: Fingerprint) -> bool:
+def _unchanged(before: Fingerprint, now: Fingerprint) -> bool:
     """The same drug at the same dose, and no finding that was not there."""
     same = (before.drug, before.dose, before.indicator) == (now.drug, now.dose, now.indicator)
-    return same and set(now.classes) <= set(before.classes.split())
+    return same and set(now.classes) <= set(before.classes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import re
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 
@@ -22,7 +21,7 @@ from cds_service.record.fingerprints import Fingerprinter, Prints
 from cds_service.record.keys import Keys, keys_of
 from cds_service.record.memory import Memory, Now
 from cds_service.record.store import Store
-from cds_service.record.writer import LOST, Writer
+from cds_service.record.writer import Writer
 from cds_service.rules.review import Evaluation, Outcome
 from cds_service.ruleset import Ruleset
 from cds_service.settings import Settings
@@ -32,7 +31,6 @@ _STORED_SECONDS = 0.25
 """What a receipt waits for beyond the disk, so that the next call of any process knows of the answer."""
 _UNKEPT_SECONDS = 2.0
 _DAY_SECONDS = 86_400
-_UNREAD: tuple[type[Exception], ...] = (*LOST, sqlite3.Error)
 _LOG = structlog.get_logger()
 
 
@@ -41,15 +39,16 @@ class Recorder:
 
     def __init__(self, settings: Settings, ruleset: Ruleset, now: Callable[[], dt.datetime] | None = None) -> None:
         self.keys: Keys = keys_of(settings)
-        self.fingerprinter = Fingerprinter(ruleset, self.keys)
+        self.fingerprinter = Fingerprinter(ruleset)
         self.memory = Memory(ruleset.content.memory, ruleset.content.overrides, sessions_only=settings.memory == "off")
-        self.store = _opened(settings)
+        self.store = _store(settings)
         self.writer = Writer(self.store, settings.var / "journal")
         self.now = now or settings.now
         self.silent = settings.mode == "silent"
         self.drafts = frozenset(name for name, p in ruleset.rules.items() if p.content.status == "draft")
         self.chart_criteria = {name: _chart_criteria(p.content) for name, p in ruleset.rules.items()}
         self._reasons = frozenset(ruleset.content.overrides)
+        self._day_is_fixed = settings.fixed_day is not None
         self._retention = dt.timedelta(days=settings.retention_days)
 
     @asynccontextmanager
@@ -62,6 +61,7 @@ class Recorder:
                     yield
                 finally:
                     pruning.cancel()
+                    await asyncio.gather(pruning, return_exceptions=True)
         finally:
             await self.store.close()
 
@@ -83,8 +83,7 @@ class Recorder:
 
     async def prune(self) -> int:
         """Deletes what is older than the retention; the number of rows."""
-        oldest = self.now() - self._retention
-        return await self.store.prune(_milliseconds(oldest), oldest.date().isoformat())
+        return await self.store.prune(self.now() - self._retention)
 
     def _answer(self, entry: Feedback, service: str, client: str, received: int) -> Answer:
         """What is kept of an entry: no free text, and nothing that a client may have put in its place."""
@@ -101,8 +100,9 @@ class Recorder:
         )
 
     async def _prune_daily(self) -> None:
-        while True:
-            with suppress(*LOST):
+        """Not on a day that was set for a demonstration: it may lie far ahead."""
+        while not self._day_is_fixed:
+            with suppress(*self.store.lost):
                 await self.prune()
             await asyncio.sleep(_DAY_SECONDS)
 
@@ -114,26 +114,30 @@ class Attendance:
         self._recorder = recorder
         self._call = call
         self._at = recorder.now()
-        self._patient = recorder.keys.patient(call.issuer, call.patient_id)
+        self._patient = self._user = self._encounter = ""
         self._prints: Prints = {}
 
     async def recall(self, judged: Judged) -> Muted:
         """The findings that stay silent; none if the store cannot be read: better a card too many."""
-        recorder = self._recorder
-        self._prints = recorder.fingerprinter.prints(judged, self._patient)
+        recorder, memory = self._recorder, self._recorder.memory
+        self._patient = self._pseudonym()
+        marker = recorder.keys.marker(self._patient)
+        self._prints = recorder.fingerprinter.prints(judged, marker)
+        self._user = recorder.keys.user(self._call.issuer, self._call.user_id)
+        self._encounter = marker.mark("encounter", self._call.encounter_id)
+        now = Now(self._at, _milliseconds(self._at), self._call.hook, self._user, self._encounter)
+        parts = memory.needs(self._prints.values(), now.hook)
         try:
-            before = await recorder.store.before(self._patient, {finding.rule for finding in judged.found})
-        except _UNREAD as fault:
+            before = await recorder.store.before(self._patient, parts, memory.session_begins(now))
+        except recorder.store.lost as fault:
             _LOG.warning("memory not read", fault=type(fault).__name__)
             return {}
-        if not before:
-            return {}
-        now = Now(self._at, self._call.hook, self._user, self._encounter)
-        why = {key: recorder.memory.why_muted(found, before, now) for key, found in self._prints.items()}
+        why = {key: memory.why_muted(found, before, now) for key, found in self._prints.items()} if before else {}
         return {key: said for key, said in why.items() if said}
 
     def note(self, decision: Decision) -> None:
         """What came of the call; written down soon, waited for by nobody."""
+        self._day = self._at.date().isoformat()
         self._count("", "call")
         for evaluation in decision.evaluations:
             self._count(evaluation.rule, evaluation.outcome.value)
@@ -143,20 +147,15 @@ class Attendance:
             self._recorder.writer.note(self._card(card.uuid, group))
         gone = tuple(self._withdrawn(decision))
         if gone:
-            self._recorder.writer.note(Withdrawn(patient=self._patient, at=_milliseconds(self._at), rules=gone))
+            patient = self._patient or self._pseudonym()
+            self._recorder.writer.note(Withdrawn(patient=patient, at=_milliseconds(self._at), rules=gone))
 
-    @property
-    def _user(self) -> str:
-        return self._recorder.keys.user(self._call.issuer, self._call.user_id)
-
-    @property
-    def _encounter(self) -> str:
-        return self._recorder.keys.mark(self._patient, "encounter", self._call.encounter_id)
+    def _pseudonym(self) -> str:
+        return self._recorder.keys.patient(self._call.issuer, self._call.patient_id)
 
     def _count(self, rule: str, outcome: str) -> None:
-        version = self._recorder.fingerprinter.versions[rule] if rule else ""
-        day = self._at.date().isoformat()
-        self._recorder.writer.count((day, self._call.service, self._call.client, rule, version, outcome))
+        version = self._recorder.fingerprinter.versions.get(rule, "")
+        self._recorder.writer.count((self._day, self._call.service, self._call.client, rule, version, outcome))
 
     def _presented(self, decision: Decision) -> Iterator[tuple[str, Presented]]:
         """What became of each finding."""
@@ -196,7 +195,17 @@ class Attendance:
         return evaluation.steps[-1].criterion in self._recorder.chart_criteria[evaluation.rule]
 
 
-def _opened(settings: Settings) -> Store:
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Store]:
+    """The store of a site, for as long as a command needs it."""
+    store = _store(settings)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _store(settings: Settings) -> Store:
     try:
         return Store(settings.database_url)
     except (ArgumentError, OSError) as fault:

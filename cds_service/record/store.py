@@ -6,6 +6,9 @@ Everything but :meth:`Store.before` belongs to the one writer of the process.
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
+import os
+import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,25 +17,29 @@ import msgspec
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cds_service.record import recall
 from cds_service.record.engines import READ_SECONDS, postgresql_engine, sqlite_engine
-from cds_service.record.entries import Answer, Batch, Entry, Past, ShownCard, Tally, Withdrawn
+from cds_service.record.entries import Answer, Batch, Entry, Fingerprint, Part, Past, ShownCard, Tally, Withdrawn
 from cds_service.record.tables import (
     ANSWERED,
     ANSWERS,
+    CARDS,
     JOURNALS,
     SHOWN,
-    SHOWN_FINDINGS,
     SILENT,
     TALLIES,
+    WITHDRAWALS,
     migrate,
 )
 
 _AT_ONCE = 400
 """Values in one IN list: what every build of SQLite takes."""
-_SHOWN = SHOWN_FINDINGS.c
+_CARD = CARDS.c
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(tuple[Fingerprint, ...])
 
 
 class Store:
@@ -43,13 +50,26 @@ class Store:
         on_file = url.get_backend_name() == "sqlite"
         self._insert: Any = sqlite.insert if on_file else postgresql.insert
         self.engine = sqlite_engine(url) if on_file else postgresql_engine(url)
-        self._reader = recall.FileReader(Path(url.database or "")) if on_file else None
+        self._file = Path(url.database or "") if on_file else None
+        self._reader = recall.FileReader(self._file) if self._file else None
         self._ready = False
+        self.lost = _lost(on_file=on_file)
+        """What is raised when the database cannot be had, or is full."""
 
     async def close(self) -> None:
         if self._reader:
             self._reader.close()
         await self.engine.dispose()
+
+    def settle(self) -> None:
+        """Waits until what was stored is on the disk; SQLite's log is there only after its next checkpoint."""
+        log = Path(f"{self._file}-wal")
+        if self._file and log.exists():
+            descriptor = os.open(log, os.O_RDONLY)
+            try:
+                os.fdatasync(descriptor)
+            finally:
+                os.close(descriptor)
 
     async def open(self) -> None:
         """Brings the tables up to date, if that was not done yet."""
@@ -66,44 +86,67 @@ class Store:
             fresh = [batch for batch in batches if batch.number > applied]
             if fresh:
                 await self._write(connection, [entry for batch in fresh for entry in batch.entries])
-                row = self._insert(JOURNALS).values(name=journal, applied=fresh[-1].number)
-                changed = {"applied": row.excluded.applied}
-                await connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=changed))
+                await self._put(connection, JOURNALS, [{"name": journal, "applied": fresh[-1].number}])
 
     async def forget(self, journal: str) -> None:
         """A journal that is gone needs no number."""
         async with self.engine.begin() as connection:
             await connection.execute(delete(JOURNALS).where(JOURNALS.c.name == journal))
 
-    async def prune(self, before: int, day: str) -> int:
-        """Deletes what is older than an instant in milliseconds, and than its day; the number of rows."""
+    async def prune(self, oldest: dt.datetime) -> int:
+        """Deletes what is older than this instant, and counts of days before its day; the number of rows."""
         await self.open()
+        before = int(oldest.timestamp() * 1000)
         async with self.engine.begin() as connection:
             done = [
                 await connection.execute(statement)
                 for statement in (
-                    delete(SHOWN_FINDINGS).where(_SHOWN.at < before),
+                    delete(CARDS).where(_CARD.at < before),
+                    delete(WITHDRAWALS).where(WITHDRAWALS.c.at < before),
                     delete(ANSWERS).where(ANSWERS.c.received < before),
-                    delete(TALLIES).where(TALLIES.c.day < day),
+                    delete(TALLIES).where(TALLIES.c.day < oldest.date().isoformat()),
                 )
             ]
         return sum(result.rowcount for result in done)
 
-    async def before(self, patient: str, rules: Iterable[str]) -> list[Past]:
-        """What was shown of these rules for a patient, and answered; an error of the database or TimeoutError."""
+    async def before(self, patient: str, parts: Iterable[Part], since: int) -> list[Past]:
+        """What was shown and answered for a patient; one of ``lost`` if it cannot be had in time."""
+        if self._reader:
+            return self._reader.read(patient, parts, since)
         async with asyncio.timeout(READ_SECONDS):
-            if self._reader:
-                return await self._reader.read(patient, rules)
-            return await recall.read(self.engine, patient, rules)
+            return await recall.read(self.engine, patient, parts, since)
 
     async def _write(self, connection: AsyncConnection, entries: list[Entry]) -> None:
         cards = [entry for entry in entries if isinstance(entry, ShownCard)]
         answers = [entry for entry in entries if isinstance(entry, Answer)]
-        await self._add(connection, SHOWN_FINDINGS, [row for card in cards for row in _rows(card)])
+        await self._add(connection, CARDS, [_row(card) for card in cards])
         await self._add(connection, ANSWERS, [msgspec.structs.asdict(answer) for answer in answers])
         await _mark_answered(connection, sorted({card.card for card in cards} | {answer.card for answer in answers}))
-        await _withdraw(connection, [entry for entry in entries if isinstance(entry, Withdrawn)])
+        await self._withdraw(connection, [entry for entry in entries if isinstance(entry, Withdrawn)])
         await self._count(connection, [entry for entry in entries if isinstance(entry, Tally)])
+
+    async def _withdraw(self, connection: AsyncConnection, entries: list[Withdrawn]) -> None:
+        """Of few of these patients anything was answered, so those are looked for first."""
+        gone = {(entry.patient, rule): entry.at for entry in entries for rule in entry.rules}
+        patients = sorted({entry.patient for entry in entries})
+        answered: set[tuple[str, str]] = set()
+        for start in range(0, len(patients), _AT_ONCE):
+            of_some = _CARD.patient.in_(patients[start : start + _AT_ONCE]), _CARD.state == ANSWERED
+            for patient, findings in await connection.execute(select(_CARD.patient, _CARD.findings).where(*of_some)):
+                answered |= {(patient, finding.rule) for finding in _DECODER.decode(findings)}
+        await self._put(
+            connection,
+            WITHDRAWALS,
+            [{"patient": key[0], "rule": key[1], "at": gone[key]} for key in sorted(answered & gone.keys())],
+        )
+
+    async def _put(self, connection: AsyncConnection, table: Any, rows: list[dict[str, Any]]) -> None:
+        """Adds rows, or puts them in place of those with the same key."""
+        if rows:
+            row = self._insert(table)
+            keys = [column.name for column in table.primary_key]
+            changed = {name: row.excluded[name] for name in rows[0] if name not in keys}
+            await connection.execute(row.on_conflict_do_update(index_elements=keys, set_=changed), rows)
 
     async def _add(self, connection: AsyncConnection, table: Any, rows: list[dict[str, Any]]) -> None:
         if rows:
@@ -120,42 +163,24 @@ class Store:
         await connection.execute(added, values)
 
 
+def _lost(*, on_file: bool) -> tuple[type[Exception], ...]:
+    """SQLAlchemy hands on what asyncpg raises while it connects."""
+    if on_file:
+        return SQLAlchemyError, sqlite3.Error, OSError, TimeoutError
+    import asyncpg  # type: ignore[import-untyped]  # has no type information
+
+    return SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError
+
+
 async def _mark_answered(connection: AsyncConnection, cards: list[str]) -> None:
     """Cards and answers may come in either order and by way of two processes."""
     for start in range(0, len(cards), _AT_ONCE):
         some = cards[start : start + _AT_ONCE]
         answered = select(ANSWERS.c.card).where(ANSWERS.c.card.in_(some))
-        known = update(SHOWN_FINDINGS).where(_SHOWN.card.in_(answered), _SHOWN.state == SHOWN)
+        known = update(CARDS).where(_CARD.card.in_(answered), _CARD.state == SHOWN)
         await connection.execute(known.values(state=ANSWERED))
 
 
-async def _withdraw(connection: AsyncConnection, entries: list[Withdrawn]) -> None:
-    """Few of these patients have anything on record, so those are looked for first."""
-    by_patient = {entry.patient: entry for entry in entries}
-    patients = sorted(by_patient)
-    for start in range(0, len(patients), _AT_ONCE):
-        some = patients[start : start + _AT_ONCE]
-        known = await connection.scalars(select(_SHOWN.patient).where(_SHOWN.patient.in_(some)).distinct())
-        for patient in known:
-            entry = by_patient[patient]
-            gone = _SHOWN.patient == patient, _SHOWN.rule.in_(entry.rules), _SHOWN.at < entry.at
-            await connection.execute(update(SHOWN_FINDINGS).where(*gone).values(withdrawn=1))
-
-
-def _rows(card: ShownCard) -> list[dict[str, Any]]:
-    shared = {
-        "card": card.card,
-        "state": SHOWN if card.shown else SILENT,
-        "at": card.at,
-        "service": card.service,
-        "hook": card.hook,
-        "client": card.client,
-        "card_indicator": card.indicator,
-        "patient": card.patient,
-        "user": card.user,
-        "encounter": card.encounter,
-    }
-    return [
-        {**shared, "place": place, **msgspec.structs.asdict(finding), "classes": " ".join(finding.classes)}
-        for place, finding in enumerate(card.findings)
-    ]
+def _row(card: ShownCard) -> dict[str, Any]:
+    state = SHOWN if card.shown else SILENT
+    return {**msgspec.structs.asdict(card), "state": state, "findings": _ENCODER.encode(card.findings).decode()}

@@ -29,37 +29,38 @@ from sqlalchemy import (
 METADATA = MetaData()
 
 SILENT, SHOWN, ANSWERED = 0, 1, 2
-"""``shown.state``: made but not shown, shown, and answered at least once."""
+"""``cards.state``: made but not shown, shown, and answered at least once."""
 
-SHOWN_FINDINGS = Table(
-    "shown",
+CARDS = Table(
+    "cards",
     METADATA,
-    Column("card", Text),
-    Column("place", SmallInteger),
+    Column("card", Text, primary_key=True),
     Column("state", SmallInteger, nullable=False),
-    Column("withdrawn", SmallInteger, nullable=False, default=0),
     Column("at", BigInteger, nullable=False),
     Column("service", Text, nullable=False),
     Column("hook", Text, nullable=False),
     Column("client", Text, nullable=False),
-    Column("card_indicator", Text, nullable=False),
+    Column("indicator", Text, nullable=False),
     Column("patient", Text, nullable=False),
     Column("user", Text, nullable=False),
     Column("encounter", Text, nullable=False),
-    Column("rule", Text, nullable=False),
-    Column("version", Text, nullable=False),
-    Column("indicator", Text, nullable=False),
-    Column("drug", Text, nullable=False),
-    Column("classes", Text, nullable=False),
-    Column("band", Integer),
-    Column("dose", Text, nullable=False),
-    Column("draft", Text, nullable=False),
-    Column("evidence", Text, nullable=False),
-    PrimaryKeyConstraint("card", "place"),
-    Index("shown_of_patient", "patient", "rule", "state", "at"),
-    Index("shown_at", "at"),
+    Column("findings", Text, nullable=False),
+    Index("cards_of_patient", "patient", "state", "at"),
+    Index("cards_at", "at"),
     sqlite_with_rowid=False,
 )
+"""``findings`` is the JSON of their fingerprints: they are written and read together."""
+
+WITHDRAWALS = Table(
+    "withdrawals",
+    METADATA,
+    Column("patient", Text),
+    Column("rule", Text),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("patient", "rule"),
+    sqlite_with_rowid=False,
+)
+"""Since when what was answered of a rule counts no longer."""
 
 ANSWERS = Table(
     "answers",

@@ -1,6 +1,6 @@
 """One queue and one writer a process: what is noted goes into the journal, and from there into the store.
 
-Noting is appending to a list. A batch is written once its first note is a tenth of a second old, or at once when
+Noting is appending to a list. A batch is written once its first note is a quarter of a second old, or at once when
 somebody waits for the receipt, which is given when the batch is on the disk: those that wait together share one wait.
 The store follows; while it is lost or full, batches stay in the journal.
 """
@@ -17,8 +17,8 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
+from cds_service.errors import SettingsError
 from cds_service.record.entries import Batch, Entry, Tally
 from cds_service.record.journal import Journal, Place
 from cds_service.record.store import Store
@@ -27,10 +27,7 @@ T = TypeVar("T")
 TallyKey: TypeAlias = tuple[str, str, str, str, str, str]
 """Day, service, client, rule, version, outcome."""
 
-LOST: tuple[type[Exception], ...] = (SQLAlchemyError, OSError, TimeoutError)
-"""What is raised by a database that cannot be had, or is full."""
-
-_LINGER = 0.1
+_LINGER = 0.25
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _SECONDS_TO_OPEN, _SECONDS_TO_END = 1.0, 5.0
 _MOST_IN_MEMORY = 20_000
@@ -75,6 +72,8 @@ class Writer:
         self._waiting: deque[_Waiting] = deque()
         self._number = 0
         self._stored = 0
+        self._acknowledged = 0
+        self._settled = 0
         self._unwritten = 0
         self._troubled: set[str] = set()
         self.lost = 0
@@ -106,10 +105,12 @@ class Writer:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Writes until the end, and then what is left; what cannot be stored by then waits for the next start."""
-        self._journal = await self._in_thread(lambda: Journal.new(self._folder))
+        self._journal = await self._in_thread(self._begin)
         opened = asyncio.create_task(self._insist(self._store.open))
         await asyncio.wait([opened], timeout=_SECONDS_TO_OPEN)
         tasks = [opened, *(asyncio.create_task(work) for work in (self._write_down(), self._store_all()))]
+        for task in tasks:
+            task.add_done_callback(_tell_end)
         try:
             yield
         finally:
@@ -117,9 +118,17 @@ class Writer:
             last = self.submit(())
             await asyncio.wait([last.stored], timeout=_SECONDS_TO_END)
             for task in tasks:
+                task.remove_done_callback(_tell_end)
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._end()
+
+    def _begin(self) -> Journal:
+        try:
+            return Journal.new(self._folder)
+        except OSError as fault:
+            refusal = f"CDS_VAR: {self._folder} cannot be written ({fault.strerror}); name another folder, or set"
+            raise SettingsError([f"{refusal} CDS_RECORD=off."]) from None
 
     def _soon(self) -> None:
         if self._timer is None:
@@ -132,7 +141,7 @@ class Writer:
         """A journal that holds nothing any more goes, and its number with it."""
         left = self.depth > 0
         if not left:
-            with suppress(*LOST):
+            with suppress(*self._store.lost):
                 await self._store.forget(self._journal.name)
         self._journal.close(remove=not left)
         self._thread.shutdown(wait=True)
@@ -148,6 +157,7 @@ class Writer:
                 continue
             self._unwritten = len(batch.entries)
             durable = bool(receipts)
+            self._acknowledged = batch.number if durable else self._acknowledged
             place = await self._in_thread(lambda: self._append(batch, durable=durable))  # noqa: B023 - awaited here
             self._unwritten = 0
             self._waiting.append(_Waiting(batch.number, len(batch.entries), batch, place, receipts))
@@ -200,7 +210,16 @@ class Writer:
             self._journaled.clear()
             while self._waiting:
                 await self._store_next()
-            await self._in_thread(lambda: self._journal.clear(self._stored))
+            with suppress(OSError):
+                await self._in_thread(self._clear)
+
+    def _clear(self) -> None:
+        """The journal lets go only of what the store holds as firmly."""
+        stored = self._stored
+        if self._acknowledged > self._settled:
+            self._store.settle()
+            self._settled = stored
+        self._journal.clear(stored)
 
     async def _store_next(self) -> None:
         """As many batches in one transaction as are waiting, up to a limit."""
@@ -209,13 +228,16 @@ class Writer:
             if sum(one.size for one in some) + waiting.size > _AT_ONCE:
                 break
             some.append(waiting)
-        batches = await self._in_thread(lambda: [self._whole(one) for one in some])
-        await self._insist(lambda: self._store.apply(self._journal.name, batches))
+        await self._insist(lambda: self._apply(some))
         self._stored = some[-1].number
         for one in some:
             if one in self._waiting:
                 self._waiting.remove(one)
             _settle((receipt.stored for receipt in one.receipts), True)
+
+    async def _apply(self, some: list[_Waiting]) -> None:
+        batches = await self._in_thread(lambda: [self._whole(one) for one in some])
+        await self._store.apply(self._journal.name, batches)
 
     def _whole(self, waiting: _Waiting) -> Batch:
         batch = waiting.batch
@@ -237,7 +259,7 @@ class Writer:
         while True:
             try:
                 await work()
-            except LOST as fault:
+            except self._store.lost as fault:
                 self._tell("store", fault)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
@@ -255,6 +277,13 @@ class Writer:
         if where in self._troubled:
             self._troubled.discard(where)
             _LOG.info("record written again", where=where)
+
+
+def _tell_end(task: asyncio.Task[None]) -> None:
+    """A task of the writer ends before its time only by a fault that was not foreseen."""
+    fault = None if task.cancelled() else task.exception()
+    if fault:
+        _LOG.error("record writer ended", fault=type(fault).__name__)
 
 
 def _tally(key: TallyKey, count: int) -> Tally:
