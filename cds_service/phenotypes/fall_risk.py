@@ -24,6 +24,8 @@ class FallRisk(msgspec.Struct, frozen=True):
     when: Interval | None
     source: str
     possible: bool = False
+    denial: Fact[object] = ABSENT
+    """The answers on falls that could have taken back an event without a date; unavailable if nobody could look."""
 
 
 def fall_risk(facts: PatientFacts, numbers: Numbers) -> Fact[FallRisk]:
@@ -54,7 +56,9 @@ def _event(facts: PatientFacts, numbers: Numbers) -> Fact[FallRisk]:
     if undated:
         event = min(undated, key=lambda e: e.possible)
         when, verb = event.recorded, "" if event.possible else "recorded "
-        return _risk(f"fall {verb}{spell(when)}" if when else "fall, date unknown", event, when)
+        found = _risk(f"fall {verb}{spell(when)}" if when else "fall, date unknown", event, when)
+        denial = facts.observations("falls-past-year") if when else ABSENT
+        return Known(msgspec.structs.replace(found.value, denial=denial), found.sources)
     return either(said, ABSENT)
 
 

@@ -13,6 +13,7 @@ from cds_service.rules.review import Finding, Moment, Record, Review, rule
 def clonazepam_falls(review: Review) -> Finding:
     proposed(review)
     risk = review.known("fall-risk", fall_risk.fall_risk(review.facts, review.numbers))
+    review.note_unknown("fall-denied", risk.denial)
     offer = alternative(review, risk.label)
     review.note_unknown("orthostatic-hypotension", review.facts.conditions("orthostatic-hypotension"))
     notes = ["beers-falls", *_contributors(review.facts), *offer.notes]

@@ -17,6 +17,7 @@ def myoclonus_physiotherapy(review: Review) -> Finding:
     falls = fall_risk.fall_risk(facts, review.numbers)
     gait = myoclonus.diagnosis(facts, "gait-disorder")
     review.note_unknown("fall-risk", falls)
+    review.note_unknown("fall-denied", falls.value.denial if isinstance(falls, Known) else ABSENT)
     review.note_unknown("gait-disorder", gait)
     labels: list[str] = []
     told: list[str] = []

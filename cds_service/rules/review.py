@@ -24,6 +24,8 @@ from cds_service.phenotypes.numbers import Numbers
 T = TypeVar("T")
 log = structlog.get_logger()
 
+_OF_THE_PATIENT = "whether the patient is alive and an adult"
+
 __all__ = ["Evaluation", "Finding", "Moment", "Outcome", "Record", "Review", "Rule", "Step", "evaluate", "rule"]
 
 
@@ -287,6 +289,9 @@ def evaluate(
     except Exception as fault:
         log.error("rule failed", rule=prepared.rule.id, fault=type(fault).__name__, at=_where(fault))
         outcome = Outcome.FAILED
+    if isinstance(facts.age, Unavailable):
+        # G-02 and G-03 let the unknown pass, so without the Patient no rule knows whether it may speak.
+        review.not_checked.append(_OF_THE_PATIENT)
     return Evaluation(prepared.rule.id, outcome, review.steps, finding, therapy, tuple(review.not_checked))
 
 
