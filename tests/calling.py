@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from cds_service.facts.queries import TEMPLATES
 from cds_service.places import fhir_examples
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
 from cds_service.web.server import House
+from tests.charts import KEYS
 
 Json = dict[str, Any]
 TODAY = "2026-06-15"
@@ -93,6 +95,22 @@ def read(path: Path) -> Json:
 
 def as_bytes(request: Json) -> bytes:
     return json.dumps(request).encode()
+
+
+def opened(name: str, keys: Iterable[str] = TEMPLATES) -> Json:
+    """The patient-view request that a client would send whose server holds the chart of an example patient."""
+    held: dict[str, list[Json]] = {key: [] for key in keys}
+    for resource in charts()[name]:
+        key = KEYS.get(resource["resourceType"], "medicationRequests")
+        if key in held:
+            held[key].append(resource)
+    (patient,) = held.pop("patient")
+    return {
+        "hook": "patient-view",
+        "hookInstance": "6d3b6f4e-52c1-4a52-9b6a-3c1f0d9e7a01",
+        "context": {"userId": "Practitioner/example", "patientId": patient["id"]},
+        "prefetch": {"patient": patient} | {key: searchset(found) for key, found in held.items()},
+    }
 
 
 def searchset(resources: list[Json]) -> Json:

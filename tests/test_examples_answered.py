@@ -8,8 +8,7 @@ from cds_service.content.load import load
 from cds_service.places import cards
 from cds_service.ruleset import assemble
 from cds_service.settings import Settings
-from tests.calling import EXPECTED, as_bytes, charts, requests, rules_of, searchset, serving
-from tests.charts import KEYS
+from tests.calling import EXPECTED, as_bytes, charts, opened, requests, rules_of, serving
 from tests.conftest import read_validated
 
 CONTENT = load(cards(Settings()))
@@ -45,22 +44,6 @@ def shown(answer, wanted):
     ]
 
 
-def opened(name, keys):
-    """The patient-view request that a client would send whose server holds the chart."""
-    held = {key: [] for key in keys}
-    for resource in charts()[name]:
-        key = KEYS.get(resource["resourceType"], "medicationRequests")
-        if key in held:
-            held[key].append(resource)
-    (patient,) = held.pop("patient")
-    return {
-        "hook": "patient-view",
-        "hookInstance": "6d3b6f4e-52c1-4a52-9b6a-3c1f0d9e7a01",
-        "context": {"userId": "Practitioner/example", "patientId": patient["id"]},
-        "prefetch": {"patient": patient} | {key: searchset(found) for key, found in held.items()},
-    }
-
-
 @pytest.mark.parametrize("name", requests())
 def test_a_request_gets_the_cards_that_are_promised(call, name):
     request, wanted = requests()[name], EXPECTED["requests"][name]
@@ -71,7 +54,7 @@ def test_a_request_gets_the_cards_that_are_promised(call, name):
 
 @pytest.mark.parametrize("name", charts())
 def test_opening_a_chart_shows_the_cards_that_are_promised(call, name):
-    answer = call("patient-view", as_bytes(opened(name, KEYS.values())))
+    answer = call("patient-view", as_bytes(opened(name)))
     expected = promised(EXPECTED["patients"][name]["cards"], "patient-view")
     assert shown(answer, expected) == expected
 
@@ -79,7 +62,7 @@ def test_opening_a_chart_shows_the_cards_that_are_promised(call, name):
 @pytest.mark.parametrize("name", charts())
 def test_what_is_not_asked_for_is_not_needed(call, name):
     keys = RULES.prefetch(CONTENT.service("patient-view"))
-    asked, all_of_it = (call("patient-view", as_bytes(opened(name, k))) for k in (keys, KEYS.values()))
+    asked, all_of_it = (call("patient-view", as_bytes(one)) for one in (opened(name, keys), opened(name)))
     assert shown(asked, []) == shown(all_of_it, [])
 
 
