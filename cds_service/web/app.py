@@ -14,7 +14,7 @@ from cds_service import places
 from cds_service.content.forms import screening_form
 from cds_service.errors import CallRefused
 from cds_service.hooks.services import Discovery
-from cds_service.web import endpoints, feedback, metrics, pages
+from cds_service.web import catalogue, endpoints, feedback, metrics, pages
 from cds_service.web.assembled import Assembled
 from cds_service.web.edge import Edge
 from cds_service.web.problems import on_http_exception, on_refusal
@@ -58,6 +58,7 @@ def _addresses(service: Assembled) -> dict[str, Address]:
         "/health/live": get(endpoints.live),
         "/health/ready": get(endpoints.ready),
         "/": get(pages.start(offered, service.settings)),
+        **catalogue.addresses(places.cards(service.settings), service.settings),
         "/static/house.css": get(pages.stylesheet),
     }
 
