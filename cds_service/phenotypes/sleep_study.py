@@ -11,10 +11,10 @@ from cds_service.phenotypes.rbd import Level, Suspicion
 ATTENDED = "sleep-study-attended"
 HOME = "sleep-study-home"
 TITRATION = "sleep-study-titration"
-RBD_REASONS = frozenset({"rbd", "dream-enactment", "complex-sleep-movements", "sleep-injury"})
+RBD_REASONS = frozenset({"rbd", "rbd-in-question", "dream-enactment", "complex-sleep-movements", "sleep-injury"})
 TWITCHING = frozenset({"sleep-twitching", "sleep-myoclonus"})
 _TWITCHING_REASONS = TWITCHING | {"twitching"}
-APNEA_REASONS = frozenset({"sleep-apnea", "snoring", "hypersomnia"})
+APNEA_REASONS = frozenset({"sleep-apnea", "sleep-apnea-in-question", "snoring", "hypersomnia"})
 LEVELS_FOR_STUDY = (Level.CONFIRMED, Level.SUSPECTED, Level.POSSIBLE)
 RESULTS = frozenset({"rswa-present", "rswa-chin-any-3s", "rswa-chin-any-arm-phasic-3s", "rswa-30s"})
 _CUTOFFS = (

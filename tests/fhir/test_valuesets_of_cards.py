@@ -228,7 +228,6 @@ def test_rbd_is_known_by_its_names(text: str) -> None:
         "Father had Parkinson's disease",
         "Family history of REM sleep behavior disorder",
         "rule out dementia",
-        "r/o RBD",
         "negative for sleep apnea",
         "Father Alive 70y Low blood pressure @ 50",
         "fear of falling",
@@ -245,6 +244,13 @@ def test_rbd_is_known_by_its_names(text: str) -> None:
 )
 def test_traps_in_text_are_no_diagnosis(text: str) -> None:
     assert diagnosis(text) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("r/o RBD", "rbd-in-question"), ("Rule out obstructive sleep apnea", "sleep-apnea-in-question")]
+)
+def test_what_is_to_be_ruled_out_is_only_a_question(text: str, name: str) -> None:
+    assert diagnosis(text) == {name}
 
 
 def test_niemann_pick_disease_is_not_picks() -> None:
