@@ -10,7 +10,7 @@ from cds_service.facts.patient import Medication, Order
 from cds_service.phenotypes import cognition, kidney
 from cds_service.phenotypes.palliative import palliative_care
 from cds_service.phenotypes.pregnancy import pregnancy
-from cds_service.phenotypes.therapy import Indication, indication, taper
+from cds_service.phenotypes.therapy import Indication, current_of, indication, taper
 from cds_service.rules.review import Moment, Review
 
 # No safety data for melatonin, and levetiracetam is a question for neurology: neither is offered in pregnancy.
@@ -52,6 +52,8 @@ def alternative(review: Review, because: str) -> Alternative:
     values |= _kidney_values(review) if purpose is Indication.MYOCLONUS else {}
     if review.moment is Moment.VIEW:
         offers, card, notes = ("clonazepam-review",), "current", (*notes, "taper")
+    elif isinstance(review.therapy, Order) and isinstance(current_of(review.therapy, review.facts), Known):
+        notes = (*notes, "taper")
     if isinstance(review.therapy, Medication) and review.therapy.old:
         values["since"] = review.therapy.written
         notes = (*notes, "old-entry")
