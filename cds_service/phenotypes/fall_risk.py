@@ -56,9 +56,9 @@ def _event(facts: PatientFacts, numbers: Numbers) -> Fact[FallRisk]:
     if undated:
         event = min(undated, key=lambda e: e.possible)
         when, verb = event.recorded, "" if event.possible else "recorded "
-        found = _risk(f"fall {verb}{spell(when)}" if when else "fall, date unknown", event, when)
+        fallen = _risk(f"fall {verb}{spell(when)}" if when else "fall, date unknown", event, when)
         denial = facts.observations("falls-past-year") if when else ABSENT
-        return Known(msgspec.structs.replace(found.value, denial=denial), found.sources)
+        return Known(msgspec.structs.replace(fallen.value, denial=denial), fallen.sources)
     return either(said, ABSENT)
 
 
