@@ -92,18 +92,23 @@ def _uncertain(review: Review, seen: Fact[Suspicion]) -> Fact[Reason]:
     values: dict[str, Value] = {"signs": signs(seen.value), "referral_reason": "Suspected RBD, diagnosis uncertain"}
     if isinstance(done, Known):
         study = _unsettled(review, done.value)
-        return Known(Reason("uncertain", {**values, "study": study}), seen.sources + done.sources) if study else ABSENT
+        if not isinstance(study, Known):
+            return study
+        return Known(Reason("uncertain", {**values, "study": study.value}), seen.sources + done.sources)
     return done if isinstance(done, Unavailable) else _unstudied(review, seen, values)
 
 
-def _unsettled(review: Review, done: tuple[Procedure, ...]) -> Interval | None:
+def _unsettled(review: Review, done: tuple[Procedure, ...]) -> Fact[Interval]:
     """The day of the newest study, if it is past its time and no result of it can be read."""
     newest = done[0].day
     facts, days = review.facts, int(review.number("result-days"))
+    if newest is None or newest.last == date.max or within_days(newest, days, facts.today):
+        return ABSENT
     told = facts.reports(sleep_study.ATTENDED)
-    read = isinstance(told, Known) and any(sleep_study.is_readable(report) for report in told.value)
-    settled = read or newest is None or newest.last == date.max or within_days(newest, days, facts.today)
-    return None if settled else newest
+    if isinstance(told, Known) and any(sleep_study.is_readable(report) for report in told.value):
+        return ABSENT
+    rest = facts.reports()
+    return rest if isinstance(rest, Unavailable) else Known(newest)
 
 
 def _unstudied(review: Review, seen: Known[Suspicion], values: dict[str, Value]) -> Fact[Reason]:
