@@ -101,7 +101,7 @@ def opened(name: str, keys: Iterable[str] = TEMPLATES) -> Json:
     """The patient-view request that a client would send whose server holds the chart of an example patient."""
     held: dict[str, list[Json]] = {key: [] for key in keys}
     for resource in charts()[name]:
-        key = KEYS.get(resource["resourceType"], "medicationRequests")
+        key = KEYS.get("MedicationRequest" if resource["resourceType"] == "Medication" else resource["resourceType"])
         if key in held:
             held[key].append(resource)
     (patient,) = held.pop("patient")
@@ -114,8 +114,10 @@ def opened(name: str, keys: Iterable[str] = TEMPLATES) -> Json:
 
 
 def searchset(resources: list[Json]) -> Json:
+    """The result of a search; the total counts what was asked for, not the Medications that came along."""
+    total = sum(one["resourceType"] != "Medication" for one in resources)
     held = {"entry": [{"resource": one} for one in resources]} if resources else {}
-    return {"resourceType": "Bundle", "type": "searchset", "total": len(resources), **held}
+    return {"resourceType": "Bundle", "type": "searchset", "total": total, **held}
 
 
 def without_uuids(cards: list[Json]) -> list[Json]:
