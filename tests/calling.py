@@ -45,11 +45,11 @@ Call = Callable[..., Answer]
 
 
 @contextmanager
-def serving(**environment: str) -> Iterator[Call]:
-    """A function that posts a body to the service of a hook, in the service's own loop."""
-    app = create_app(House(Settings.read({"CDS_TODAY": TODAY, "CDS_RECORD": "off", **environment})))
+def serving(house: House | None = None, **environment: str) -> Iterator[Call]:
+    """A function that posts a body to the service of a hook, or elsewhere, in the service's own loop."""
+    app = create_app(house or House(Settings.read({"CDS_TODAY": TODAY, "CDS_RECORD": "off", **environment})))
 
-    async def called(path: str, body: bytes, headers: dict[str, str]) -> Answer:
+    async def called(scope: Json, body: bytes) -> Answer:
         sent: list[Json] = []
 
         async def receive() -> Json:
@@ -58,17 +58,23 @@ def serving(**environment: str) -> Iterator[Call]:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        scope = {"type": "http", "method": "POST", "path": path, "headers": raw, "query_string": b""}
         with structlog.testing.capture_logs() as lines:
             await app(scope, receive, send)
         told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
         return Answer(sent[0]["status"], told, sent[1]["body"], [dict(line) for line in lines])
 
+    def call(
+        hook: str, body: bytes, headers: dict[str, str] | None = None, *, method: str = "POST", path: str | None = None
+    ) -> Answer:
+        where = path or f"/cds-services/rbd-{hook}"
+        raw = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+        scope = {"type": "http", "method": method, "path": where, "headers": raw, "query_string": b""}
+        return runner.run(called(scope, body))
+
     with asyncio.Runner() as runner:
         lifespan = app.router.lifespan_context(app)
         runner.run(_entered(lifespan.__aenter__()))
-        yield lambda hook, body, **headers: runner.run(called(f"/cds-services/rbd-{hook}", body, headers))
+        yield call
         runner.run(_entered(lifespan.__aexit__(None, None, None)))
 
 
