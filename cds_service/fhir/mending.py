@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, get_args
 import msgspec
 
 from cds_service.fhir import elements
-from cds_service.fhir.elements import OTHERS, READ, AnyResource, Resource, number
+from cds_service.fhir.elements import OTHERS, READ, Resource, number
 
 _TRIES = 32
 _BY_NAME: dict[str, type[msgspec.Struct]] = {kind.__name__: kind for kind in (*READ, *OTHERS)}
