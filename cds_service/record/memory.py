@@ -42,11 +42,15 @@ class Memory:
 
     def needs(self, findings: Iterable[Fingerprint], hook: str) -> tuple[Part, ...]:
         """What has to be known of the past, besides the answers, to decide about findings."""
-        if hook == ORDER_SIGN and any(found.indicator != "critical" for found in findings):
+        if all(found.indicator != "info" for found in findings) or hook == ORDER_SELECT:
+            return ()
+        if hook == ORDER_SIGN:
             return ("recent",)
-        if hook == PATIENT_VIEW and not self._sessions_only and any(found.indicator == "info" for found in findings):
-            return ("information",)
-        return ()
+        return () if self._sessions_only else ("information",)
+
+    def has_a_say(self, hook: str) -> bool:
+        """Whether the past can mute anything at this hook."""
+        return hook == ORDER_SIGN or not self._sessions_only
 
     def session_begins(self, now: Now) -> int:
         """The earliest showing, in milliseconds, that may be of the same session."""

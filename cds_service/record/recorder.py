@@ -126,6 +126,8 @@ class Attendance:
         self._user = recorder.keys.user(self._call.issuer, self._call.user_id)
         self._encounter = marker.mark("encounter", self._call.encounter_id)
         now = Now(self._at, _milliseconds(self._at), self._call.hook, self._user, self._encounter)
+        if not memory.has_a_say(now.hook):
+            return {}
         parts = memory.needs(self._prints.values(), now.hook)
         try:
             before = await recorder.store.before(self._patient, parts, memory.session_begins(now))

@@ -1,0 +1,76 @@
+"""A SQLite file and a real PostgreSQL server, one after the other, for every test that names a database."""
+
+import asyncio
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_number = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a server that lives as long as the tests, up to the name of a database."""
+    binaries = _binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql); its half of the tests is left out")
+    user = _user()
+    if user is None:
+        pytest.skip("PostgreSQL does not run as root, and there is no user postgres to run it")
+    folder = Path(tempfile.mkdtemp(prefix="cds-pg-"))
+    shutil.chown(folder, user)
+    control = [*_as(user), str(binaries / "pg_ctl"), "-D", str(folder / "data"), "-s", "-w"]
+    subprocess.run([*control, "-o", "-A trust -U postgres -E UTF8 --no-sync", "initdb"], check=True, cwd="/")
+    # A socket in the folder and nothing on the network; no waiting for the disk, which is not what is tested.
+    options = f"-k {folder} -c listen_addresses= -c fsync=off"
+    log = str(folder / "log")
+    subprocess.run([*control, "-o", options, "-l", log, "start"], check=True, cwd="/", stdout=subprocess.DEVNULL)
+    try:
+        yield f"postgresql://postgres@/%s?host={folder}"
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], check=True, cwd="/")
+        shutil.rmtree(folder)
+
+
+def _binaries() -> Path | None:
+    found = shutil.which("initdb")
+    if found and shutil.which("pg_ctl"):
+        return Path(found).resolve().parent
+    return max(Path("/usr/lib/postgresql").glob("*/bin"), default=None, key=lambda path: float(path.parent.name))
+
+
+def _user() -> str | None:
+    """Who runs the server: whoever runs the tests, but never root."""
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    return next((one.pw_name for one in pwd.getpwall() if one.pw_name == "postgres"), None)
+
+
+def _as(user: str) -> list[str]:
+    return ["runuser", "-u", user, "--"] if os.geteuid() == 0 else []
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/cds-service.sqlite"
+    address: str = request.getfixturevalue("postgresql")
+    name = f"cds{next(_number)}"
+    asyncio.run(_create(address % "postgres", name))
+    return address % name
+
+
+async def _create(address: str, name: str) -> None:
+    import asyncpg
+
+    connection = await asyncpg.connect(address)
+    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()

@@ -1,0 +1,70 @@
+"""A finding is known again by drug, kinds, dose and evidence, and by nothing that could be read."""
+
+import json
+
+import msgspec
+import pytest
+
+from cds_service.decide import judge
+from cds_service.presenting import Visit
+from cds_service.record.fingerprints import Fingerprinter, band
+from cds_service.record.keys import Keys
+from tests.charts import ALZHEIMER, CLONAZEPAM, FALL, condition, dosage, draft, facts, patient, request
+from tests.rehearsal import ruleset
+
+KEYS = Keys("s" * 32)
+VISIT = Visit("Practitioner/p1", "example")
+DEMENTIA = (patient(), condition(ALZHEIMER, id="dementia"))
+HALF = draft(CLONAZEPAM, id="the-draft", dosageInstruction=[dosage(0.5)])
+
+
+def prints(*chart, hook="order-select", drafts=(HALF,), patient_key="p"):
+    text = ruleset().content.service(hook)
+    judged = judge(ruleset(), text, facts(*chart, drafts=drafts, signing=hook == "order-sign"), VISIT)
+    made = Fingerprinter(ruleset()).prints(judged, KEYS.marker(patient_key))
+    return {rule: found for (rule, _), found in made.items()}
+
+
+def test_the_same_finding_has_the_same_fingerprint_at_every_hook():
+    taken = request(CLONAZEPAM, id="taken", dosageInstruction=[dosage(0.5)])
+    selected = prints(*DEMENTIA)["clonazepam-dementia"]
+    viewed = prints(*DEMENTIA, taken, hook="patient-view", drafts=())["clonazepam-dementia"]
+    same = ("drug", "classes", "band", "dose", "evidence", "indicator")
+    assert [getattr(selected, name) for name in same] == [getattr(viewed, name) for name in same]
+    assert (bool(selected.draft), viewed.draft) == (True, "")
+
+
+def test_findings_that_share_a_card_share_their_kinds():
+    both = prints(*DEMENTIA, condition(FALL, onsetDateTime="2026-05-01"))
+    alone = prints(*DEMENTIA)["clonazepam-dementia"]
+    assert both["clonazepam-dementia"].classes == both["clonazepam-falls"].classes
+    assert set(alone.classes) < set(both["clonazepam-dementia"].classes)
+
+
+def test_two_patients_have_no_mark_in_common():
+    mine, other = (prints(*DEMENTIA, patient_key=key)["clonazepam-dementia"] for key in "pq")
+    assert mine.drug != other.drug
+    assert set(mine.classes).isdisjoint(other.classes)
+
+
+def test_nothing_in_it_can_be_read():
+    written = json.dumps(msgspec.to_builtins(prints(*DEMENTIA)["clonazepam-dementia"])).lower()
+    for word in ("alzheimer", "26929004", "197527", "dementia/", "the-draft", "low-score", "0.5"):
+        assert word not in written.replace("clonazepam-dementia", "")
+
+
+def test_the_evidence_changes_with_the_entries_it_rests_on_and_with_no_others():
+    first = prints(*DEMENTIA)["clonazepam-dementia"].evidence
+    beside = prints(*DEMENTIA, condition(id="other"), request(id="aspirin", drug={"text": "aspirin"}))
+    changed = prints(patient(), condition(ALZHEIMER, id="dementia", recordedDate="2026-06-01"))
+    assert first
+    assert beside["clonazepam-dementia"].evidence == first
+    assert changed["clonazepam-dementia"].evidence != first
+
+
+@pytest.mark.parametrize(
+    ("daily", "expected"),
+    [(0.25, -2), (0.5, -1), (0.99, -1), (1, 0), (2, 1), (3.9, 1), (4, 2), (None, None), (0, None)],
+)
+def test_each_band_of_doses_is_twice_as_wide_as_the_one_below(daily, expected):
+    assert band(daily) == expected

@@ -1,0 +1,102 @@
+"""A line that was written whole is read again; nothing else is."""
+
+import errno
+import os
+
+import pytest
+
+from cds_service.record.entries import Batch, Withdrawn
+from cds_service.record.journal import Journal
+
+
+def batch(number, patient="p"):
+    return Batch(number, (Withdrawn(patient=patient, at=1, rules=("tremor",)),))
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return Journal.new(tmp_path)
+
+
+def left(folder):
+    """What the next process finds."""
+    found = list(Journal.left_behind(folder))
+    batches = [batch for journal in found for batch in journal.batches()]
+    for journal in found:
+        journal.close(remove=False)
+    return batches
+
+
+def test_what_was_appended_is_there_when_the_process_has_gone(journal, tmp_path):
+    journal.append(batch(1), durable=True)
+    journal.append(batch(2), durable=False)
+    journal.close(remove=False)
+    assert left(tmp_path) == [batch(1), batch(2)]
+
+
+def test_a_journal_in_use_is_nobody_elses(journal, tmp_path):
+    journal.append(batch(1), durable=True)
+    assert left(tmp_path) == []
+
+
+def test_a_batch_is_read_at_its_place(journal):
+    places = [journal.append(batch(n, "x" * n), durable=False) for n in (1, 2, 3)]
+    assert [journal.read(place) for place in places] == [batch(n, "x" * n) for n in (1, 2, 3)]
+
+
+def test_a_line_that_was_cut_off_is_left_out(journal, tmp_path):
+    journal.append(batch(1), durable=True)
+    place = journal.append(batch(2), durable=True)
+    journal.close(remove=False)
+    (path,) = tmp_path.glob("*.jsonl")
+    os.truncate(path, place.offset + 10)
+    assert left(tmp_path) == [batch(1)]
+
+
+def test_a_line_that_could_not_be_written_leaves_no_trace(journal, tmp_path, monkeypatch):
+    journal.append(batch(1), durable=True)
+
+    def full(descriptor, line, offset):
+        os.ftruncate(descriptor, offset + 5)  # a part of it fits
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "pwrite", full)
+        with pytest.raises(OSError, match="No space left"):
+            journal.append(batch(2), durable=True)
+    journal.append(batch(3), durable=True)
+    journal.close(remove=False)
+    assert left(tmp_path) == [batch(1), batch(3)]
+
+
+def test_what_the_disk_did_not_confirm_is_refused(journal, tmp_path, monkeypatch):
+    def broken(_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fdatasync", broken)
+        with pytest.raises(OSError, match="Input/output error"):
+            journal.append(batch(1), durable=True)
+    journal.close(remove=False)
+    assert left(tmp_path) == []
+
+
+def test_a_journal_is_emptied_only_when_nothing_came_after(journal, tmp_path):
+    journal.append(batch(1), durable=False)
+    journal.append(batch(2), durable=False)
+    journal.clear(1)
+    assert list(journal.batches()) == [batch(1), batch(2)]
+    journal.clear(2)
+    assert list(journal.batches()) == []
+    journal.append(batch(3), durable=False)
+    assert list(journal.batches()) == [batch(3)]
+
+
+def test_a_journal_that_is_done_with_goes(journal, tmp_path):
+    journal.close(remove=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_its_owner_can_read_a_journal(journal, tmp_path):
+    (path,) = tmp_path.glob("*.jsonl")
+    assert path.stat().st_mode & 0o077 == 0

@@ -1,0 +1,167 @@
+"""What a process keeps of calls and feedback."""
+
+import datetime as dt
+import json
+from collections import Counter
+
+import pytest
+import structlog
+from sqlalchemy import select
+
+from cds_service.errors import NotReady
+from cds_service.record import recorder as recording
+from cds_service.record.tables import ANSWERS, CARDS, TALLIES
+from tests.charts import ALZHEIMER, CLONAZEPAM, condition, dosage, draft, named, patient
+from tests.record.site import site, with_status
+
+pytestmark = pytest.mark.anyio
+
+DEMENTIA = (patient(), condition(ALZHEIMER, id="dementia"))
+HALF = draft(CLONAZEPAM, id="d1", dosageInstruction=[dosage(0.5)])
+UNKNOWN = "0f1f5f6c-6a0e-4f57-9a55-3f3f7a0a3b11"
+
+GIVEN = {"outcome": "overridden", "outcomeTimestamp": "2026-06-15T12:00:00Z"}
+
+
+async def rows(place, table):
+    await place.settled()
+    async with place.recorder.store.engine.connect() as connection:
+        return (await connection.execute(select(table))).mappings().all()
+
+
+async def tallied(place):
+    found = Counter()
+    for row in await rows(place, TALLIES):
+        found[row["rule"], row["outcome"]] += row["count"]
+    return found
+
+
+async def test_a_shown_card_is_kept_with_rule_version_service_client_and_time(tmp_path):
+    async with site(tmp_path) as place:
+        (card,) = await place.ask("order-select", *DEMENTIA, drafts=(HALF,))
+        (row,) = await rows(place, CARDS)
+        (finding,) = json.loads(row["findings"])
+        assert (row["card"], row["service"], row["client"]) == (card.uuid, "rbd-order-select", "ehr")
+        assert (row["hook"], row["indicator"]) == ("order-select", "warning")
+        assert dt.datetime.fromtimestamp(row["at"] / 1000, dt.UTC) == place.now
+        assert (finding["rule"], finding["version"]) == (
+            "clonazepam-dementia",
+            card.extension["org.rbd-cds.versions"]["clonazepam-dementia"],
+        )
+
+
+async def test_every_call_and_what_each_rule_came_to_are_counted(tmp_path):
+    async with site(tmp_path) as place:
+        await place.ask("order-select", *DEMENTIA, drafts=(HALF,))
+        await place.ask("order-select", patient(), drafts=(HALF,))
+        await place.ask("order-select", patient(), userId="Patient/example")
+        found = await tallied(place)
+        assert found["", "call"] == 3
+        assert found["clonazepam-dementia", "found"] == found["clonazepam-dementia", "shown"] == 1
+        assert found["clonazepam-dementia", "not met"] == 1
+
+
+async def test_a_muted_finding_is_counted_as_muted(tmp_path):
+    async with site(tmp_path) as place:
+        (card,) = await place.ask("order-select", *DEMENTIA, drafts=(HALF,))
+        await place.overrides(card)
+        await place.ask("order-select", *DEMENTIA, drafts=(HALF,))
+        found = await tallied(place)
+        assert found["clonazepam-dementia", "muted"] == 1
+        assert place.answered.response.extension["org.rbd-cds.outcomes"]["muted"] == {
+            "clonazepam-dementia": "overridden"
+        }
+
+
+async def test_in_silent_mode_a_card_is_kept_as_not_shown_and_mutes_nothing(tmp_path):
+    async with site(tmp_path, mode="silent") as place:
+        for _ in range(2):
+            assert await place.ask("order-select", *DEMENTIA, drafts=(HALF,)) == ()
+        assert [row["state"] for row in await rows(place, CARDS)] == [0, 0]
+        assert (await tallied(place))["clonazepam-dementia", "silent"] == 2
+
+
+async def test_a_draft_rule_is_evaluated_and_counted_and_not_shown(tmp_path):
+    async with site(tmp_path, with_status("clonazepam-dementia", "draft")) as place:
+        assert await place.ask("order-select", *DEMENTIA, drafts=(HALF,)) == ()
+        found = await tallied(place)
+        assert found["clonazepam-dementia", "found"] == found["clonazepam-dementia", "draft"] == 1
+        assert await rows(place, CARDS) == []
+
+
+async def test_a_card_that_is_not_on_record_is_kept_all_the_same(tmp_path):
+    async with site(tmp_path) as place:
+        await place.feedback({"card": UNKNOWN} | GIVEN)
+        (row,) = await rows(place, ANSWERS)
+        assert row["card"] == UNKNOWN
+
+
+async def test_nothing_that_a_client_writes_freely_is_kept(tmp_path):
+    reason = {
+        "reason": {"code": "MARK-code", "system": "MARK-system", "display": "MARK"},
+        "userComment": "MARK-comment",
+    }
+    async with site(tmp_path) as place:
+        entry = GIVEN | {"overrideReason": reason}
+        await place.feedback({"card": "MARK-card"} | entry, {"card": UNKNOWN.upper()} | entry)
+        kept = await rows(place, ANSWERS)
+        assert [row["reason"] for row in kept] == ["other", "other"]
+        assert UNKNOWN in {row["card"] for row in kept}
+        assert "MARK" not in str(kept)
+
+
+async def test_marked_values_reach_neither_store_nor_journal_nor_log(tmp_path):
+    marked = {"id": "MARK-dementia", "recorder": {"display": "MARK-recorder"}, "note": [{"text": "MARK-note"}]}
+    chart = (patient(id="MARK-p", name=[{"family": "MARK-name"}]), condition(ALZHEIMER, **marked))
+    order = draft(CLONAZEPAM, id="MARK-draft", reasonCode=[named("MARK-reason")], dosageInstruction=[dosage(0.5)])
+    who = {"patientId": "MARK-p", "userId": "Practitioner/MARK-user", "encounterId": "MARK-encounter"}
+    with structlog.testing.capture_logs() as lines:
+        async with site(tmp_path) as place:
+            (card,) = await place.ask("order-select", *chart, drafts=(order,), **who)
+            await place.overrides(card, "MARK-reason")
+            await place.ask("order-sign", *chart, drafts=(order,), **who)
+            await place.settled()
+            assert len(await rows(place, CARDS)) == 1
+            during = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    after = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"MARK" not in during
+    assert b"MARK" not in after
+    assert "MARK" not in str(lines)
+
+
+async def test_feedback_that_nothing_can_keep_is_refused_so_that_it_is_sent_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(recording, "_UNKEPT_SECONDS", 0.1)
+    async with site(tmp_path) as place:
+
+        async def gone(*_):
+            raise OSError("no database")
+
+        def full(*_, **__):
+            raise OSError("no disk")
+
+        with monkeypatch.context() as lost:
+            lost.setattr(place.recorder.store, "apply", gone)
+            lost.setattr(place.recorder.writer._journal, "append", full)
+            with pytest.raises(NotReady):
+                await place.feedback({"card": UNKNOWN} | GIVEN)
+            assert await place.ask("order-select", *DEMENTIA, drafts=(HALF,))
+
+
+async def test_what_is_older_than_the_retention_goes_at_the_start(tmp_path):
+    async with site(tmp_path) as place:
+        await place.ask("order-select", *DEMENTIA, drafts=(HALF,))
+        await place.settled()
+        place.passes(days=401)
+        await place.recorder.prune()
+        assert await rows(place, CARDS) == []
+        assert await rows(place, TALLIES) == []
+
+
+async def test_no_record_means_no_file(tmp_path):
+    from cds_service.settings import Settings
+    from cds_service.web.server import House
+
+    house = House(Settings(record="off", var=tmp_path / "var"))
+    async with house.running():
+        pass
+    assert list(tmp_path.iterdir()) == []
