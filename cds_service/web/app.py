@@ -14,7 +14,7 @@ from cds_service import places
 from cds_service.content.forms import screening_form
 from cds_service.errors import CallRefused
 from cds_service.hooks.services import Discovery
-from cds_service.web import catalogue, endpoints, feedback, metrics, pages
+from cds_service.web import catalogue, endpoints, feedback, memory, metrics, pages
 from cds_service.web.assembled import Assembled
 from cds_service.web.edge import Edge
 from cds_service.web.problems import on_http_exception, on_refusal
@@ -67,15 +67,8 @@ def _addresses(service: Assembled) -> dict[str, Address]:
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     service: Assembled = app.state.service
     async with service.running():
-        _spare_the_collector()
+        memory.settle()
         app.state.ready = True
         yield
         app.state.ready = False
     gc.unfreeze()
-
-
-def _spare_the_collector() -> None:
-    """Parsed JSON has no cycles and what is loaded stays: looking through both again would cost more than parsing."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
