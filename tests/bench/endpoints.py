@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -35,7 +33,7 @@ def bare() -> Starlette:
 
 
 def ceiling() -> ASGIApp:
-    """(b) No framework, the service's own typed decode with its settings of the collector, a fixed card."""
+    """(b) No framework, the service's own typed decode, a fixed card."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -50,7 +48,4 @@ def ceiling() -> ASGIApp:
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         await send({"type": "http.response.body", "body": _ANSWER})
 
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
     return app
