@@ -1,0 +1,75 @@
+"""A thousand ordinary adults: the service has next to nothing to say (clinical specification 4.4)."""
+
+from collections import Counter
+
+import pytest
+
+from cds_service.facts.queries import TEMPLATES
+from tests.calling import as_bytes, rules_of, serving
+from tests.population import population
+
+SIZE = 1000
+ANY_CARD, WARNING = 0.02, 0.005
+
+
+@pytest.fixture(scope="module")
+def charts():
+    return population(SIZE)
+
+
+@pytest.fixture(scope="module")
+def call():
+    with serving() as called:
+        yield called
+
+
+@pytest.fixture(scope="module")
+def opened(call, charts):
+    """The cards of every chart when it is opened."""
+    return [call("patient-view", as_bytes(chart.request("patient-view", list(TEMPLATES)))).cards for chart in charts]
+
+
+@pytest.fixture(scope="module")
+def signed(call, charts):
+    """The cards of an ordinary order for everybody."""
+    requests = (chart.request("order-sign", list(TEMPLATES), chart.ordinary_draft()) for chart in charts)
+    return [call("order-sign", as_bytes(request)).cards for request in requests]
+
+
+def told(answers):
+    """Which rules spoke, for the message of a failure."""
+    return Counter((card["indicator"], *rules_of(card)) for cards in answers for card in cards)
+
+
+def share(answers, *indicators):
+    return sum(any(card["indicator"] in indicators for card in cards) for cards in answers) / len(answers)
+
+
+def test_the_charts_are_ordinary_and_not_empty(charts):
+    assert sum(len(chart.held["conditions"]) for chart in charts) > 3 * SIZE
+    assert sum(len(chart.held["medicationRequests"]) for chart in charts) > SIZE
+    assert sum(chart.age >= 65 for chart in charts) > 0.2 * SIZE
+
+
+def test_opening_a_chart_shows_a_card_to_one_in_fifty_at_most(opened):
+    assert share(opened, "info", "warning", "critical") <= ANY_CARD, told(opened)
+
+
+def test_opening_a_chart_shows_a_warning_to_one_in_two_hundred_at_most(opened):
+    assert share(opened, "warning", "critical") <= WARNING, told(opened)
+
+
+def test_opening_a_chart_is_never_critical(opened):
+    assert share(opened, "critical") == 0, told(opened)
+
+
+def test_an_ordinary_order_is_never_critical(signed):
+    assert share(signed, "critical") == 0, told(signed)
+
+
+def test_an_ordinary_order_seldom_has_a_card(signed):
+    assert share(signed, "info", "warning", "critical") <= ANY_CARD, told(signed)
+
+
+def test_the_same_seed_makes_the_same_people():
+    assert [c.held for c in population(20)] == [c.held for c in population(20)]
