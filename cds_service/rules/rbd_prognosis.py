@@ -6,7 +6,7 @@ from cds_service.content.text import Value, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, either
 from cds_service.facts.patient import Condition, PatientFacts, Request
 from cds_service.fhir.dates import Age, within_months
-from cds_service.phenotypes import rbd, sleep_study
+from cds_service.phenotypes import antidepressants, rbd, sleep_study
 from cds_service.phenotypes.cognition import DEMENTIA_SETS
 from cds_service.phenotypes.palliative import palliative_care
 from cds_service.rules.rbd_signs import is_child
@@ -25,6 +25,7 @@ def rbd_prognosis(review: Review) -> Finding:
     review.only_if("confirmed", _confirmed(disorder, facts))
     review.only_if("old-enough", _from(facts.age, int(review.number("from-age"))))
     review.unless("followed-up", _referred(facts, int(review.number("follow-up-months"))))
+    review.note_unknown("associated-drug", facts.current_drugs(*antidepressants.SETS))
     values: dict[str, Value] = {
         "found": Record(disorder.words),
         "when": since(disorder.since),
