@@ -151,9 +151,9 @@ def test_a_reason_is_read_from_code_words_and_reference():
         assert "rbd" in order.reasons
 
 
-def test_a_reason_that_rules_out_is_no_reason():
+def test_a_reason_that_rules_out_is_a_question_and_no_diagnosis():
     (order,) = orders(study(reasonCode=[named("rule out REM sleep behavior disorder")]))
-    assert order.reasons == frozenset()
+    assert order.reasons == {"rbd-in-question"}
 
 
 def test_every_reason_is_kept_by_itself():
