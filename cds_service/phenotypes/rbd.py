@@ -14,6 +14,7 @@ import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
 from cds_service.facts.patient import Condition, PatientFacts, ScreeningAnswer
+from cds_service.facts.queries import QUESTIONS
 from cds_service.fhir.dates import Interval, within_days, within_months
 from cds_service.phenotypes import labs
 from cds_service.phenotypes.labs import Result
@@ -34,16 +35,6 @@ _WORDS = {
     "dream-enactment": "dream-enactment",
     "injury": "sleep-injury",
 }
-QUESTIONS = (
-    "complex-movements",
-    "vocalizations",
-    "dream-enactment",
-    "sustained-contractions",
-    "injury",
-    "dream-recall",
-    "brief-jerks",
-    "only-at-sleep-onset",
-)
 
 
 class Level(Enum):
