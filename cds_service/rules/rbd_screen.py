@@ -7,6 +7,7 @@ import msgspec
 from cds_service.content.text import Value, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, either
 from cds_service.facts.patient import Condition, PatientFacts, Request
+from cds_service.facts.queries import QUESTIONS
 from cds_service.fhir.dates import within_months
 from cds_service.phenotypes import rbd, sleep_study
 from cds_service.phenotypes.rbd import Level, Suspicion
@@ -78,7 +79,7 @@ def _synuclein(review: Review) -> Fact[Reason]:
     """Where a site asks for it: Parkinson's or a related disease, and no question answered within the window."""
     facts, months = review.facts, int(review.number("question-months"))
     found = facts.conditions(*rbd.SYNUCLEIN_SETS) if review.number("ask-with-synuclein-disease") else ABSENT
-    answered = facts.answers(*rbd.QUESTIONS)
+    answered = facts.answers(*QUESTIONS)
     if not isinstance(found, Known):
         return found
     if isinstance(answered, Unavailable):
