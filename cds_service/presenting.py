@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from cds_service.content.model import CardText, RuleContent, SuggestionText
-from cds_service.content.text import SUMMARY_LIMIT, Value, Values, fill, listed
+from cds_service.content.text import SUMMARY_LIMIT, Value, Values, clipped, fill, listed
 from cds_service.facts.patient import Order
 from cds_service.hooks.responses import (
     Action,
@@ -53,7 +53,7 @@ class Presenter:
         suggestions, pick = self._suggestions(group)
         cited = self._content.evidence[self._cited(group.leader)[0]]
         return Card(
-            summary=self._summary(group),
+            summary=clipped(self._summary(group)),
             indicator=group.indicator,
             detail=self._detail(group),
             source=Source(

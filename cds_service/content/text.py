@@ -83,6 +83,13 @@ def plain(markdown: str) -> str:
     return _ESCAPED.sub(r"\1", _EMPHASIS.sub("", markdown))
 
 
+def clipped(summary: str) -> str:
+    """A summary within its limit: one that a name makes too long is cut between words, so that no card is lost."""
+    if len(summary) <= SUMMARY_LIMIT:
+        return summary
+    return summary[: SUMMARY_LIMIT - 1].rpartition(" ")[0].rstrip(" ,;:") + "…"
+
+
 def listed(items: Iterable[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``; each once."""
     found = list(dict.fromkeys(items))

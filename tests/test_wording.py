@@ -1,0 +1,123 @@
+"""What no card may say: a risk that this patient has not, what could not be verified, words that outgrow the card."""
+
+import re
+
+import pytest
+
+from cds_service.content.text import LABEL_LIMIT, SUMMARY_LIMIT, Record, clipped, escape, placeholders, show
+from tests.rehearsal import cases, rehearsals, ruleset
+
+# A word for a risk on a clonazepam card, and the value sets of which one has to be in the chart.
+RISKS = {
+    r"\bdementia\b": {"dementia"},
+    r"\bAlzheimer": {"alzheimer-disease", "dementia"},
+    r"\bcognitive impairment\b": {"mild-cognitive-impairment"},
+    r"\bfall risk\b|\bfalls\b": {"fall-event", "fall-tendency", "falls-past-year", "morse-total", "morse-level"}
+    | {"timed-up-and-go"},
+    r"\bsleep apnea\b": {"sleep-apnea", "ahi"},
+    r"\bopioid\b": {"opioid"},
+    r"\bpregnan": {"pregnancy", "pregnancy-status"},
+    r"\bglaucoma\b": {"glaucoma-angle-closure-acute"},
+}
+CLONAZEPAM = [name for name, text in ruleset().content.rules.items() if text.family == "clonazepam"]
+
+
+def told(card):
+    """What a clinician reads of a card, without the titles of its sources."""
+    return f"{card.summary}\n{(card.detail or '').rpartition('*Sources:')[0]}"
+
+
+@pytest.mark.parametrize("rule", CLONAZEPAM)
+def test_a_clonazepam_card_names_only_risks_found_in_this_patient(rule):
+    for rehearsal in rehearsals(rule):
+        for card in (c for c in rehearsal.decision.cards if c.source.topic.code in CLONAZEPAM):
+            for word, sets in RISKS.items():
+                if re.search(word, told(card).partition("**Not checked:**")[0], re.IGNORECASE):
+                    assert sets & rehearsal.facts.concepts, f"{rehearsal.case.name}: {word} in {told(card)}"
+
+
+# What could not be verified, in the words in which it would be printed.
+UNVERIFIED = (
+    r"ICSD-3-TR",
+    r"\b27 ?%.*(epoch|REM)",
+    r"Teman",
+    r"up to 6 ?%",
+    r"92\.5 ?% want",
+    r"no case (in|among).*1,?504",
+    r"0\.98 mg",
+    r"valproate is contraindicated in pregnancy",
+    r"(AASM|guideline)[^.]*: ?(3 to 15|0\.25 to 2)",
+    r"hazard ratio[^.]*(blood pressure|constipation)",
+    r"rivastigmine[^.]*\bmg\b",
+    r"Osheroff|Bates",
+)
+
+
+def all_words():
+    content = ruleset().content
+    for name, text in content.rules.items():
+        for key, card in text.card.items():
+            yield f"{name}/{key}", " ".join(filter(None, (card.summary, card.detail, card.folded, card.phrase)))
+        yield from ((f"{name}/{key}", note.text) for key, note in text.note.items())
+    for family in content.families.family.values():
+        yield from (note for note in ((family.title, n.text) for n in family.note.values()))
+    yield from ((name, f"{s.label} {s.citation} {s.strength}") for name, s in content.evidence.items())
+
+
+@pytest.mark.parametrize("pattern", UNVERIFIED)
+def test_nothing_unverified_is_printed(pattern):
+    assert [where for where, text in all_words() if re.search(pattern, text, re.IGNORECASE)] == []
+
+
+SUMMARIES = [
+    (f"{name}/{key}", card.summary) for name, text in ruleset().content.rules.items() for key, card in text.card.items()
+]
+SHORT = {"when": 11, "day": 11, "since": 11, "screened": 11, "amount": 8, "dose": 7, "gap": 17, "limit": 7}
+SHORT |= {"apnea": len("possible sleep apnea"), "Inhibitor": len("selegiline transdermal")}
+SHORT |= {"antidepressant": len("levomilnacipran"), "risk": len("fatal serotonin syndrome"), "days": 2}
+SHORT |= {"clearance": 7, "maximum": 7, "wash_out": 4, "months": 9, "duration": 9, "age": 8, "index": 5}
+"""Values that are dates and numbers, with the longest they get."""
+
+
+def test_the_longest_summary_of_every_case_fits():
+    longest = [card.summary for rule in cases() for r in rehearsals(rule) for card in r.decision.cards]
+    assert max(map(len, longest)) <= SUMMARY_LIMIT
+
+
+@pytest.mark.parametrize(("where", "summary"), SUMMARIES, ids=[where for where, _ in SUMMARIES])
+def test_a_summary_of_one_long_name_fits(where, summary):
+    names = sorted(placeholders(summary))
+    shown = summary
+    for place, name in enumerate(names):
+        longest = SHORT.get(name, LABEL_LIMIT if place == 0 or len(names) == 1 else 16)
+        shown = shown.replace(f"{{{name}}}", "x" * longest)
+    assert len(shown) <= SUMMARY_LIMIT, where
+
+
+def test_a_summary_that_would_outgrow_the_card_is_cut_between_words():
+    assert clipped("Short") == "Short"
+    cut = clipped("clonazepam " * 20)
+    assert len(cut) <= SUMMARY_LIMIT
+    assert cut.endswith("clonazepam…")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "<img src=x onerror=alert(1)>",
+        "[x](http://evil.example)",
+        "**bold** _it_ `code`",
+        "javascript:alert(1)",
+        "line\nbreak\x00\u202e",
+        "www.evil.example",
+        "x" * 500,
+    ],
+)
+def test_chart_text_is_inert_markdown(words):
+    from markdown_it import MarkdownIt
+
+    html = MarkdownIt("commonmark", {"html": True, "linkify": False}).render(show(Record(words)))
+    assert not re.search(r"<(?!/?p>)", html)
+    assert not re.search(r"(https?|javascript):", escape(words))
+    assert "\n" not in escape(words)
+    assert len(escape("x" * 500)) < 100
