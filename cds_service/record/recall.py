@@ -7,9 +7,9 @@ of the time, and less than the way to a thread and back. However often a card wa
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from sqlalchemy import BindParameter, Select, bindparam, select
@@ -24,6 +24,7 @@ _COLUMNS = [_CARD[name] for name in ("card", "at", "hook", "indicator", "user", 
 _ANSWER = [ANSWERS.c[name] for name in ("outcome", "reason", "at", "received")]
 _PATIENT: BindParameter[str] = bindparam("patient")
 _SINCE: BindParameter[int] = bindparam("since")
+Rows: TypeAlias = dict[Part, Sequence[Any]]
 _DECODER = msgspec.json.Decoder(tuple[Fingerprint, ...])
 
 
@@ -46,8 +47,10 @@ _STATEMENTS: Mapping[Part, Select[Any]] = {
 async def read(engine: AsyncEngine, patient: str, parts: Iterable[Part], since: int) -> list[Past]:
     """The parts of a patient's past that are asked for, from any database; ``since`` is where recent begins."""
     values = {"patient": patient, "since": since}
+    rows: Rows = {}
     async with engine.connect() as connection:
-        rows = {part: (await connection.execute(_STATEMENTS[part], values)).all() for part in _needed(parts)}
+        for part in _needed(parts, rows):
+            rows[part] = (await connection.execute(_STATEMENTS[part], values)).all()
     return _told(rows)
 
 
@@ -63,10 +66,10 @@ class FileReader:
 
     def read(self, patient: str, parts: Iterable[Part], since: int) -> list[Past]:
         """As :func:`read`."""
-        rows: dict[Part, list[Any]] = {}
+        rows: Rows = {}
         try:
             connection = self._connected()
-            for part in _needed(parts):
+            for part in _needed(parts, rows):
                 statement, values = self._statements[part]
                 rows[part] = connection.execute(statement, values | {"patient": patient, "since": since}).fetchall()
         except sqlite3.Error:
@@ -86,13 +89,17 @@ class FileReader:
         return self._connection
 
 
-def _needed(parts: Iterable[Part]) -> tuple[Part, ...]:
-    return "answered", "withdrawals", *parts
+def _needed(parts: Iterable[Part], rows: Rows) -> Iterator[Part]:
+    """What is to be asked next; what was withdrawn matters only where something was answered."""
+    yield "answered"
+    if rows["answered"]:
+        yield "withdrawals"
+    yield from parts
 
 
-def _told(rows: Mapping[Part, Iterable[Any]]) -> list[Past]:
+def _told(rows: Rows) -> list[Past]:
     """One entry per finding shown; of several answers to a card the one with the latest time counts."""
-    withdrawn = dict(map(tuple, rows["withdrawals"]))
+    withdrawn = dict(map(tuple, rows.get("withdrawals", ())))
     answered: dict[str, Any] = {}
     for row in rows["answered"]:
         card = row[0]

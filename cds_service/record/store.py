@@ -53,6 +53,8 @@ class Store:
         self._file = Path(url.database or "") if on_file else None
         self._reader = recall.FileReader(self._file) if self._file else None
         self._ready = False
+        self._applied: dict[str, int] = {}
+        """How far each journal is stored, as long as no transaction has left that in doubt."""
         self.lost = _lost(on_file=on_file)
         """What is raised when the database cannot be had, or is full."""
 
@@ -81,15 +83,20 @@ class Store:
     async def apply(self, journal: str, batches: Sequence[Batch]) -> None:
         """Stores the batches of a journal in one transaction; those that were stored before are passed over."""
         await self.open()
+        applied = self._applied.pop(journal, None)
         async with self.engine.begin() as connection:
-            applied = await connection.scalar(select(JOURNALS.c.applied).where(JOURNALS.c.name == journal)) or 0
+            if applied is None:
+                applied = await connection.scalar(select(JOURNALS.c.applied).where(JOURNALS.c.name == journal)) or 0
             fresh = [batch for batch in batches if batch.number > applied]
             if fresh:
+                applied = fresh[-1].number
                 await self._write(connection, [entry for batch in fresh for entry in batch.entries])
-                await self._put(connection, JOURNALS, [{"name": journal, "applied": fresh[-1].number}])
+                await self._put(connection, JOURNALS, [{"name": journal, "applied": applied}])
+        self._applied[journal] = applied
 
     async def forget(self, journal: str) -> None:
         """A journal that is gone needs no number."""
+        self._applied.pop(journal, None)
         async with self.engine.begin() as connection:
             await connection.execute(delete(JOURNALS).where(JOURNALS.c.name == journal))
 

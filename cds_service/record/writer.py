@@ -1,6 +1,6 @@
 """One queue and one writer a process: what is noted goes into the journal, and from there into the store.
 
-Noting is appending to a list. A batch is written once its first note is a quarter of a second old, or at once when
+Noting is appending to a list. A batch is written once its first note is half a second old, or at once when
 somebody waits for the receipt, which is given when the batch is on the disk: those that wait together share one wait.
 The store follows; while it is lost or full, batches stay in the journal.
 """
@@ -27,7 +27,7 @@ T = TypeVar("T")
 TallyKey: TypeAlias = tuple[str, str, str, str, str, str]
 """Day, service, client, rule, version, outcome."""
 
-_LINGER = 0.25
+_LINGER = 0.5
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _SECONDS_TO_OPEN, _SECONDS_TO_END = 1.0, 5.0
 _MOST_IN_MEMORY = 20_000

@@ -35,8 +35,8 @@ def hook_request(
         if key in held:
             held[key].append(resource)
     sent = {key: {"resourceType": "Bundle", "entry": [{"resource": r} for r in found]} for key, found in held.items()}
-    sent["patient"] = next((r for r in chart if r["resourceType"] == "Patient"), None)  # type: ignore[assignment]
     named = {"userId": "Practitioner/p1", "patientId": "example", "encounterId": "e1", **context}
+    sent["patient"] = next(r for r in chart if r["resourceType"] == "Patient") | {"id": named["patientId"]}
     if hook != "patient-view":
         named["draftOrders"] = {"resourceType": "Bundle", "entry": [{"resource": draft} for draft in drafts]}
     if hook == "order-select":

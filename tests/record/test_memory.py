@@ -415,7 +415,13 @@ async def test_a_store_that_cannot_be_read_shows_the_card(tmp_path):
     async with site(tmp_path) as opened:
         await answered(opened, *DEMENTIA)
         await opened.settled()
-        with sqlite3.connect(tmp_path / "cds-service.sqlite") as database:
-            database.execute("ALTER TABLE cards RENAME TO elsewhere")
-        database.close()
+        rename(tmp_path, "cards", "elsewhere")
         assert await opened.rules("order-select", *DEMENTIA, drafts=(HALF,)) == CARD
+        rename(tmp_path, "elsewhere", "cards")
+        assert await opened.rules("order-select", *DEMENTIA, drafts=(HALF,)) == []
+
+
+def rename(folder, table, name):
+    with sqlite3.connect(folder / "cds-service.sqlite") as database:
+        database.execute(f"ALTER TABLE {table} RENAME TO {name}")
+    database.close()

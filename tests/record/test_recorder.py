@@ -165,3 +165,26 @@ async def test_no_record_means_no_file(tmp_path):
     async with house.running():
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_lost_postgresql_costs_no_answer_and_loses_nothing(postgresql, tmp_path):
+    import asyncpg
+
+    async def tell(statement):
+        connection = await asyncpg.connect(postgresql % "postgres")
+        await connection.execute(statement)
+        await connection.close()
+
+    await tell("CREATE DATABASE lost")
+    async with site(tmp_path, database_url=postgresql % "lost") as place:
+        (card,) = await place.ask("order-select", *DEMENTIA, drafts=(HALF,))
+        await tell("ALTER DATABASE lost ALLOW_CONNECTIONS false")
+        await tell("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'lost'")
+        assert await place.ask("order-select", *DEMENTIA, drafts=(HALF,))
+        await place.overrides(card)
+        assert await place.ask("order-select", *DEMENTIA, drafts=(HALF,))
+        assert place.recorder.writer.depth > 0
+        await tell("ALTER DATABASE lost ALLOW_CONNECTIONS true")
+        await place.settled()
+        assert await place.ask("order-select", *DEMENTIA, drafts=(HALF,)) == ()
+        assert len(await rows(place, ANSWERS)) == 1

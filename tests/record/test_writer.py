@@ -66,7 +66,7 @@ async def test_what_is_noted_is_stored_soon(store, folder):
         writer.count(KEY)
         writer.count(KEY)
         assert writer.depth == 1
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.9)
         assert writer.depth == 0
         assert len(await rows(store, CARDS)) == 1
         assert [row["count"] for row in await rows(store, TALLIES)] == [2]
@@ -212,7 +212,7 @@ async def test_what_was_acknowledged_is_on_the_disk_of_the_store_before_the_jour
     monkeypatch.setattr(store, "settle", lambda: settled.append(journaled(folder)))
     async with writer.running():
         writer.note(card())
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.9)
         assert settled == []
         await writer.submit([answer()]).stored
         await asyncio.sleep(0.2)

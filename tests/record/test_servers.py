@@ -1,0 +1,182 @@
+"""Server processes: what one was told the other knows, and what one acknowledged outlives it."""
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import func, select
+
+from cds_service.places import fhir_examples
+from cds_service.record.store import Store
+from cds_service.record.tables import ANSWERS, CARDS
+
+ROOT = Path(__file__).parents[2]
+ENOUGH = 300
+"""Posts before the kill, of a thousand that are under way."""
+SELECT = json.loads((fhir_examples() / "requests" / "order-select-rbd-dementia.json").read_text())
+AT = "2026-06-15T09:00:00Z"
+
+
+class Server:
+    def __init__(self, port: int, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20)
+
+    def select(self):
+        answer = self.client.post("/cds-services/rbd-order-select", json=SELECT)
+        assert answer.status_code == 200
+        return answer.json()["cards"]
+
+    def feedback(self, card, **members):
+        entry = {"card": card, "outcome": "overridden", "outcomeTimestamp": AT, **members}
+        return self.client.post("/cds-services/rbd-order-select/feedback", json={"feedback": [entry]})
+
+    def stop(self):
+        self.client.close()
+        self.process.terminate()
+        assert self.process.wait(20) is not None
+
+
+@pytest.fixture
+def start(tmp_path, database_url) -> Iterator:
+    """Starts servers on one database and one folder."""
+    with ExitStack() as stack:
+        yield lambda **more: stack.enter_context(serving({"CDS_DATABASE_URL": database_url, **more}, tmp_path))
+
+
+@contextmanager
+def serving(environment: dict[str, str], folder: Path) -> Iterator[Server]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}
+    given = {"CDS_TODAY": "2026-06-15", "CDS_VAR": str(folder), "CDS_PORT": str(port), "PYTHONPATH": str(ROOT)}
+    options = ["--factory", "--port", str(port), "--no-access-log", "--log-level", "warning"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "cds_service.web.server:application", *options],
+        cwd=folder,
+        env={**kept, **given, **environment},
+        stdout=subprocess.DEVNULL,
+    )
+    server = Server(port, process)
+    try:
+        _await(server)
+        yield server
+    finally:
+        server.client.close()
+        process.kill()
+        process.wait()
+
+
+def _await(server: Server) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and server.process.poll() is None:
+        try:
+            if server.client.get("/health/ready").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError("the server did not start")
+
+
+def counted(database_url, table):
+    async def count():
+        store = Store(database_url)
+        async with store.engine.connect() as connection:
+            found = await connection.scalar(select(func.count()).select_from(table))
+        await store.close()
+        return found
+
+    return asyncio.run(count())
+
+
+def test_what_one_process_was_told_the_other_knows(start, database_url):
+    one, other = start(), start()
+    (card,) = one.select()
+    time.sleep(1)  # the showing is written soon, not at once
+    assert other.feedback(card["uuid"]).content == b"{}"
+    assert one.select() == []
+    assert other.select() == []
+    assert other.feedback(card["uuid"]).status_code == 200
+    one.stop()
+    other.stop()
+    assert counted(database_url, ANSWERS) == 1
+    assert counted(database_url, CARDS) == 1
+    assert start().select() == []
+
+
+def test_every_acknowledged_post_outlives_a_killed_process(start, database_url):
+    server = start()
+    acknowledged = asyncio.run(_post_until_killed(server))
+    assert len(acknowledged) >= ENOUGH
+    start().stop()
+
+    async def stored():
+        store = Store(database_url)
+        async with store.engine.connect() as connection:
+            found = set(await connection.scalars(select(ANSWERS.c.card)))
+        await store.close()
+        return found
+
+    assert acknowledged <= asyncio.run(stored())
+
+
+async def _post_until_killed(server: Server) -> set[str]:
+    """A thousand posts, sixteen at a time; the process is killed in their midst."""
+    acknowledged: set[str] = set()
+    waiting = [str(uuid.uuid4()) for _ in range(1000)]
+
+    async def post(client: httpx.AsyncClient) -> None:
+        while waiting:
+            card = waiting.pop()
+            entry = {"card": card, "outcome": "overridden", "outcomeTimestamp": AT}
+            answer = await client.post("/cds-services/rbd-order-select/feedback", json={"feedback": [entry]})
+            assert answer.status_code == 200
+            acknowledged.add(card)
+            if len(acknowledged) == ENOUGH:
+                server.process.send_signal(signal.SIGKILL)
+
+    async with httpx.AsyncClient(base_url=server.client.base_url, timeout=20) as client:
+        ended = await asyncio.gather(*(post(client) for _ in range(16)), return_exceptions=True)
+    assert all(isinstance(end, httpx.TransportError) for end in ended)
+    return acknowledged
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of another process are Linux's")
+def test_a_full_disk_costs_no_answer_and_loses_nothing_acknowledged(tmp_path):
+    """No file of the server may grow over 1 KB: neither the database nor the journal can be written."""
+    database_url = f"sqlite:///{tmp_path}/cds-service.sqlite"
+    with serving({"CDS_DATABASE_URL": database_url}, tmp_path) as server:
+        (card,) = server.select()
+        assert server.feedback(str(uuid.uuid4())).status_code == 200
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+        assert server.select()
+        refused = server.feedback(card["uuid"])
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert server.select()
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        assert _eventually(lambda: server.feedback(card["uuid"]).status_code == 200)
+        assert _eventually(lambda: server.select() == [])
+        server.stop()
+    assert counted(database_url, ANSWERS) == 2
+
+
+def _eventually(holds) -> bool:
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        if holds():
+            return True
+        time.sleep(0.2)
+    return False
