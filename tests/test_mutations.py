@@ -291,7 +291,7 @@ def spoilt(rng):
     for way in ways:
         try:
             way(request, rng)
-        except (AttributeError, TypeError, IndexError):
+        except (AttributeError, TypeError, LookupError):
             continue  # what this way looks for is gone by now
     body = as_bytes(request)
     done = [way.__name__ for way in ways]

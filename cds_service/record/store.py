@@ -9,12 +9,12 @@ import asyncio
 import datetime as dt
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, select, update
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, delete, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -35,8 +35,6 @@ from cds_service.record.tables import (
     migrate,
 )
 
-_AT_ONCE = 400
-"""Values in one IN list: what every build of SQLite takes."""
 _CARD = CARDS.c
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(tuple[Fingerprint, ...])
@@ -128,24 +126,34 @@ class Store:
         answers = [entry for entry in entries if isinstance(entry, Answer)]
         await self._add(connection, CARDS, [_row(card) for card in cards])
         await self._add(connection, ANSWERS, [msgspec.structs.asdict(answer) for answer in answers])
-        await _mark_answered(connection, sorted({card.card for card in cards} | {answer.card for answer in answers}))
+        await self._mark_answered(connection, {card.card for card in cards} | {answer.card for answer in answers})
         await self._withdraw(connection, [entry for entry in entries if isinstance(entry, Withdrawn)])
         await self._count(connection, [entry for entry in entries if isinstance(entry, Tally)])
 
+    async def _mark_answered(self, connection: AsyncConnection, cards: Collection[str]) -> None:
+        """Cards and answers may come in either order and by way of two processes."""
+        if cards:
+            answered = select(ANSWERS.c.card).where(self._among(ANSWERS.c.card, cards))
+            known = update(CARDS).where(_CARD.card.in_(answered), _CARD.state == SHOWN)
+            await connection.execute(known.values(state=ANSWERED))
+
     async def _withdraw(self, connection: AsyncConnection, entries: list[Withdrawn]) -> None:
         """Of few of these patients anything was answered, so those are looked for first."""
+        if not entries:
+            return
         gone = {(entry.patient, rule): entry.at for entry in entries for rule in entry.rules}
-        patients = sorted({entry.patient for entry in entries})
-        answered: set[tuple[str, str]] = set()
-        for start in range(0, len(patients), _AT_ONCE):
-            of_some = _CARD.patient.in_(patients[start : start + _AT_ONCE]), _CARD.state == ANSWERED
-            for patient, findings in await connection.execute(select(_CARD.patient, _CARD.findings).where(*of_some)):
-                answered |= {(patient, finding.rule) for finding in _DECODER.decode(findings)}
-        await self._put(
-            connection,
-            WITHDRAWALS,
-            [{"patient": key[0], "rule": key[1], "at": gone[key]} for key in sorted(answered & gone.keys())],
-        )
+        of_some = self._among(_CARD.patient, {entry.patient for entry in entries}), _CARD.state == ANSWERED
+        found = await connection.execute(select(_CARD.patient, _CARD.findings).where(*of_some))
+        answered = {(patient, finding.rule) for patient, told in found for finding in _DECODER.decode(told)}
+        rows = [{"patient": key[0], "rule": key[1], "at": gone[key]} for key in sorted(answered & gone.keys())]
+        await self._put(connection, WITHDRAWALS, rows)
+
+    def _among(self, column: ColumnElement[str], values: Collection[str]) -> ColumnElement[bool]:
+        """Membership in a long list that is one parameter: a list of parameters would be written out each time."""
+        if self._file is None:
+            return column == any_(literal(sorted(values), ARRAY(Text)))
+        listed = func.json_each(_ENCODER.encode(sorted(values)).decode()).table_valued("value")
+        return column.in_(select(listed.c.value))
 
     async def _put(self, connection: AsyncConnection, table: Any, rows: list[dict[str, Any]]) -> None:
         """Adds rows, or puts them in place of those with the same key."""
@@ -177,15 +185,6 @@ def _lost(*, on_file: bool) -> tuple[type[Exception], ...]:
     import asyncpg  # type: ignore[import-untyped]  # has no type information
 
     return SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError
-
-
-async def _mark_answered(connection: AsyncConnection, cards: list[str]) -> None:
-    """Cards and answers may come in either order and by way of two processes."""
-    for start in range(0, len(cards), _AT_ONCE):
-        some = cards[start : start + _AT_ONCE]
-        answered = select(ANSWERS.c.card).where(ANSWERS.c.card.in_(some))
-        known = update(CARDS).where(_CARD.card.in_(answered), _CARD.state == SHOWN)
-        await connection.execute(known.values(state=ANSWERED))
 
 
 def _row(card: ShownCard) -> dict[str, Any]:
