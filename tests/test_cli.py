@@ -189,7 +189,8 @@ def test_new_refuses_a_name_in_a_sentence(args, told):
     assert told in run("new", *args, code=1)
 
 
-def test_serve_prints_a_curl_line_that_gets_a_card():
+def test_serve_prints_a_curl_line_that_gets_a_card(monkeypatch):
+    monkeypatch.setenv("CDS_RECORD", "off")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
