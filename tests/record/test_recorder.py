@@ -8,7 +8,8 @@ import pytest
 import structlog
 from sqlalchemy import select
 
-from cds_service.errors import NotReady
+from cds_service.errors import NotJson, NotReady
+from cds_service.hooks.feedback import parse_feedback
 from cds_service.record import recorder as recording
 from cds_service.record.tables import ANSWERS, CARDS, TALLIES
 from tests.charts import ALZHEIMER, CLONAZEPAM, condition, dosage, draft, named, patient
@@ -188,3 +189,17 @@ async def test_a_lost_postgresql_costs_no_answer_and_loses_nothing(postgresql, t
         await place.settled()
         assert await place.ask("order-select", *DEMENTIA, drafts=(HALF,)) == ()
         assert len(await rows(place, ANSWERS)) == 1
+
+
+@pytest.mark.parametrize("name", ["\x00", "😀", "é" * 100_000, " ", "null", "'; DROP TABLE cards; --", UNKNOWN + "\n"])
+async def test_a_card_may_be_called_anything(tmp_path, database_url, name):
+    async with site(tmp_path, database_url=database_url) as place:
+        await place.feedback({"card": name} | GIVEN, {"card": name} | GIVEN)
+        (row,) = await rows(place, ANSWERS)
+        assert len(row["card"]) == 32
+
+
+def test_half_a_character_is_no_name():
+    body = b'{"feedback":[{"card":"\\ud83d","outcome":"overridden","outcomeTimestamp":"2026-06-15T12:00:00Z"}]}'
+    with pytest.raises(NotJson):
+        parse_feedback(body)

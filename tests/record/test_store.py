@@ -186,3 +186,8 @@ def test_a_database_that_is_no_file_is_refused():
 
     with pytest.raises(ArgumentError):
         Store("sqlite://")
+
+
+def test_the_encryption_that_libpq_calls_sslmode_is_asked_of_the_driver():
+    store = Store("postgresql://user@host/cds?sslmode=require&host=db")
+    assert dict(store.engine.url.query) == {"ssl": "require", "host": "db"}
