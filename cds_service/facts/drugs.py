@@ -161,7 +161,7 @@ def request_entry(resource: fhir.MedicationRequest, drug: Drug, reason: Reason, 
     return Entry(
         drug=drug,
         source=f"MedicationRequest/{resource.id}",
-        current=status_current and (end is None or end.last + _GRACE >= today) and not _future(start, today),
+        current=status_current and (end is None or end.last >= today - _GRACE) and not _future(start, today),
         start=start,
         end=end or (None if status_current else _supplied(start, _days(supply))),
         open_ended=status_current and end is None,
@@ -202,7 +202,7 @@ def dispense_entry(resource: fhir.MedicationDispense, drug: Drug, today: date) -
     return Entry(
         drug=drug,
         source=f"MedicationDispense/{resource.id}",
-        current=end is not None and end.last + _GRACE >= today and not _future(start, today),
+        current=end is not None and end.last >= today - _GRACE and not _future(start, today),
         start=start,
         end=end,
         open_ended=False,
@@ -260,7 +260,7 @@ def _series_start(entries: list[Entry], today: date) -> Interval | None:
     dated = [(e.start, _reach(e, today)) for e in entries if e.start and e.start.first <= today]
     reached, start = today, None
     for begun, reach in sorted(dated, key=lambda pair: (pair[0].first, pair[0].last), reverse=True):
-        if reach + _BREAK > reached:
+        if reached - reach < _BREAK:
             start, reached = begun, min(reached, begun.first)
     return start
 

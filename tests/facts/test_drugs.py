@@ -102,6 +102,15 @@ def test_an_order_of_several_steps_ends_with_its_last_step():
     assert not is_current(request(dosageInstruction=[steps[0], steps[0]]))
 
 
+def test_an_end_that_stands_for_no_end_is_none():
+    assert is_current(request(authoredOn="2025-01-10", **ending("9999-12-31")))
+    assert is_current(request(**bounded("9999-12-31")))
+    assert is_current(statement(effectivePeriod={"start": "2025-01-10", "end": "9999-12-31"}))
+    found = current(request(authoredOn="2025-01-10", **ending("9999-12-31")), request(authoredOn="2026-01-10"))
+    assert str(only(found).start.first) == "2025-01-10"
+    assert not is_current(dispense(handed_over="9999-12-31"))
+
+
 def test_an_unreadable_end_is_no_end():
     assert is_current(request(**ending("soon")))
 
