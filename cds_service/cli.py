@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from cds_service.content.cases import Case, Parts
     from cds_service.rehearsing import Stage
     from cds_service.ruleset import Ruleset
+    from cds_service.trust.clients import Clients
 
 EXAMPLE = "order-select-rbd-dementia"
 
@@ -67,7 +69,7 @@ def serve(host: str | None, port: int | None, workers: int) -> None:
 
     given = {name: str(value) for name, value in (("host", host), ("port", port)) if value is not None}
     settings = Settings.in_force(**given)
-    _assembled(settings)
+    _trusted(settings, _assembled(settings))
     _require_free(settings.host, settings.port)
     for line in _addresses(settings):
         click.echo(line)
@@ -107,9 +109,9 @@ def _short(path: Path) -> Path:
 
 @main.command()
 def check() -> None:
-    """Report every fault of settings, cards and cases.
+    """Report every fault of settings, trusted EHRs, cards and cases.
 
-    Prints the settings in force; a fault is told with its file and key.
+    Prints the settings and the EHRs in force; a fault is told with its file and key.
 
     Exit codes: 0 no fault; 1 faults.
     """
@@ -117,13 +119,38 @@ def check() -> None:
     click.echo("Settings in force")
     for variable, value in settings.told().items():
         click.echo(f"  {variable:18}{value}")
-    ruleset = _assembled(settings)
-    faults = list(_faults(ruleset))
-    if faults:
-        raise ContentError(faults)
+    found: list[FaultsFound] = []
+    ruleset = None
+    with _collected(found):
+        ruleset = _assembled(settings)
+        faults = list(_faults(ruleset))
+        if faults:
+            raise ContentError(faults)
+    with _collected(found):
+        for line in _clients_in_force(_trusted(settings, ruleset)):
+            click.echo(line)
+    if found or ruleset is None:
+        _fail("\n".join(map(str, found)))
     content = ruleset.content
     counted = (len(content.rules), "rules"), (len(content.value_sets), "value sets"), (len(_cases(ruleset)[1]), "cases")
     click.echo(f"Cards in {_short(content.folder)}: {', '.join(f'{n} {what}' for n, what in counted)}. No fault found.")
+
+
+@contextmanager
+def _collected(found: list[FaultsFound]) -> Iterator[None]:
+    try:
+        yield
+    except FaultsFound as faults:
+        found.append(faults)
+
+
+def _clients_in_force(clients: Clients | None) -> Iterator[str]:
+    if clients is None:
+        return
+    yield "Trusted EHRs"
+    for client in clients.by_issuer.values():
+        keys = " and ".join(filter(None, (client.jwks, client.jku)))
+        yield f"  {client.name}: {client.issuer}, keys of {keys} by {', '.join(client.algorithms)}, {client.profile}"
 
 
 def _faults(ruleset: Ruleset) -> Iterator[str]:
@@ -255,6 +282,15 @@ def _assembled(settings: Settings) -> Ruleset:
     from cds_service.ruleset import assemble
 
     return assemble(load(places.cards(settings)))
+
+
+def _trusted(settings: Settings, ruleset: Ruleset | None) -> Clients | None:
+    """The EHRs of CDS_CLIENTS; None in open mode."""
+    from cds_service.trust.clients import read_clients
+
+    if settings.clients is None:
+        return None
+    return read_clients(settings.clients, {text.id for text in ruleset.content.services.service} if ruleset else None)
 
 
 def _parts() -> Parts:

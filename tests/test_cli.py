@@ -1,5 +1,6 @@
 """The command line: what it prints, where it ends, and with which code."""
 
+import json
 import shlex
 import shutil
 import signal
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 
 from cds_service.cli import main
 from cds_service.places import fhir_examples
+from tests.trust.ehr import CLIENTS, EC_KEY
 
 ROOT = Path(__file__).parents[1]
 REQUESTS = fhir_examples() / "requests"
@@ -80,6 +82,26 @@ def test_check_names_file_and_key_of_every_fault(checkout):
     assert done.returncode == 1
     assert "clonazepam-falls/card.toml: family: 'clobazam' is not in families.toml" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_check_tells_the_trusted_ehrs_and_what_is_wrong_with_them(tmp_path):
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": [EC_KEY.as_dict(private=False)]}))
+    (tmp_path / "clients.toml").write_text(CLIENTS)
+    said = run("check", CDS_CLIENTS=str(tmp_path / "clients.toml"))
+    assert "  test-ehr: https://ehr.test.example, keys of keys.json by ES384, RS384, default" in said
+    (tmp_path / "clients.toml").write_text(CLIENTS.replace("rbd-patient-view", "rbd-no-such") + "colour = 1")
+    said = run("check", code=1, CDS_CLIENTS=str(tmp_path / "clients.toml"))
+    assert "clients.toml: test-ehr: colour: unknown field" in said
+    assert "No fault found" not in said
+    assert "colour: unknown field" in run("serve", "--port", "8999", code=1, CDS_CLIENTS=str(tmp_path / "clients.toml"))
+
+
+def test_check_tells_faults_of_the_ehrs_beside_those_of_the_cards(checkout, tmp_path):
+    (checkout / "cards/clonazepam-dementia/card.toml").write_text("not toml")
+    (tmp_path / "clients.toml").write_text("colour = 1")
+    said = run("check", code=1, CDS_CARDS=str(checkout / "cards"), CDS_CLIENTS=str(tmp_path / "clients.toml"))
+    assert "clonazepam-dementia/card.toml" in said
+    assert "clients.toml: no client is named" in said
 
 
 def test_check_runs_the_cases(checkout):

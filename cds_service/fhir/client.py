@@ -10,11 +10,9 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
-import ssl
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
 from http.cookiejar import DefaultCookiePolicy
 from importlib.util import find_spec
 from typing import Any
@@ -26,6 +24,7 @@ from cds_service.fhir import elements as fhir
 from cds_service.fhir.access import Bounds, Fetched, Query, Target
 from cds_service.fhir.egress import Resolver
 from cds_service.fhir.errands import Errand, Question, Reply, Room
+from cds_service.fhir.tls import trusted
 
 _HEADERS = {"Accept": "application/fhir+json", "Accept-Encoding": "gzip", "User-Agent": "rbd-cds"}
 _IDLE_SECONDS = 30.0
@@ -91,7 +90,7 @@ async def post_bundle(server: str, bundle: bytes) -> str | None:
     """Posts a transaction to a server that a person has named; why it was not taken, or None."""
     headers = {"Accept": _HEADERS["Accept"], "Content-Type": _HEADERS["Accept"]}
     try:
-        async with httpx.AsyncClient(verify=_trusted(), trust_env=False, timeout=_UPLOAD_SECONDS) as http:
+        async with httpx.AsyncClient(verify=trusted(), trust_env=False, timeout=_UPLOAD_SECONDS) as http:
             answer = await http.post(server, content=bundle, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL) as fault:
         return f"the server could not be reached ({type(fault).__name__})"
@@ -227,7 +226,7 @@ class _Transport(httpx.AsyncHTTPTransport):
 
     def __init__(self, resolver: Resolver) -> None:
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=_trusted(),
+            ssl_context=trusted(),
             max_connections=None,
             max_keepalive_connections=_IDLE_CONNECTIONS,
             keepalive_expiry=_IDLE_SECONDS,
@@ -265,11 +264,3 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as refusal:
                 failure = refusal
         raise failure
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    """The authorities of httpx and those of this machine, where a hospital installs its own; read once."""
-    context = httpx.create_ssl_context(trust_env=False)
-    context.load_default_certs()
-    return context

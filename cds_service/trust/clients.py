@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import JWKRegistry, Key, KeySet
 
 from cds_service.errors import SettingsError
 from cds_service.hooks.profiles import PROFILES
@@ -19,6 +19,7 @@ ALGORITHMS = ("ES384", "RS384", "ES256", "RS256", "PS384", "ES512", "RS512", "Ed
 """What a client may be allowed; never ``none`` or a symmetric algorithm (CDS Hooks: JWT Signing Algorithm)."""
 
 RECOMMENDED = ("ES384", "RS384")
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -44,10 +45,6 @@ class Client(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     calls_per_minute: int = 600
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    client: tuple[Client, ...]
-
-
 class Clients(msgspec.Struct, frozen=True):
     """All trusted EHRs by issuer, with the keys that were given out of band."""
 
@@ -59,54 +56,118 @@ class Clients(msgspec.Struct, frozen=True):
         return frozenset(origin for client in self.by_issuer.values() for origin in client.origins)
 
 
-def read_clients(path: Path) -> Clients:
-    """The clients of a file; raises SettingsError with every fault."""
+def read_clients(path: Path, services: Container[str] | None = None) -> Clients:
+    """The clients of a file; raises SettingsError with every fault, unknown ids of ``services`` among them."""
     try:
-        found = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File).client
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError([f"{path.name}: {error}"]) from None
-    faults = [f"{path.name}: {fault}" for fault in _faults(found)]
-    keys: dict[str, KeySet] = {}
-    for client in found:
-        if client.jwks:
-            try:
-                keys[client.issuer] = _key_set(path.parent / client.jwks)
-            except (OSError, ValueError, JoseError) as error:
-                faults.append(f"{path.name}: {client.name}: jwks: {type(error).__name__}, the file is no JWK Set")
-    if faults:
-        raise SettingsError(faults)
-    return Clients({client.issuer: client for client in found}, keys)
+    reading = _Reading(path.parent, services)
+    found = [client for client in reading.clients(document) if client]
+    reading.faults += _repeated(found)
+    if reading.faults:
+        raise SettingsError([f"{path.name}: {fault}" for fault in reading.faults])
+    return Clients({client.issuer: client for client in found}, reading.keys)
 
 
-def _key_set(path: Path) -> KeySet:
-    return public_keys(json.loads(path.read_text(encoding="utf-8")))
+class _Reading:
+    """Reads a clients.toml and collects what is wrong with it."""
+
+    def __init__(self, folder: Path, services: Container[str] | None) -> None:
+        self._folder = folder
+        self._services = services
+        self.keys: dict[str, KeySet] = {}
+        self.faults: list[str] = []
+
+    def clients(self, document: dict[str, object]) -> Iterator[Client | None]:
+        tables = document.get("client")
+        self.faults += [f"{name}: unknown; every client is a table [[client]]" for name in document if name != "client"]
+        if not isinstance(tables, list) or not tables:
+            self.faults.append("no client is named: write a table [[client]] for each EHR")
+            return
+        for number, table in enumerate(tables, 1):
+            yield self._client(number, table if isinstance(table, dict) else {})
+
+    def _client(self, number: int, table: dict[str, object]) -> Client | None:
+        label = table["name"] if isinstance(table.get("name"), str) and table["name"] else f"client {number}"
+        faults = list(_member_faults(table))
+        client = None if faults else msgspec.convert(table, Client)
+        if client:
+            faults += [*_client_faults(client), *self._service_faults(client), *self._key_faults(client)]
+        self.faults += [f"{label}: {fault}" for fault in faults]
+        return client
+
+    def _service_faults(self, client: Client) -> Iterator[str]:
+        for name in client.services:
+            if self._services is not None and name not in self._services:
+                yield f"services: there is no service {name!r}"
+
+    def _key_faults(self, client: Client) -> Iterator[str]:
+        if not client.jwks:
+            return
+        try:
+            document = json.loads((self._folder / client.jwks).read_bytes())
+            self.keys[client.issuer] = public_keys(document)
+        except (OSError, ValueError) as error:
+            yield f"jwks: {type(error).__name__}, the file is no JWK Set"
+            return
+        if any("d" in key for key in document["keys"] if isinstance(key, dict)):
+            yield "jwks: the file holds a private key; ask the EHR for a new pair and its public half"
 
 
 def public_keys(document: object) -> KeySet:
-    """The asymmetric keys of a JWK Set that have a ``kid``; raises ValueError without any."""
+    """The asymmetric keys of a JWK Set that have a ``kid`` and can be read; raises ValueError without any."""
     listed = document.get("keys") if isinstance(document, dict) else None
-    keys = [key for key in listed or () if isinstance(key, dict) and key.get("kty") in ("EC", "RSA", "OKP")]
-    named = [key for key in keys if isinstance(key.get("kid"), str) and key.get("use", "sig") == "sig"]
-    if not named:
+    found = [key for key in map(_public_key, listed if isinstance(listed, list) else ()) if key]
+    if not found:
         raise ValueError("no usable key")
-    return KeySet.import_key_set({"keys": named})
+    return KeySet(found)
 
 
-def _faults(clients: Iterable[Client]) -> Iterator[str]:
+def _public_key(jwk: object) -> Key | None:
+    """One that cannot be read does not cost its neighbours (RFC 7517, section 5)."""
+    if not isinstance(jwk, dict) or jwk.get("kty") not in ("EC", "RSA", "OKP"):
+        return None
+    if not isinstance(jwk.get("kid"), str) or jwk.get("use", "sig") != "sig":
+        return None
+    try:
+        return JWKRegistry.import_key({name: jwk[name] for name in jwk if name not in _PRIVATE})
+    except (JoseError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _member_faults(table: dict[str, object]) -> Iterator[str]:
+    """What keeps a table from being a client at all, member by member."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(Client)}
+    for name in table.keys() - fields.keys():
+        yield f"{name}: unknown field"
+    for name, field in fields.items():
+        if name not in table:
+            if field.required:
+                yield f"{name}: missing"
+            continue
+        try:
+            if msgspec.convert(table[name], field.type) == "":
+                yield f"{name}: empty"
+        except msgspec.ValidationError as error:
+            yield f"{name}: {error}"
+
+
+def _repeated(clients: Iterable[Client]) -> Iterator[str]:
     found = list(clients)
     for field in ("name", "issuer"):
         values = [getattr(client, field) for client in found]
         for twice in sorted({value for value in values if values.count(value) > 1}):
             yield f"{field}: {twice!r} stands twice"
-    for client in found:
-        yield from (f"{client.name}: {fault}" for fault in _client_faults(client))
 
 
 def _client_faults(client: Client) -> Iterator[str]:
     if not client.jwks and not client.jku:
         yield "give jwks (a file) or jku (an address)"
-    if client.jku and not client.jku.startswith("https://"):
-        yield "jku: must begin with https://"
+    if client.jku and not _is_https(client.jku):
+        yield "jku: must begin with https://, or name a loopback address"
+    if not client.algorithms:
+        yield "algorithms: name at least one"
     for name in client.algorithms:
         if name not in ALGORITHMS:
             yield f"algorithms: {name!r} is none of {', '.join(ALGORITHMS)}"
@@ -116,12 +177,26 @@ def _client_faults(client: Client) -> Iterator[str]:
         for address in getattr(client, field):
             if not _is_plain_https(address):
                 yield f"{field.replace('_', '-')}: {address!r} must be an https address without user, query or fragment"
+    for field in ("audiences", "origins"):
+        for address in getattr(client, field):
+            if address.endswith("/"):
+                yield f"{field}: {address!r} must not end with a slash"
     if client.calls_per_minute < 1:
         yield "calls-per-minute: must be at least 1"
 
 
 def _is_plain_https(address: str) -> bool:
+    if not _is_https(address):
+        return False
     parts = urlsplit(address)
-    loopback = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
-    plain = not (parts.query or parts.fragment or parts.username)
-    return bool(parts.hostname) and plain and (parts.scheme == "https" or loopback)
+    return not (parts.query or parts.fragment or parts.username)
+
+
+def _is_https(address: str) -> bool:
+    """Or http on this very machine, for a trial."""
+    try:
+        parts = urlsplit(address)
+        loopback = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+        return bool(parts.hostname) and parts.port != 0 and (parts.scheme == "https" or loopback)
+    except ValueError:
+        return False

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import Literal, TypeAlias
 
 import msgspec
 import structlog
-from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from cds_service.trust.clients import Client, Clients, public_keys
@@ -16,10 +16,12 @@ from cds_service.trust.clients import Client, Clients, public_keys
 FRESH_SECONDS = 900.0
 LAST_GOOD_SECONDS = 86_400.0
 REFETCH_SECONDS = 60.0
-LARGEST_SET = 256 * 1024
 
-Fetch = Callable[[str], Awaitable[bytes]]
+Fetch: TypeAlias = Callable[[str], Awaitable[bytes]]
 """Reads an address without following redirects, bounded in time and size; raises OSError when it cannot."""
+
+Told: TypeAlias = Callable[[str, Literal["fetched", "failed"]], None]
+"""Is told of every fetch: the client's name and how it went."""
 
 _LOG = structlog.get_logger()
 
@@ -28,44 +30,71 @@ class _Held(msgspec.Struct):
     keys: KeySet | None = None
     fetched: float = float("-inf")
     asked: float = float("-inf")
+    fetching: asyncio.Task[None] | None = None
 
 
 class KeyRing:
-    """Keys by issuer, cached; one fetch at a time per issuer, at most one a minute, the last good set kept a day."""
+    """Keys by issuer: fetched at most once a minute, anew in the background after a while, the last good kept a day.
 
-    def __init__(self, clients: Clients, fetch: Fetch, clock: Callable[[], float] = time.monotonic) -> None:
+    A call waits for a fetch only if its key is not held: one whose key was held before is not slowed by the age of
+    the set or by an address that fails.
+    """
+
+    def __init__(
+        self,
+        clients: Clients,
+        fetch: Fetch,
+        clock: Callable[[], float] = time.monotonic,
+        told: Told = lambda _, __: None,
+    ) -> None:
         self._clients = clients
         self._fetch = fetch
         self._clock = clock
-        self._held: dict[str, _Held] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._told = told
+        self._held = {client.issuer: _Held() for client in clients.by_issuer.values() if client.jku}
+
+    def prepare(self) -> None:
+        """Begins to fetch what is configured, so that no clinician waits for it."""
+        for issuer, held in self._held.items():
+            self._renewal(self._clients.by_issuer[issuer], held)
 
     async def find(self, client: Client, kid: str) -> KeySet | None:
         """A set that holds the key of this id, or None."""
         static = self._clients.static_keys.get(client.issuer)
         if static is not None and _has(static, kid):
             return static
-        if client.jku is None:
+        held = self._held.get(client.issuer)
+        if held is None:
             return None
-        held = self._held.setdefault(client.issuer, _Held())
-        if held.keys is not None and _has(held.keys, kid) and self._clock() - held.fetched < FRESH_SECONDS:
-            return held.keys
-        async with self._locks.setdefault(client.issuer, asyncio.Lock()):
-            await self._refresh(client.jku, held)
-        usable = held.keys is not None and self._clock() - held.fetched < LAST_GOOD_SECONDS
-        return held.keys if usable and held.keys and _has(held.keys, kid) else None
+        if not self._usable(held, kid) or self._clock() - held.fetched >= FRESH_SECONDS:
+            renewal = self._renewal(client, held)
+            if renewal and not self._usable(held, kid):
+                await asyncio.wait([renewal])
+        return held.keys if self._usable(held, kid) else None
 
-    async def _refresh(self, address: str, held: _Held) -> None:
-        """Fetches unless that was done within the last minute; a failure keeps what is held."""
-        now = self._clock()
-        if now - held.asked < REFETCH_SECONDS:
-            return
-        held.asked = now
+    def _usable(self, held: _Held, kid: str) -> bool:
+        recent = self._clock() - held.fetched < LAST_GOOD_SECONDS
+        return recent and held.keys is not None and _has(held.keys, kid)
+
+    def _renewal(self, client: Client, held: _Held) -> asyncio.Task[None] | None:
+        """The fetch under way, a new one, or None where one was made within the last minute."""
+        if held.fetching is None or held.fetching.done():
+            now = self._clock()
+            if now - held.asked < REFETCH_SECONDS:
+                return None
+            held.asked = now
+            held.fetching = asyncio.create_task(self._renew(client, held))
+        return held.fetching
+
+    async def _renew(self, client: Client, held: _Held) -> None:
+        """A failure keeps what is held."""
         try:
-            held.keys = public_keys(msgspec.json.decode(await self._fetch(address)))
-            held.fetched = now
-        except (OSError, ValueError, JoseError, msgspec.DecodeError) as fault:
-            _LOG.warning("keys not fetched", fault=type(fault).__name__)
+            held.keys = public_keys(msgspec.json.decode(await self._fetch(client.jku or "")))
+            held.fetched = held.asked
+            self._told(client.name, "fetched")
+        except (OSError, ValueError, RecursionError) as fault:
+            self._told(client.name, "failed")
+            _LOG.warning("keys not fetched", client=client.name, fault=type(fault).__name__)
 
 
 def _has(keys: KeySet, kid: str) -> bool:

@@ -44,7 +44,7 @@ class House:
         self._decisions = DecisionService.of(
             places.cards(settings), settings.today, silent=settings.mode == "silent", url=settings.public_url
         )
-        self._clients = read_clients(settings.clients) if settings.clients else None
+        self._clients = read_clients(settings.clients, self._decisions.services) if settings.clients else None
         self._verifier = _verifier(self._clients, settings) if self._clients else None
         self._allowance = Allowance()
         self._fhir = FhirAccess(settings.deadline_ms / 1000, Resolver(networks(settings.fhir_servers)))
