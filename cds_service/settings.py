@@ -84,6 +84,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def max_body_bytes(self) -> int:
         return int(self.max_body_mb * 1_048_576)
 
+    @property
+    def database_file(self) -> Path | None:
+        """The SQLite file; None for PostgreSQL."""
+        _, _, path = self.database_url.partition(":///")
+        return Path(path.partition("?")[0]) if self.database_url.startswith("sqlite:") else None
+
     def today(self) -> dt.date:
         """The calendar day at the site."""
         return self.fixed_day or dt.datetime.now(_zone(self.time_zone)).date()

@@ -41,7 +41,7 @@ class Recorder:
         self.keys: Keys = keys_of(settings)
         self.fingerprinter = Fingerprinter(ruleset)
         self.memory = Memory(ruleset.content.memory, ruleset.content.overrides, sessions_only=settings.memory == "off")
-        self.store = _store(settings)
+        self.store = store_of(settings)
         self.writer = Writer(self.store, settings.var / "journal")
         self.now = now or settings.now
         self.silent = settings.mode == "silent"
@@ -200,14 +200,15 @@ class Attendance:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Store]:
     """The store of a site, for as long as a command needs it."""
-    store = _store(settings)
+    store = store_of(settings)
     try:
         yield store
     finally:
         await store.close()
 
 
-def _store(settings: Settings) -> Store:
+def store_of(settings: Settings) -> Store:
+    """The store of a site, not opened yet; SettingsError where its address cannot be one."""
     try:
         return Store(settings.database_url)
     except (ArgumentError, OSError) as fault:

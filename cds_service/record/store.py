@@ -31,6 +31,7 @@ from cds_service.record.tables import (
     SHOWN,
     SILENT,
     TALLIES,
+    TOKENS,
     WITHDRAWALS,
     migrate,
 )
@@ -48,6 +49,8 @@ class Store:
         on_file = url.get_backend_name() == "sqlite"
         self._insert: Any = sqlite.insert if on_file else postgresql.insert
         self.engine = sqlite_engine(url) if on_file else postgresql_engine(url)
+        # One statement needs no transaction, which would be two more ways to the server and back.
+        self._by_itself = self.engine if on_file else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._file = Path(url.database or "") if on_file else None
         self._reader = recall.FileReader(self._file) if self._file else None
         self._ready = False
@@ -120,6 +123,17 @@ class Store:
             return self._reader.read(patient, parts, since)
         async with asyncio.timeout(READ_SECONDS):
             return await recall.read(self.engine, patient, parts, since)
+
+    async def use_token(self, mark: str, until: int) -> bool:
+        """Whether nobody who shares this database used it before; one of ``lost`` if that cannot be told in time."""
+        used = self._insert(TOKENS).values(mark=mark, until=until).on_conflict_do_nothing().returning(TOKENS.c.mark)
+        async with asyncio.timeout(READ_SECONDS), self._by_itself.begin() as connection:
+            return await connection.scalar(used) is not None
+
+    async def forget_tokens(self, now: int) -> None:
+        """Those that would be refused for their age."""
+        async with self.engine.begin() as connection:
+            await connection.execute(delete(TOKENS).where(TOKENS.c.until <= now))
 
     async def _write(self, connection: AsyncConnection, entries: list[Entry]) -> None:
         cards = [entry for entry in entries if isinstance(entry, ShownCard)]

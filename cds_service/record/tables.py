@@ -100,6 +100,16 @@ JOURNALS = Table(
 )
 """How far each journal has been stored: what is read again after a crash is not counted again."""
 
+TOKENS = Table(
+    "tokens",
+    METADATA,
+    Column("mark", Text, primary_key=True),
+    Column("until", BigInteger, nullable=False),
+    Index("tokens_until", "until"),
+    sqlite_with_rowid=False,
+)
+"""Tokens of callers that were used, until they would no longer count; in seconds since 1970."""
+
 _VERSION = Table("schema_version", METADATA, Column("version", Integer, nullable=False))
 _LOCK = 0x5242445F  # any number that is ours: PostgreSQL's advisory locks have no names
 
@@ -108,7 +118,11 @@ def _first(connection: Connection) -> None:
     METADATA.create_all(connection)
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_first,)
+def _used_tokens(connection: Connection) -> None:
+    TOKENS.create(connection, checkfirst=True)
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_first, _used_tokens)
 """Step n leads from version n to n + 1."""
 
 

@@ -6,8 +6,9 @@ A rule that used to find something and no longer does shows as ``rbd_cds_rule_ou
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +24,16 @@ _CALLS = Counter(
 _TIME = Histogram("rbd_cds_call_seconds", "Time to answer a call", ["service"], buckets=_SECONDS, registry=REGISTRY)
 _CARDS = Counter("rbd_cds_cards", "Cards by service and leading rule", ["service", "rule"], registry=REGISTRY)
 _OUTCOMES = Counter("rbd_cds_rule_outcomes", "Evaluations by rule and outcome", ["rule", "outcome"], registry=REGISTRY)
+_KEYS = Counter(
+    "rbd_cds_key_fetches", "Fetches of key sets by client and outcome", ["client", "outcome"], registry=REGISTRY
+)
+_KEYS_AT = Gauge(
+    "rbd_cds_keys_fetched_timestamp_seconds",
+    "When the key set in use was fetched",
+    ["client"],
+    registry=REGISTRY,
+    multiprocess_mode="mostrecent",
+)
 _MISSING = Counter(
     "rbd_cds_unavailable", "Prefetch keys that could not be had, and why", ["key", "why"], registry=REGISTRY
 )
@@ -44,6 +55,13 @@ def decided(service: str, decision: Decision, gaps: Mapping[str, str]) -> None:
         _CARDS.labels(service, card.source.topic.code if card.source.topic else "").inc()
     for key, why in gaps.items():
         _MISSING.labels(key, why).inc()
+
+
+def keys_fetched(client: str, outcome: Literal["fetched", "failed"]) -> None:
+    """One fetch of a client's key set."""
+    _KEYS.labels(client, outcome).inc()
+    if outcome == "fetched":
+        _KEYS_AT.labels(client).set_to_current_time()
 
 
 async def metrics(_: Request) -> Response:

@@ -22,14 +22,10 @@ from cds_service.record.audit import Audit
 from cds_service.record.entries import Call
 from cds_service.settings import Settings
 from cds_service.trust.clients import Clients, read_clients
-from cds_service.trust.fetching import fetch_key_set
-from cds_service.trust.keys import KeyRing
-from cds_service.trust.limits import Allowance
-from cds_service.trust.replays import ReplaysInFile
-from cds_service.trust.tokens import Verifier
 from cds_service.web import metrics
 from cds_service.web.app import create_app
 from cds_service.web.assembled import ANYONE, Answered, Caller
+from cds_service.web.door import Door
 from cds_service.web.logs import configure
 
 if TYPE_CHECKING:
@@ -45,8 +41,7 @@ class House:
             places.cards(settings), settings.today, silent=settings.mode == "silent", url=settings.public_url
         )
         self._clients = read_clients(settings.clients, self._decisions.services) if settings.clients else None
-        self._verifier = _verifier(self._clients, settings) if self._clients else None
-        self._allowance = Allowance()
+        self._door = Door(self._clients, settings) if self._clients else None
         self._fhir = FhirAccess(settings.deadline_ms / 1000, Resolver(networks(settings.fhir_servers)))
         self._reaches = _reaches(self._fhir, self._clients, settings)
         self._recorder: Recorder | None = None
@@ -66,6 +61,8 @@ class House:
             # Where fetching is to be expected, the first fetch should not have to wait for its own modules.
             await self._fhir.ready()
         async with AsyncExitStack() as open_while_running:
+            if self._door:
+                await open_while_running.enter_async_context(self._door.running())
             if self.settings.record == "on":
                 self._recorder = await open_while_running.enter_async_context(self._recording())
             if self.settings.audit:
@@ -86,13 +83,7 @@ class House:
 
     async def authenticate(self, request: Request) -> Caller:
         """The client that its token shows; anyone in open mode, which exists only on a loopback address."""
-        if self._verifier is None:
-            return ANYONE
-        service = request.path_params.get("id")
-        tokens = request.headers.getlist("authorization")
-        client = await self._verifier.verify(tokens, request.scope.get("known_path") or request.url.path, service)
-        self._allowance.spend(client.name, client.calls_per_minute)
-        return Caller(client.name, client)
+        return await self._door.admit(request) if self._door else ANYONE
 
     async def answer(self, hook: HookRequest, service: Service, caller: Caller) -> Answered:
         attendance = self._attend(hook, service, caller)
@@ -136,11 +127,6 @@ def _reaches(access: FhirAccess, clients: Clients | None, settings: Settings) ->
     if clients is None:
         return {ANYONE.name: Reach(access, Servers.listed(settings.fhir_servers, open=True))}
     return {c.name: Reach(access, Servers.listed(c.fhir_servers)) for c in clients.by_issuer.values()}
-
-
-def _verifier(clients: Clients, settings: Settings) -> Verifier:
-    keys = KeyRing(clients, fetch_key_set)
-    return Verifier(clients, keys, ReplaysInFile(settings.var / "tokens.sqlite"), (settings.public_url,))
 
 
 def application() -> Starlette:

@@ -21,6 +21,9 @@ from sqlalchemy import func, select
 from cds_service.places import fhir_examples
 from cds_service.record.store import Store
 from cds_service.record.tables import ANSWERS, CARDS
+from tests.trust.ehr import BASE, CALL, REQUEST, clients_file, token
+
+__all__ = ["clients_file"]
 
 ROOT = Path(__file__).parents[2]
 ENOUGH = 300
@@ -43,6 +46,10 @@ class Server:
         entry = {"card": card, "outcome": "overridden", "outcomeTimestamp": AT, **members}
         return self.client.post("/cds-services/rbd-order-select/feedback", json={"feedback": [entry]})
 
+    def view(self, bearer):
+        headers = {"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"}
+        return self.client.post(CALL, content=REQUEST, headers=headers).status_code
+
     def stop(self):
         self.client.close()
         self.process.terminate()
@@ -61,6 +68,7 @@ def serving(environment: dict[str, str], folder: Path) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    folder.mkdir(exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}
     given = {"CDS_TODAY": "2026-06-15", "CDS_VAR": str(folder), "CDS_PORT": str(port), "PYTHONPATH": str(ROOT)}
     options = ["--factory", "--port", str(port), "--no-access-log", "--log-level", "warning"]
@@ -115,6 +123,22 @@ def test_what_one_process_was_told_the_other_knows(start, database_url):
     assert counted(database_url, ANSWERS) == 1
     assert counted(database_url, CARDS) == 1
     assert start().select() == []
+
+
+def test_a_token_used_at_one_process_is_used_at_the_other(database_url, tmp_path, clients_file):
+    """On one host with a SQLite file, and on two hosts, of which each has a folder of its own, with PostgreSQL."""
+    environment = {
+        "CDS_DATABASE_URL": database_url,
+        "CDS_CLIENTS": str(clients_file),
+        "CDS_PUBLIC_URL": BASE,
+        "CDS_SECRET": "s" * 32,
+    }
+    with serving(environment, tmp_path / "one") as one, serving(environment, tmp_path / "other") as other:
+        for first, second in ((one, other), (other, one)):
+            bearer = token()
+            assert first.view(bearer) == 200
+            assert [server.view(bearer) for server in (second, first)] == [401, 401]
+            assert second.view(token()) == 200
 
 
 def test_every_acknowledged_post_outlives_a_killed_process(start, database_url):

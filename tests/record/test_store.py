@@ -6,6 +6,7 @@ import datetime as dt
 import pytest
 from sqlalchemy import select
 
+from cds_service.record import tables
 from cds_service.record.entries import Answer, Batch, Fingerprint, ShownCard, Tally, Withdrawn
 from cds_service.record.store import Store
 from cds_service.record.tables import ANSWERS, CARDS, JOURNALS, TALLIES, WITHDRAWALS
@@ -191,3 +192,20 @@ def test_a_database_that_is_no_file_is_refused():
 def test_the_encryption_that_libpq_calls_sslmode_is_asked_of_the_driver():
     store = Store("postgresql://user@host/cds?sslmode=require&host=db")
     assert dict(store.engine.url.query) == {"ssl": "require", "host": "db"}
+
+
+async def test_an_older_store_is_brought_up_to_date_with_what_it_holds(database_url, monkeypatch):
+    older = Store(database_url)
+    with monkeypatch.context() as before_tokens:
+        before_tokens.setattr(tables, "STEPS", tables.STEPS[:1])
+        await older.open()
+    await put(older, card())
+    async with older.engine.begin() as connection:
+        await connection.run_sync(tables.TOKENS.drop)
+    await older.close()
+    opened = Store(database_url)
+    await opened.open()
+    assert await opened.use_token("m", NOW)
+    assert not await opened.use_token("m", NOW)
+    assert len(await rows(opened, CARDS)) == 1
+    await opened.close()

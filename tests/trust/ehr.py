@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +78,18 @@ def clients_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def guarded(clients_file: Path, anyio_backend: str) -> AsyncIterator[httpx.AsyncClient]:
-    """The real service with one trusted client."""
-    app = create_app(House(Settings(clients=clients_file, public_url=BASE, record="off", var=clients_file.parent)))
+    async with guarding(clients_file) as client:
+        yield client
+
+
+@asynccontextmanager
+async def guarding(clients_file: Path, base: str = BASE) -> AsyncIterator[httpx.AsyncClient]:
+    """The real service with the trusted clients of a file."""
+    folder = clients_file.parent
+    written = {"record": "off", "var": folder, "database_url": f"sqlite:///{folder}/cds-service.sqlite"}
+    app = create_app(House(Settings(clients=clients_file, public_url=base, **written)))
     transport = httpx.ASGITransport(app)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url=base) as client:
         yield client
 
 

@@ -5,12 +5,36 @@ import hashlib
 import hmac
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import respx
+from joserfc import jws
+from joserfc.jwk import ECKey, KeySet
 
-from tests.trust.ehr import BASE, CALL, EC_KEY, RSA_KEY, STRANGER, call, claims, token
+from cds_service.errors import NotAuthenticated
+from cds_service.trust import tokens
+from cds_service.trust.clients import Client, Clients, public_keys
+from cds_service.trust.fetching import fetch_key_set
+from cds_service.trust.keys import KeyRing
+from cds_service.trust.replays import ReplaysInFile
+from cds_service.trust.tokens import PUBLISHED_KEYS, Verifier
+from cds_service.web import server
+from tests.trust.ehr import (
+    BASE,
+    CALL,
+    CLIENTS,
+    EC_KEY,
+    ISSUER,
+    RSA_KEY,
+    STRANGER,
+    call,
+    claims,
+    guarding,
+    token,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -34,6 +58,11 @@ def _confused(algorithm: str, digest: str) -> str:
     return f"{signed}.{part(hmac.new(pem, signed.encode(), getattr(hashlib, digest)).digest())}"
 
 
+def _of_bytes(payload: bytes) -> str:
+    """Signed by the right key, whatever it says."""
+    return jws.serialize_compact({"alg": "ES384", "kid": "k1", "typ": "JWT"}, payload, EC_KEY, algorithms=["ES384"])
+
+
 NOW = int(time.time())
 REFUSED = {
     "no token": None,
@@ -55,6 +84,12 @@ REFUSED = {
     "expiry true": token(exp=True),
     "issue time missing": token(iat=...),
     "token id missing": token(jti=...),
+    "token id half a character": _of_bytes(json.dumps(claims(jti="\ud800")).encode()),
+    "expiry no number at all": _of_bytes(json.dumps(claims(exp=float("nan"))).encode()),
+    "expiry endless": _of_bytes(json.dumps(claims(exp=float("inf"), iat=float("inf"))).encode()),
+    "claims that are no object": _of_bytes(b"[]"),
+    "claims nested beyond reason": _of_bytes(b"[" * 1500),
+    "token id empty": token(jti=""),
     "audience missing": token(aud=...),
     "audience another service": token(aud=f"{BASE}/cds-services/rbd-order-sign"),
     "audience the base only": token(aud=BASE),
@@ -134,3 +169,76 @@ async def test_only_configured_origins_may_call_from_a_browser(guarded: httpx.As
     for origin, allowed in (("https://ehr.test.example", True), ("https://evil.example", False)):
         answer = await call(guarded, token(), headers={"Origin": origin})
         assert ("access-control-allow-origin" in answer.headers) is allowed
+
+
+# Nobody steers the service to an address
+
+
+async def test_no_refused_token_makes_a_call_but_to_the_configured_address(clients_file: Path) -> None:
+    keys = "https://ehr.test.example/keys"
+    clients_file.write_text(CLIENTS.replace('jwks = "keys.json"', f'jku = "{keys}"'))
+    with respx.mock(assert_all_called=False) as outside:
+        outside.get(keys).respond(json={"keys": [EC_KEY.as_dict(private=False), RSA_KEY.as_dict(private=False)]})
+        async with guarding(clients_file) as guarded:
+            for bearer in REFUSED.values():
+                assert (await call(guarded, bearer)).status_code == 401
+            assert (await call(guarded, token(header={"jku": keys}))).status_code == 200
+            assert [str(made.request.url) for made in outside.calls] == [keys]
+
+
+# The token that the standard prints, whose private key is printed beside it
+
+PRINTED = (
+    "eyJhbGciOiJFUzM4NCIsInR5cCI6IkpXVCIsImtpZCI6ImV4YW1wbGUta2lkIiwiamt1IjoiaHR0cHM6Ly9maGlyLWVoci5leGFtcGxlLmNvbS9q"
+    "d2tfdXJpIn0.eyJpc3MiOiJodHRwczovL2ZoaXItZWhyLmV4YW1wbGUuY29tLyIsImF1ZCI6Imh0dHBzOi8vY2RzLmV4YW1wbGUub3JnL2Nkcy1"
+    "zZXJ2aWNlcy9zb21lLXNlcnZpY2UiLCJleHAiOjE0MjI1Njg4NjAsImlhdCI6MTMxMTI4MDk3MCwianRpIjoiZWUyMmIwMjEtZTFiNy00NjExLWJ"
+    "hNWItOGVlYzZhMzNhYzFlIiwidGVuYW50IjoiMmRkZDZjM2EtOGU5YS00NGM2LWEzMDUtNTIxMTFhZDMwMmEyIn0.d1WfLjGRKlcWB94l9do4cM"
+    "8REXeYJLL6SGUBO8VHZhfM8mwKYP70EMxJ67War4TQblEpaQrp11wx5p7oPFm2ETYgCicS84vXWEIYTdjooZdooCSDf2L8-i4awdoUwiEb"
+)
+PRINTED_KEY = {
+    "kty": "EC",
+    "use": "sig",
+    "crv": "P-384",
+    "kid": "example-kid",
+    "x": "46SDH7Znh821wblCBglA61sNE9ZrHYKKt3qRtRTmSXyOI_FIGBLWrWa0GPUkDCEk",
+    "y": "XMcRuuoGW7CXjQdy-F5i3FeBE0x9hPLdeFdSoDd3ELmx404tLX0VRRcqzAsPhXcI",
+    "alg": "ES384",
+}
+WHEN_PRINTED = 1311281000
+
+
+async def printed_is_let_in(tmp_path: Path, at: float, *, on_trial: bool) -> bool:
+    ehr = Client(name="ehr", issuer="https://fhir-ehr.example.com/", jku="https://fhir-ehr.example.com/jwk_uri")
+    clients = Clients({ehr.issuer: ehr}, {ehr.issuer: public_keys({"keys": [PRINTED_KEY]})})
+    replays = ReplaysInFile(tmp_path / "used.sqlite")
+    ring = KeyRing(clients, fetch_key_set)
+    verifier = Verifier(clients, ring, replays, ("https://cds.example.org",), lambda: at, on_trial=on_trial)
+    try:
+        return await verifier.verify([f"Bearer {PRINTED}"], "/cds-services/some-service", None) == ehr
+    except NotAuthenticated:
+        return False
+    finally:
+        replays.close()
+
+
+async def test_the_printed_token_is_signed_by_the_printed_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "LONGEST_LIFE", 10 * 365 * 86_400)
+    assert await printed_is_let_in(tmp_path, WHEN_PRINTED, on_trial=True)
+
+
+@pytest.mark.parametrize(("at", "on_trial"), [(WHEN_PRINTED, True), (time.time(), True), (WHEN_PRINTED, False)])
+async def test_the_printed_token_is_refused(tmp_path: Path, at: float, on_trial: bool) -> None:
+    """It lives three years, has expired, and anyone can sign with its key."""
+    assert not await printed_is_let_in(tmp_path, at, on_trial=on_trial)
+
+
+@pytest.mark.parametrize("kid", sorted(PUBLISHED_KEYS))
+async def test_a_published_key_counts_on_a_developer_s_machine_only(
+    tmp_path: Path, kid: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = ECKey.generate_key("P-384", {"kid": kid})
+    clients = Clients({ISSUER: Client(name="ehr", issuer=ISSUER)}, {ISSUER: KeySet([known])})
+    for base, status in ((BASE, 401), ("http://127.0.0.1:8000", 200)):
+        monkeypatch.setattr(server, "read_clients", lambda *_: clients)
+        async with guarding(tmp_path / "clients.toml", base) as guarded:
+            assert (await call(guarded, token(known, aud=base + CALL))).status_code == status
