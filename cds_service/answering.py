@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -31,6 +31,8 @@ class Answered(msgspec.Struct, frozen=True):
     gathered: float = 0.0
     decided: float = 0.0
     facts: PatientFacts | None = None
+    fetched: Mapping[str, str] = {}
+    """What the FHIR server was asked for, by key, each with how that went."""
 
 
 class DecisionService:
@@ -67,8 +69,9 @@ class DecisionService:
             return Answered(Decision(gate=closed), Response(cards=()))
         if hook.not_r4:
             return _not_r4(OtherRelease(hook.not_r4))
+        fetched: dict[str, str] = {}
         try:
-            facts = await gather(hook, service.prefetch, self.ruleset.content.vocabulary, self._today(), reach)
+            facts = await gather(hook, service.prefetch, self.ruleset.content.vocabulary, self._today(), reach, fetched)
         except OtherRelease as release:
             return _not_r4(release)
         gathered = time.perf_counter()
@@ -79,7 +82,7 @@ class DecisionService:
         extension = decision.outcomes(facts.gaps)
         response = Response(cards=() if self._silent else decision.cards, extension=extension or None)
         decided = time.perf_counter() - gathered
-        return Answered(decision, response, gathered - started, decided, facts)
+        return Answered(decision, response, gathered - started, decided, facts, fetched)
 
 
 def _service(text: ServiceText, ruleset: Ruleset) -> Service:

@@ -20,7 +20,8 @@
         ├── ContractBroken        422  required, value or invariant
         ├── TooManyCalls          429  throttled
         ├── UnforeseenFault       500  exception
-        └── NotReady              503  transient
+        ├── NotReady              503  transient
+        └── TooBusy               503  throttled
 
 A text never holds a value from the request or the chart: it is sent to the caller and may be logged.
 """
@@ -212,6 +213,16 @@ class NotReady(CallRefused):
     status = 503
     code = "transient"
     text = "The service is not ready; try again shortly."
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "1"}
+
+
+class TooBusy(CallRefused):
+    status = 503
+    code = "throttled"
+    text = "The service is answering as many calls as it may at once; try again shortly."
 
     @property
     def headers(self) -> dict[str, str]:

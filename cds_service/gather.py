@@ -38,16 +38,23 @@ Sources = dict[str, Source]
 
 
 async def gather(
-    hook: HookRequest, templates: Mapping[str, str], vocabulary: Vocabulary, today: date, reach: Reach | None = None
+    hook: HookRequest,
+    templates: Mapping[str, str],
+    vocabulary: Vocabulary,
+    today: date,
+    reach: Reach | None = None,
+    told: dict[str, str] | None = None,
 ) -> PatientFacts:
     """The facts that the request carries and, within reach, those that it left to be fetched.
+
+    ``told`` is given what was asked of the FHIR server, by key, each with ``ok`` or why it was not had.
 
     Raises ContractBroken for another patient's Patient, DataMissing when neither conditions nor drugs nor the
     patient could be had, and OtherRelease when the server does not speak R4.
     """
     sources = _sent(hook, templates)
     if reach is not None and hook.fhir_server is not None:
-        sources = await _completed(hook, templates, sources, reach)
+        sources = await _completed(hook, templates, sources, reach, {} if told is None else told)
     return _facts(hook, sources, vocabulary, today)
 
 
@@ -86,7 +93,9 @@ def _facts(hook: HookRequest, sources: Sources, vocabulary: Vocabulary, today: d
     )
 
 
-async def _completed(hook: HookRequest, templates: Mapping[str, str], sources: Sources, reach: Reach) -> Sources:
+async def _completed(
+    hook: HookRequest, templates: Mapping[str, str], sources: Sources, reach: Reach, told: dict[str, str]
+) -> Sources:
     """The sources with what the FHIR server adds; a gap that stays says why."""
     lacking = {key: template for key, template in templates.items() if _lacks(hook.prefetch.get(key))}
     authorized = hook.fhir_authorization is not None
@@ -99,6 +108,7 @@ async def _completed(hook: HookRequest, templates: Mapping[str, str], sources: S
     if not queries and not any(unresolved(kind, held, target.base) for kind in REFERRING):
         return sources
     fetched = await reach.access.fetch(target, queries, held, seconds=_seconds(hook, reach))
+    told.update((key, one.why or "ok") for key, one in fetched.items())
     _same_release(fetched)
     joined = {key: _joined(hook.prefetch.get(key), fetched[key], queries[key], templates[key]) for key in queries}
     if REFERENCES in fetched:

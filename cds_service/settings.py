@@ -72,6 +72,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     | ``10.20.0.0/16`` | connect a server at an address of this network, in any mode; else only at public ones |
     """
     max_body_mb: float = 5
+    max_concurrent: int = 100
+    """Calls that one worker answers at a time, from the first byte of the body on."""
     spec_version: str = "3.0.0-ballot"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -142,6 +144,11 @@ def _spelled(value: object) -> str:
     if value is None or value == ():
         return "not set"
     return ", ".join(map(str, value)) if isinstance(value, (tuple, frozenset)) else str(value)
+
+
+def hand_down(variable: str, value: str) -> None:
+    """Sets a variable for the processes that this one starts."""
+    os.environ[variable] = value
 
 
 def is_loopback(host: str) -> bool:
@@ -295,6 +302,7 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "CDS_DEADLINE_MS": ("deadline_ms", _number_from(1, 5000, int)),
     "CDS_FHIR_SERVERS": ("fhir_servers", _addresses),
     "CDS_MAX_BODY_MB": ("max_body_mb", _number_from(0.001, 1000, float)),
+    "CDS_MAX_CONCURRENT": ("max_concurrent", _number_from(1, 10_000, int)),
     "CDS_SPEC_VERSION": ("spec_version", _version),
     "CDS_LOG_LEVEL": ("log_level", _one_of("debug", "info", "warning", "error")),
 }

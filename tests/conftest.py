@@ -92,8 +92,14 @@ class StandIn:
     async def running(self) -> AsyncIterator[None]:
         yield
 
-    def called(self, notes: Mapping[str, Any], status: int, seconds: float) -> None:
+    def called(self, line: Mapping[str, Any], seconds: float) -> None:
         pass
+
+    def sample(self) -> None:
+        pass
+
+    def reasons(self, _: Report) -> Mapping[str, int]:
+        return {}
 
     async def authenticate(self, _: Any) -> Any:
         return ANYONE

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -17,6 +18,7 @@ from cds_service.hooks.profiles import PROFILES
 from cds_service.settings import Settings
 from cds_service.trust.clients import Client
 from cds_service.web.app import create_app
+from cds_service.web.metrics import REGISTRY
 from cds_service.web.server import House
 
 ROOT = Path(__file__).parent.parent
@@ -107,6 +109,30 @@ def test_the_clients_file_of_the_manual_is_valid() -> None:
     for entry in tomllib.loads(block)["client"]:
         assert {name.replace("-", "_") for name in entry} <= set(Client.__struct_fields__)
         assert entry["profile"] in PROFILES
+
+
+def first_column(heading: str) -> list[str]:
+    """The names in the first column of the table under a heading of columns."""
+    _, _, table = README.partition(f"| {heading} |")
+    return [row.split("|")[1].strip(" `") for row in table.partition("\n\n")[0].splitlines()[2:]]
+
+
+def test_every_key_of_a_client_is_in_the_table() -> None:
+    assert first_column("key | default") == [field.encode_name for field in msgspec.structs.fields(Client)]
+
+
+def test_every_profile_is_in_the_table() -> None:
+    assert first_column("profile") == list(PROFILES)
+
+
+def test_every_metric_is_in_the_table_with_its_labels() -> None:
+    kept = {name: collector for collector, names in REGISTRY._collector_to_names.items() for name in names}
+    written = first_column("metric")
+    assert {name for name in written if name not in kept} == set()
+    assert {kept[name] for name in written} == set(kept.values())
+    for row in README.partition("| metric |")[2].partition("\n\n")[0].splitlines()[2:]:
+        _, name, labels, *_ = (cell.strip(" `") for cell in row.split("|"))
+        assert tuple(filter(None, labels.split(", "))) == kept[name]._labelnames
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))

@@ -101,6 +101,23 @@ def read_answers(sent: Mapping[str, Contents | None], templates: Mapping[str, st
     }
 
 
+def states(answers: Mapping[str, Answer]) -> dict[str, list[str]]:
+    """The keys by what became of them: nothing of what they hold."""
+    found: dict[str, list[str]] = {}
+    for key, answer in answers.items():
+        found.setdefault(_state(answer), []).append(key)
+    return found
+
+
+def _state(answer: Answer) -> str:
+    if isinstance(answer, Given):
+        return "partial" if answer.gap else "given"
+    return _STATES[type(answer)]
+
+
+_STATES: dict[type, str] = {Empty: "empty", Refused: "failed", LeftOut: "left out"}
+
+
 def meaning(sent: Contents | None, asked: Query) -> Answer:
     """What a value says about the query, whoever ran it."""
     if sent is None:

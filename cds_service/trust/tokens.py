@@ -58,8 +58,11 @@ class Verifier:
         self._clock = clock
         self._untrusted = frozenset() if on_trial else PUBLISHED_KEYS
 
-    async def verify(self, authorization: list[str], path: str, service: str | None) -> Client:
-        """The client of a call to ``path`` (its one Authorization header in a list); NotAuthenticated otherwise."""
+    async def verify(self, authorization: list[str], path: str, service: str | None) -> tuple[Client, dict[str, Any]]:
+        """The client of a call to ``path`` (its one Authorization header in a list), with what its token claims.
+
+        Raises NotAuthenticated, or NotEntitled where the client may not call this service.
+        """
         token = _bearer(authorization)
         header, unverified = _peek(token)
         client = self._clients.by_issuer.get(
@@ -85,7 +88,7 @@ class Verifier:
             _refuse("used before", client)
         if client.services and service is not None and service not in client.services:
             raise NotEntitled
-        return client
+        return client, claims
 
     def _check_claims(self, claims: dict[str, Any], client: Client, path: str) -> None:
         now = self._clock()

@@ -16,6 +16,7 @@ from cds_service.errors import CallRefused
 from cds_service.hooks.services import Discovery
 from cds_service.web import catalogue, endpoints, feedback, memory, metrics, pages
 from cds_service.web.assembled import Assembled
+from cds_service.web.capacity import Capacity
 from cds_service.web.edge import Edge
 from cds_service.web.problems import on_http_exception, on_refusal
 from cds_service.web.routes import Address, ExactRoutes, get
@@ -39,6 +40,7 @@ def create_app(service: Assembled) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.service = service
+    app.state.capacity = Capacity(settings.max_concurrent)
     app.state.ready = False
     return app
 

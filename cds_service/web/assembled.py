@@ -18,10 +18,21 @@ from cds_service.trust.clients import Client
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who calls: the key under which a trusted EHR is configured, or ``anyone`` in open mode."""
+    """Who calls: the key under which a trusted EHR is configured, or ``anyone`` in open mode.
+
+    ``tenant`` and ``token`` are what its token says of the organization and of itself, where that can be logged.
+    """
 
     name: str
     client: Client | None = None
+    tenant: str | None = None
+    token: str | None = None
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What the line of a call says of its caller."""
+        said = {"caller": self.name, "tenant": self.tenant, "token": self.token}
+        return {name: value for name, value in said.items() if value}
 
 
 ANYONE = Caller("anyone")
@@ -62,8 +73,14 @@ class Assembled(Protocol):
     async def answer(self, hook: HookRequest, service: Service, caller: Caller) -> Answered:
         """Gathers the facts and decides; DataMissing when nothing could be judged."""
 
-    def called(self, notes: Mapping[str, Any], status: int, seconds: float) -> None:
-        """Is told of every call once its answer has left."""
+    def called(self, line: Mapping[str, Any], seconds: float) -> None:
+        """Is told of every call once its answer has left: the line that is written of it."""
+
+    def sample(self) -> None:
+        """Brings what is measured, rather than counted, up to date."""
+
+    def reasons(self, report: Report) -> Mapping[str, int]:
+        """How often each of our own reasons to override was given; any other counts as ``other``."""
 
     async def take(self, report: Report, service: Service, caller: Caller) -> None:
         """Keeps what became of cards; once it returns, a crash does not lose it. NotReady if it cannot be kept."""

@@ -18,6 +18,7 @@ from cds_service.trust.replays import ReplaysInFile
 from cds_service.trust.tokens import Verifier
 from cds_service.web import metrics
 from cds_service.web.assembled import Caller
+from cds_service.web.logs import plain_or_none
 
 if TYPE_CHECKING:
     from cds_service.record.tokens import SharedTokens
@@ -49,9 +50,9 @@ class Door:
         """The client of a call; raises NotAuthenticated, NotEntitled or TooManyCalls."""
         tokens = request.headers.getlist("authorization")
         path = request.scope.get("known_path") or request.url.path
-        client = await self._verifier.verify(tokens, path, request.path_params.get("id"))
+        client, claims = await self._verifier.verify(tokens, path, request.path_params.get("id"))
         self._allowance.spend(client.name, client.calls_per_minute)
-        return Caller(client.name, client)
+        return Caller(client.name, client, plain_or_none(claims.get("tenant")), plain_or_none(claims["jti"]))
 
 
 def _shared(here: ReplaysInFile, settings: Settings) -> SharedTokens:

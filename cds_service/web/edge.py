@@ -22,11 +22,12 @@ from cds_service.web.answers import RawHeaders
 from cds_service.web.logs import NOTES, REQUEST_ID
 from cds_service.web.problems import problem
 
-Observe = Callable[[Mapping[str, Any], int, float], None]
-"""Is told of every call: the notes in its scope, its status and its seconds."""
+Observe = Callable[[Mapping[str, Any], float], None]
+"""Is told of every call: the line that is written of it, and its seconds."""
 
 _LOG = structlog.get_logger()
 _CLIENT_GONE = 499
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _PREFLIGHT: RawHeaders = [
     (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
     (b"access-control-allow-headers", b"Authorization, Content-Type"),
@@ -80,8 +81,11 @@ class Edge:
             await problem(UnforeseenFault(), f"request {request_id}")(scope, receive, send_with_headers)
         finally:
             seconds = perf_counter() - started
-            _log_call(scope, status, seconds)
-            self.observe(scope[NOTES], status, seconds)
+            # The path itself may hold anything; only one that we know is written down.
+            line = {"path": scope.get("known_path"), "method": _method(scope), "status": status, **scope[NOTES]}
+            line["ms"] = round(seconds * 1000, 2)
+            _log(line)
+            self.observe({"request_id": request_id, **line}, seconds)
 
     def _cross_origin(self, scope: Scope) -> RawHeaders:
         if self.origins is None:
@@ -99,12 +103,14 @@ class Edge:
         await send({"type": "http.response.body", "body": b""})
 
 
-def _log_call(scope: Scope, status: int, seconds: float) -> None:
-    # The path itself may hold anything; only one that we know is written down.
-    path = scope.get("known_path")
-    of_interest = status >= 400 or (path or "").startswith("/cds-services")
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in _METHODS else "other"
+
+
+def _log(line: Mapping[str, Any]) -> None:
+    of_interest = line["status"] >= 400 or (line["path"] or "").startswith("/cds-services")
     write = _LOG.info if of_interest else _LOG.debug
-    write("call", path=path, method=scope["method"], status=status, ms=round(seconds * 1000, 2), **scope[NOTES])
+    write("call", **line)
 
 
 def _tell(fault: Exception) -> None:

@@ -10,26 +10,33 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_service.errors import NotReady
+from cds_service.hooks.prefetch import states
 from cds_service.hooks.requests import parse_request
 from cds_service.web.answers import FHIR_JSON, JSON, NO_STORE, RawHeaders, Written, not_modified
 from cds_service.web.assembled import Answered, Assembled
 from cds_service.web.bodies import read_json_body
-from cds_service.web.logs import NOTES
+from cds_service.web.logs import NOTES, uuid_or_none
 from cds_service.web.routes import Endpoint
 
 
 async def call(request: Request) -> Response:
     """POST /cds-services/{id}: one hook, answered."""
     app: Assembled = request.app.state.service
-    caller = await app.authenticate(request)
     service = app.services[request.path_params["id"]]
-    body = await read_json_body(request, app.settings.max_body_bytes)
-    started = perf_counter()
-    hook = parse_request(body, service)
-    parsed = perf_counter() - started
-    answer = await app.answer(hook, service, caller)
-    request.scope[NOTES].update(service=service.id, caller=caller.name, **answer.outcomes)
-    return _written(answer, {"parse": parsed, **answer.timings})
+    notes = request.scope[NOTES]
+    notes.update(kind="hook", service=service.id, hook=service.hook)
+    caller = await app.authenticate(request)
+    notes.update(caller.told)
+    with request.app.state.capacity:
+        body = await read_json_body(request, app.settings.max_body_bytes)
+        started = perf_counter()
+        hook = parse_request(body, service)
+        parsed = perf_counter() - started
+        notes.update(instance=uuid_or_none(hook.hook_instance), prefetch=states(hook.prefetch))
+        answer = await app.answer(hook, service, caller)
+    timings = {"parse": parsed, **answer.timings}
+    notes.update(answer.outcomes, phases={name: round(seconds * 1000, 2) for name, seconds in timings.items()})
+    return _written(answer, timings)
 
 
 def _written(answer: Answered, timings: dict[str, float]) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from contextvars import ContextVar
 
 import orjson
@@ -10,10 +11,24 @@ import structlog
 from structlog.typing import EventDict
 
 NOTES = "cds_service.notes"
-"""Where an endpoint leaves in the scope what the log line of its call shall say besides; never patient data."""
+"""Where an endpoint leaves in the scope what the line of its call shall say besides; never patient data."""
+
+_UUID = re.compile(r"(urn:uuid:)?([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
+_PLAIN = re.compile(r"[\w.:/-]{1,64}", re.ASCII)
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Of the request under way; every line written meanwhile carries it."""
+
+
+def uuid_or_none(text: str) -> str | None:
+    """An identifier that a client sent, if it is a UUID; anything else may hold anything."""
+    found = _UUID.fullmatch(text)
+    return found[2].lower() if found else None
+
+
+def plain_or_none(text: object) -> str | None:
+    """A short name without blanks that a trusted client signed; anything else is not written down."""
+    return text if isinstance(text, str) and _PLAIN.fullmatch(text) else None
 
 
 def configure(level: str) -> None:

@@ -1,49 +1,88 @@
 """Counters for Prometheus: calls, outcomes per rule, what was missing, and how long it took; never patient data.
 
-A rule that used to find something and no longer does shows as ``rbd_cds_rule_outcomes_total`` standing still.
+A rule that used to find something and no longer does shows as ``rbd_cds_rule_outcomes_total`` standing still: every
+rule has its series from the start. Several workers count together when ``PROMETHEUS_MULTIPROC_DIR`` names a folder,
+which ``cds-service serve --workers`` sees to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+import os
+from collections.abc import Iterable, Mapping
+from itertools import product
+from typing import Any, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.values import MutexValue, ValueClass
 from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_service.decide import Decision
+from cds_service.hooks.feedback import Report
+from cds_service.rules.review import Outcome
 from cds_service.web.answers import NO_STORE, Written
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_TOGETHER = ValueClass is not MutexValue
+"""Whether several processes count in the same files."""
+
 REGISTRY = CollectorRegistry()
-_CALLS = Counter(
-    "rbd_cds_calls", "Calls by service, client and status", ["service", "client", "status"], registry=REGISTRY
-)
-_TIME = Histogram("rbd_cds_call_seconds", "Time to answer a call", ["service"], buckets=_SECONDS, registry=REGISTRY)
-_CARDS = Counter("rbd_cds_cards", "Cards by service and leading rule", ["service", "rule"], registry=REGISTRY)
-_OUTCOMES = Counter("rbd_cds_rule_outcomes", "Evaluations by rule and outcome", ["rule", "outcome"], registry=REGISTRY)
-_KEYS = Counter(
-    "rbd_cds_key_fetches", "Fetches of key sets by client and outcome", ["client", "outcome"], registry=REGISTRY
-)
-_KEYS_AT = Gauge(
-    "rbd_cds_keys_fetched_timestamp_seconds",
-    "When the key set in use was fetched",
-    ["client"],
-    registry=REGISTRY,
-    multiprocess_mode="mostrecent",
-)
-_MISSING = Counter(
-    "rbd_cds_unavailable", "Prefetch keys that could not be had, and why", ["key", "why"], registry=REGISTRY
-)
 
 
-def called(notes: Mapping[str, object], status: int, seconds: float) -> None:
-    """One call to a service, whatever became of it."""
-    service = notes.get("service")
-    if isinstance(service, str):
-        _CALLS.labels(service, str(notes.get("caller", "")), str(status)).inc()
+def _counter(name: str, text: str, *labels: str) -> Counter:
+    return Counter(f"rbd_cds_{name}", text, labels, registry=REGISTRY)
+
+
+def _gauge(name: str, text: str, mode: Literal["livesum", "liveall", "mostrecent"], *labels: str) -> Gauge:
+    return Gauge(f"rbd_cds_{name}", text, labels, registry=REGISTRY, multiprocess_mode=mode)
+
+
+_CALLS = _counter("calls", "Hook calls by service, client and status", "service", "client", "status")
+_TIME = Histogram(
+    "rbd_cds_call_seconds", "Time to answer a hook call", ["service"], buckets=_SECONDS, registry=REGISTRY
+)
+_OTHER_CALLS = _counter("other_calls", "Calls to any other address, by status", "status")
+_CARDS = _counter("cards", "Cards by service and leading rule", "service", "rule")
+_OUTCOMES = _counter("rule_outcomes", "Evaluations by rule and outcome", "rule", "outcome")
+_UNDETERMINED = _counter("undetermined", "Undetermined evaluations by rule and missing datum", "rule", "datum")
+_MISSING = _counter("unavailable", "Prefetch keys that could not be had, and why", "key", "why")
+_FEEDBACK_CALLS = _counter(
+    "feedback_calls", "Feedback calls by service, client and status", "service", "client", "status"
+)
+_FEEDBACK = _counter("feedback", "Answers to cards by service, client and outcome", "service", "client", "outcome")
+_KEYS = _counter("key_fetches", "Fetches of key sets by client and outcome", "client", "outcome")
+_KEYS_AT = _gauge("keys_fetched_timestamp_seconds", "When a client's keys were last fetched", "mostrecent", "client")
+_STARTED = "rbd_cds_worker_start_timestamp_seconds"
+_WORKER = _gauge("worker_start_timestamp_seconds", "When a worker started", "liveall")
+UNDER_WAY = _gauge("calls_under_way", "Calls being answered", "livesum")
+QUEUE = _gauge("record_queue", "Entries of the record that are not stored yet", "livesum")
+LOST = _gauge("record_lost", "Entries of the record that neither disk nor database would take", "livesum")
+
+
+def begin(rules: Iterable[str]) -> None:
+    """Call when a worker starts: every rule is there from then on."""
+    for rule, outcome in product(rules, Outcome):
+        _OUTCOMES.labels(rule, outcome.name.lower())
+    _WORKER.set_to_current_time()
+
+
+def end() -> None:
+    """Call when a worker ends: what it had under way is no longer."""
+    if _TOGETHER:
+        mark_process_dead(os.getpid())
+
+
+def called(line: Mapping[str, Any], seconds: float) -> None:
+    """One call, whatever became of it."""
+    status, service, client = str(line["status"]), line.get("service"), line.get("caller", "unknown")
+    if service is None:
+        _OTHER_CALLS.labels(status).inc()
+    elif line["kind"] == "feedback":
+        _FEEDBACK_CALLS.labels(service, client, status).inc()
+    else:
+        _CALLS.labels(service, client, status).inc()
         _TIME.labels(service).observe(seconds)
 
 
@@ -51,10 +90,21 @@ def decided(service: str, decision: Decision, gaps: Mapping[str, str]) -> None:
     """What one decision consisted of."""
     for evaluation in decision.evaluations:
         _OUTCOMES.labels(evaluation.rule, evaluation.outcome.name.lower()).inc()
+    for rule, missing in decision.undetermined.items():
+        for datum in {part.partition(":")[0] for part in missing.split("; ")}:
+            _UNDETERMINED.labels(rule, datum).inc()
     for card in decision.cards:
         _CARDS.labels(service, card.source.topic.code if card.source.topic else "").inc()
     for key, why in gaps.items():
         _MISSING.labels(key, why).inc()
+
+
+def answered(report: Report, service: str, client: str) -> None:
+    """What clinicians did with cards."""
+    for entry in report.entries:
+        _FEEDBACK.labels(service, client, entry.outcome).inc()
+    if report.unusable:
+        _FEEDBACK.labels(service, client, "unusable").inc(report.unusable)
 
 
 def keys_fetched(client: str, outcome: Literal["fetched", "failed"]) -> None:
@@ -64,6 +114,29 @@ def keys_fetched(client: str, outcome: Literal["fetched", "failed"]) -> None:
         _KEYS_AT.labels(client).set_to_current_time()
 
 
-async def metrics(_: Request) -> Response:
+async def metrics(request: Request) -> Response:
     """GET /metrics."""
-    return Written(generate_latest(REGISTRY), CONTENT_TYPE_LATEST.encode(), headers=[NO_STORE])
+    request.app.state.service.sample()
+    return Written(generate_latest(_counted()), CONTENT_TYPE_LATEST.encode(), headers=[NO_STORE])
+
+
+def _counted() -> CollectorRegistry:
+    if not _TOGETHER:
+        return REGISTRY
+    together = CollectorRegistry()
+    collector = MultiProcessCollector(together)
+    workers = next((metric.samples for metric in collector.collect() if metric.name == _STARTED), ())
+    for pid in (int(sample.labels["pid"]) for sample in workers):
+        if not _lives(pid):
+            mark_process_dead(pid)
+    return together
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 
-from cds_service import places
+from cds_service import __version__, places
 from cds_service.answering import DecisionService
 from cds_service.fhir.access import FhirAccess, Reach
 from cds_service.fhir.egress import Resolver, Servers, networks
@@ -20,7 +24,8 @@ from cds_service.hooks.requests import HookRequest
 from cds_service.hooks.services import Service
 from cds_service.record.audit import Audit
 from cds_service.record.entries import Call
-from cds_service.settings import Settings
+from cds_service.ruleset import Ruleset
+from cds_service.settings import Settings, hand_down
 from cds_service.trust.clients import Clients, read_clients
 from cds_service.web import metrics
 from cds_service.web.app import create_app
@@ -44,6 +49,7 @@ class House:
         self._door = Door(self._clients, settings) if self._clients else None
         self._fhir = FhirAccess(settings.deadline_ms / 1000, Resolver(networks(settings.fhir_servers)))
         self._reaches = _reaches(self._fhir, self._clients, settings)
+        self._digest = _digest(self._decisions.ruleset)
         self._recorder: Recorder | None = None
         self._audit: Audit | None = None
 
@@ -60,11 +66,14 @@ class House:
         if self._clients or self.settings.fhir_servers:
             # Where fetching is to be expected, the first fetch should not have to wait for its own modules.
             await self._fhir.ready()
+        metrics.begin(self._decisions.ruleset.rules)
         async with AsyncExitStack() as open_while_running:
+            open_while_running.callback(metrics.end)
             if self._door:
                 await open_while_running.enter_async_context(self._door.running())
             if self.settings.record == "on":
                 self._recorder = await open_while_running.enter_async_context(self._recording())
+                open_while_running.enter_context(_every_second(self.sample))
             if self.settings.audit:
                 self._audit = Audit(self.settings.audit)
                 open_while_running.callback(self._audit.close)
@@ -91,28 +100,43 @@ class House:
         done = await self._decisions.answer(hook, service, self._reaches[caller.name], recall)
         if attendance:
             attendance.note(done.decision)
-        outcomes = {
-            "cards": len(done.response.cards),
-            "uuids": [card.uuid for card in done.response.cards],
+        cards = done.response.cards
+        outcomes: dict[str, Any] = {
+            "cards": len(cards),
+            "uuids": [card.uuid for card in cards],
+            "topics": [card.source.topic.code for card in cards if card.source.topic],
             "found": done.decision.found,
             "undetermined": list(done.decision.undetermined),
             "gate": done.decision.gate,
+            "rules": self._digest,
         }
         metrics.decided(service.id, done.decision, done.facts.gaps if done.facts else {})
         if done.facts:
-            outcomes |= {"unavailable": done.facts.gaps, "dropped": done.facts.dropped}
+            outcomes |= {"unavailable": done.facts.gaps, "dropped": done.facts.dropped, "fetched": done.fetched}
         profile = PROFILES[caller.client.profile if caller.client else self.settings.profile]
         body = spoken(done.response, profile)
+        outcomes = {name: value for name, value in outcomes.items() if value}
         return Answered(body, {"gather": done.gathered, "decide": done.decided}, outcomes)
 
-    def called(self, notes: Mapping[str, Any], status: int, seconds: float) -> None:
-        metrics.called(notes, status, seconds)
-        if self._audit and "service" in notes:
-            self._audit.write({**notes, "status": status, "ms": round(seconds * 1000, 2)})
+    def called(self, line: Mapping[str, Any], seconds: float) -> None:
+        metrics.called(line, seconds)
+        if self._audit and "service" in line:
+            self._audit.write(line)
+
+    def sample(self) -> None:
+        if self._recorder:
+            metrics.QUEUE.set(self._recorder.writer.depth)
+            metrics.LOST.set(self._recorder.writer.lost)
+
+    def reasons(self, report: Report) -> Mapping[str, int]:
+        known = self._decisions.ruleset.content.overrides
+        given = (entry.reason.code for entry in report.entries if entry.reason)
+        return Counter(code if code in known else "other" for code in given)
 
     async def take(self, report: Report, service: Service, caller: Caller) -> None:
         if self._recorder:
             await self._recorder.take(report, service.id, caller.name)
+        metrics.answered(report, service.id, caller.name)
 
     def _attend(self, hook: HookRequest, service: Service, caller: Caller) -> Attendance | None:
         if self._recorder is None:
@@ -120,6 +144,26 @@ class House:
         issuer = caller.client.issuer if caller.client else caller.name
         ids = (hook.user_id, hook.patient_id, hook.encounter_id)
         return self._recorder.attend(Call(service.id, service.hook, caller.name, issuer, *ids))
+
+
+@contextmanager
+def _every_second(work: Callable[[], None]) -> Iterator[None]:
+    async def again() -> None:
+        while True:
+            work()
+            await asyncio.sleep(1)
+
+    task = asyncio.create_task(again())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def _digest(ruleset: Ruleset) -> str:
+    """Which rules decide: the version of the program, and eight characters that change with any card."""
+    versions = sorted(f"{name} {p.digest}\n" for name, p in ruleset.rules.items())
+    return f"{__version__}+{hashlib.sha256(''.join(versions).encode()).hexdigest()[:8]}"
 
 
 def _reaches(access: FhirAccess, clients: Clients | None, settings: Settings) -> dict[str, Reach]:
@@ -138,16 +182,20 @@ def application() -> Starlette:
 
 def run(settings: Settings, *, workers: int = 1) -> None:
     """Serves until it is told to stop; requests under way are answered first."""
-    uvicorn.run(
-        "cds_service.web.server:application",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=workers,
-        http="httptools",
-        loop="uvloop",
-        access_log=False,
-        server_header=False,
-        log_config=None,
-        timeout_graceful_shutdown=10,
-    )
+    with TemporaryDirectory(prefix="rbd-cds-") as counted:
+        if workers > 1:
+            # Read by prometheus_client when a worker imports it.
+            hand_down("PROMETHEUS_MULTIPROC_DIR", counted)
+        uvicorn.run(
+            "cds_service.web.server:application",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=workers,
+            http="httptools",
+            loop="uvloop",
+            access_log=False,
+            server_header=False,
+            log_config=None,
+            timeout_graceful_shutdown=10,
+        )

@@ -83,11 +83,11 @@ async def guarded(clients_file: Path, anyio_backend: str) -> AsyncIterator[httpx
 
 
 @asynccontextmanager
-async def guarding(clients_file: Path, base: str = BASE) -> AsyncIterator[httpx.AsyncClient]:
+async def guarding(clients_file: Path, base: str = BASE, **more: Any) -> AsyncIterator[httpx.AsyncClient]:
     """The real service with the trusted clients of a file."""
     folder = clients_file.parent
     written = {"record": "off", "var": folder, "database_url": f"sqlite:///{folder}/cds-service.sqlite"}
-    app = create_app(House(Settings(clients=clients_file, public_url=base, **written)))
+    app = create_app(House(Settings(clients=clients_file, public_url=base, **written, **more)))
     transport = httpx.ASGITransport(app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url=base) as client:
         yield client

@@ -1,38 +1,55 @@
 """What an operator can count, and an audit file whose every change shows."""
 
 import datetime as dt
+import errno
 import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import respx
 from click.testing import CliRunner
 
+from cds_service import __version__
 from cds_service.cli import main
-from cds_service.record.audit import verify
+from cds_service.content.load import load
+from cds_service.errors import SettingsError
+from cds_service.record.audit import Audit, verify
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
 from cds_service.web.server import House
+from tests.trust.ehr import call, clients_file, guarding, token
 
+__all__ = ["clients_file"]
 EXAMPLE = Path(__file__).parents[2] / "fhir_examples/requests/order-select-rbd-dementia.json"
 CALL = "/cds-services/rbd-order-select"
 
 
-async def asked(settings: Settings, times: int = 1) -> str:
-    """The metrics after so many calls of the example."""
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(House(settings))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client,
     ):
+        yield client
+
+
+async def asked(settings: Settings, times: int = 1) -> str:
+    """The metrics after so many calls of the example."""
+    async with running(settings) as client:
         for _ in range(times):
             await client.post(CALL, content=EXAMPLE.read_bytes(), headers={"Content-Type": "application/json"})
         return (await client.get("/metrics")).text
 
 
 def settings(**more: object) -> Settings:
-    return Settings(fixed_day=dt.date(2026, 6, 15), record="off", **more)  # type: ignore[arg-type]
+    return Settings(**{"fixed_day": dt.date(2026, 6, 15), "record": "off", **more})  # type: ignore[arg-type]
 
 
 def counted(text: str, start: str) -> float:
@@ -50,6 +67,93 @@ async def test_calls_outcomes_and_cards_are_counted() -> None:
         'rbd_cds_call_seconds_count{service="rbd-order-select"}',
     ):
         assert counted(after, name) - counted(before, name) == 2
+
+
+@pytest.mark.anyio
+async def test_every_rule_is_counted_from_the_start() -> None:
+    """Or else nobody could tell one that has fallen silent from one that was never there."""
+    text = await asked(settings(), 0)
+    rules = load(Path(__file__).parents[2] / "cards").rules
+    for rule in rules:
+        for outcome in ("found", "not_met", "undetermined", "failed"):
+            assert f'rbd_cds_rule_outcomes_total{{outcome="{outcome}",rule="{rule}"}}' in text
+
+
+@pytest.mark.anyio
+async def test_refused_calls_are_counted_too() -> None:
+    names = {
+        422: 'rbd_cds_calls_total{client="anyone",service="rbd-order-select",status="422"}',
+        415: 'rbd_cds_calls_total{client="anyone",service="rbd-order-select",status="415"}',
+        404: 'rbd_cds_other_calls_total{status="404"}',
+    }
+    async with running(settings()) as client:
+        before = (await client.get("/metrics")).text
+        assert (await client.post(CALL, json={})).status_code == 422
+        assert (await client.post(CALL, content="x", headers={"Content-Type": "text/plain"})).status_code == 415
+        assert (await client.get("/nowhere")).status_code == 404
+        after = (await client.get("/metrics")).text
+    for name in names.values():
+        assert counted(after, name) - counted(before, name) == 1
+
+
+@pytest.mark.anyio
+async def test_a_call_without_a_token_is_counted_and_audited(clients_file: Path) -> None:
+    folder = clients_file.parent / "audit"
+    name = 'rbd_cds_calls_total{client="unknown",service="rbd-patient-view",status="401"}'
+    async with guarding(clients_file, audit=folder) as client:
+        before = (await client.get("/metrics")).text
+        assert (await call(client, None)).status_code == 401
+        assert (await call(client, token(jti="one-use", tenant="north"))).status_code == 200
+        after = (await client.get("/metrics")).text
+    assert counted(after, name) - counted(before, name) == 1
+    refused, answered, _ = audited(folder)
+    assert (refused["status"], refused["service"], "caller" in refused) == (401, "rbd-patient-view", False)
+    assert (answered["caller"], answered["tenant"], answered["token"]) == ("test-ehr", "north", "one-use")
+
+
+@pytest.mark.anyio
+async def test_what_is_missing_is_counted_by_rule_and_datum() -> None:
+    name = 'rbd_cds_undetermined_total{datum="conditions",rule="clonazepam-dementia"}'
+    body = json.loads(EXAMPLE.read_text())
+    del body["prefetch"]["conditions"]
+    async with running(settings()) as client:
+        before = (await client.get("/metrics")).text
+        await client.post(CALL, json=body)
+        after = (await client.get("/metrics")).text
+    assert counted(after, name) - counted(before, name) == 1
+
+
+@pytest.mark.anyio
+async def test_fetched_key_sets_are_counted(clients_file: Path) -> None:
+    clients_file.write_text(clients_file.read_text().replace("jwks =", 'jku = "https://ehr.test.example/k"\njwks ='))
+    with respx.mock as outside:
+        outside.get("https://ehr.test.example/k").respond(500)
+        async with guarding(clients_file) as client:
+            before = (await client.get("/metrics")).text
+            assert (await call(client, token(header={"kid": "k9"}))).status_code == 401
+            after = (await client.get("/metrics")).text
+    name = 'rbd_cds_key_fetches_total{client="test-ehr",outcome="failed"}'
+    assert counted(after, name) - counted(before, name) in (0, 1)
+    assert counted(after, name) >= 1
+
+
+@pytest.mark.anyio
+async def test_the_queue_and_the_answers_of_clinicians_are_counted(tmp_path: Path) -> None:
+    name = 'rbd_cds_feedback_total{client="anyone",outcome="overridden",service="rbd-order-select"}'
+    kept = {"record": "on", "var": tmp_path, "database_url": f"sqlite:///{tmp_path}/cds-service.sqlite"}
+    entry = {"card": "4f1f5f6c-6a0e-4f57-9a55-3f3f7a0a3b11", "outcome": "overridden"}
+    async with running(settings(**kept)) as client:
+        before = (await client.get("/metrics")).text
+        assert counted(before, "rbd_cds_record_queue") == 0
+        await client.post(CALL, content=EXAMPLE.read_bytes(), headers={"Content-Type": "application/json"})
+        assert counted((await client.get("/metrics")).text, "rbd_cds_record_queue") > 0
+        told = [entry | {"outcomeTimestamp": "2026-06-15T09:00:00Z"}, entry]
+        assert (await client.post(f"{CALL}/feedback", json={"feedback": told})).status_code == 200
+        after = (await client.get("/metrics")).text
+    assert counted(after, name) - counted(before, name) == 1
+    unusable = name.replace("overridden", "unusable")
+    assert counted(after, unusable) - counted(before, unusable) == 1
+    assert counted(after, "rbd_cds_record_lost") == 0
 
 
 @pytest.mark.anyio
@@ -89,3 +193,72 @@ async def test_the_command_names_the_broken_line(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["audit", "verify", str(tmp_path)])
     assert done.exit_code == 1
     assert "broken at line 2" in done.output
+
+
+def audited(folder: Path) -> list[dict[str, Any]]:
+    (path,) = folder.glob("audit-*.jsonl")
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+@pytest.mark.anyio
+async def test_a_line_says_who_asked_what_was_there_what_was_found_and_how_long_it_took(tmp_path: Path) -> None:
+    body = json.loads(EXAMPLE.read_text())
+    del body["prefetch"]["observations"]
+    body["prefetch"]["procedures"] = {"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}
+    async with running(settings(audit=tmp_path)) as client:
+        answer = await client.post(CALL, json=body)
+    (card,) = answer.json()["cards"]
+    line = audited(tmp_path)[0]
+    assert line["request_id"] == answer.headers["x-request-id"]
+    assert line["instance"] == body["hookInstance"]
+    assert (line["service"], line["hook"], line["status"]) == ("rbd-order-select", "order-select", 200)
+    assert line["prefetch"]["left out"] == ["observations"]
+    assert line["prefetch"]["failed"] == ["procedures"]
+    assert "conditions" in line["prefetch"]["given"]
+    assert (line["uuids"], line["topics"]) == ([card["uuid"]], ["clonazepam-dementia"])
+    assert set(line["phases"]) == {"parse", "gather", "decide"}
+    assert line["rules"].startswith(f"{__version__}+")
+    assert "clonazepam-falls" not in line["found"]
+
+
+@pytest.mark.anyio
+async def test_a_line_of_feedback_says_outcome_reason_and_card(tmp_path: Path) -> None:
+    card = "4f1f5f6c-6a0e-4f57-9a55-3f3f7a0a3b11"
+    at = {"outcomeTimestamp": "2026-06-15T09:00:00Z"}
+    reasons = ({"code": "limited-time"}, {"code": "MARK"})
+    told = [
+        {"card": name, "outcome": "overridden", "overrideReason": {"reason": reason, "userComment": "MARK"}, **at}
+        for name, reason in zip((card, "MARK"), reasons, strict=True)
+    ]
+    async with running(settings(audit=tmp_path)) as client:
+        await client.post(f"{CALL}/feedback", json={"feedback": told})
+    line = audited(tmp_path)[0]
+    assert (line["overridden"], line["reasons"], line["uuids"]) == (2, {"limited-time": 1, "other": 1}, [card])
+    assert "MARK" not in json.dumps(line)
+
+
+@pytest.mark.anyio
+async def test_a_full_disk_costs_no_answer_and_shows_in_the_audit(tmp_path: Path, monkeypatch: Any) -> None:
+    async with running(settings(audit=tmp_path)) as client:
+
+        async def ask() -> int:
+            return (await client.post(CALL, content=EXAMPLE.read_bytes())).status_code
+
+        assert await ask() == 200
+        with monkeypatch.context() as disk:
+
+            def refused(*_: object) -> int:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+            disk.setattr(os, "pwrite", refused)
+            assert [await ask(), await ask()] == [200, 200]
+        assert await ask() == 200
+    assert [line.get("missed") for line in audited(tmp_path)] == [None, 2, None]
+    (path,) = tmp_path.glob("audit-*.jsonl")
+    assert verify(path).broken_at is None
+
+
+def test_an_audit_folder_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=r"CDS_AUDIT: .* cannot be written"):
+        Audit(tmp_path / "file")

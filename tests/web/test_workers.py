@@ -1,0 +1,107 @@
+"""The command as a site runs it: several workers that count together, and calls under way that are still answered."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = (ROOT / "fhir_examples/requests/order-select-rbd-dementia.json").read_bytes()
+CALL = "/cds-services/rbd-order-select"
+JSON = {"Content-Type": "application/json"}
+
+
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}
+    given = {"CDS_TODAY": "2026-06-15", "CDS_VAR": str(folder), "CDS_LOG_LEVEL": "warning"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cds_service", "serve", "--port", str(port), *options],
+        cwd=ROOT,
+        env={**kept, **given},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        _await(process, port)
+        yield process, port
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _await(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError("the server did not start")
+
+
+def measured(port: int, start: str) -> list[str]:
+    lines = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
+    return [line for line in lines if line.startswith(start)]
+
+
+def workers(port: int) -> set[int]:
+    lines = measured(port, "rbd_cds_worker_start_timestamp_seconds{")
+    return {int(line.split('"')[1]) for line in lines}
+
+
+def eventually(holds) -> bool:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if holds():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_workers_count_together_and_one_that_was_killed_is_replaced_and_counts_no_longer(tmp_path: Path) -> None:
+    with serving(tmp_path, "--workers", "2") as (_, port):
+        assert eventually(lambda: len(workers(port)) == 2)
+        for _ in range(20):
+            assert httpx.post(f"http://127.0.0.1:{port}{CALL}", content=EXAMPLE, headers=JSON).status_code == 200
+        calls = "rbd_cds_calls_total{"
+        for _ in range(6):
+            (line,) = measured(port, calls)
+            assert float(line.split()[-1]) == 20
+        killed = min(workers(port))
+        os.kill(killed, signal.SIGKILL)
+        assert eventually(lambda: len(workers(port) - {killed}) == 2)
+        assert killed not in workers(port)
+        assert float(measured(port, calls)[0].split()[-1]) == 20
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_a_call_under_way_is_answered_before_the_service_ends(tmp_path: Path, ending: signal.Signals) -> None:
+    head = (
+        f"POST {CALL} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(EXAMPLE)}\r\n\r\n"
+    )
+    with serving(tmp_path) as (process, port), socket.create_connection(("127.0.0.1", port)) as line:
+        line.sendall(head.encode() + EXAMPLE[:100])
+        time.sleep(0.3)
+        process.send_signal(ending)
+        time.sleep(0.3)
+        assert process.poll() is None
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port)).close()
+        line.sendall(EXAMPLE[100:])
+        answer = b"".join(iter(lambda: line.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["cards"]
+        assert process.wait(20) in (0, -ending)
