@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from tests.bench import charts, fetching, figures
+from tests.bench import charts, fetching, figures, signing
 from tests.bench.figures import Bench, Figure
 from tests.bench.load import Measured, for_seconds
 from tests.bench.servers import BARE, CEILING, SERVICE, Server, running
@@ -62,6 +62,7 @@ def main() -> None:
     aims = [*_ratios(cases), bench.ten_times_as_long(), figures.worst(effort.sequence), figures.memory(effort.seconds)]
     aims.append(figures.short_beside_long(4 * effort.seconds))
     aims += fetching.figures(effort.repeats)
+    aims += signing.figures(effort.repeats, effort.sequence)
     aims += _print_rules(bench)
     _print_aims(aims)
     added = figures.recording(effort.repeats, effort.seconds)

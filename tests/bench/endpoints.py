@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
 import orjson
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -32,12 +41,14 @@ def bare() -> Starlette:
     return Starlette(routes=[Route(PATH, answer, methods=["POST"])])
 
 
-def ceiling() -> ASGIApp:
+def ceiling(check: Callable[[Scope], None] | None = None) -> ASGIApp:
     """(b) No framework, the service's own typed decode, a fixed card."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return
+        if check:
+            check(scope)
         chunks = []
         while True:
             message = await receive()
@@ -49,3 +60,27 @@ def ceiling() -> ASGIApp:
         await send({"type": "http.response.body", "body": _ANSWER})
 
     return app
+
+
+def signed_ceiling() -> ASGIApp:
+    """(b) after nothing but the verification of an ES384 signature."""
+    jwk = json.loads(Path(os.environ["BENCH_KEYS"]).read_bytes())["keys"][0]
+    key = ec.EllipticCurvePublicNumbers(_number(jwk["x"]), _number(jwk["y"]), ec.SECP384R1()).public_key()
+    algorithm = ec.ECDSA(hashes.SHA384())
+
+    def check(scope: Scope) -> None:
+        (bearer,) = (value for name, value in scope["headers"] if name == b"authorization")
+        said, _, signature = bearer[7:].rpartition(b".")
+        both = _bytes(signature)
+        pair = (int.from_bytes(both[:48]), int.from_bytes(both[48:]))
+        key.verify(encode_dss_signature(*pair), said, algorithm)
+
+    return ceiling(check)
+
+
+def _bytes(text: bytes) -> bytes:
+    return base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(_bytes(text.encode()))

@@ -8,7 +8,7 @@ import itertools
 import re
 import statistics
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, cast
 
 import msgspec
@@ -43,10 +43,10 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 class Connection(asyncio.Protocol):
-    """Sends requests over one kept-alive connection, over and over, until ``go_on`` says no."""
+    """Sends requests over one kept-alive connection, one after the other, until ``go_on`` says no."""
 
-    def __init__(self, requests: list[bytes], go_on: Callable[[], bool], done: asyncio.Future[list[float]]) -> None:
-        self._requests, self._go_on, self._done = itertools.cycle(requests), go_on, done
+    def __init__(self, requests: Iterator[bytes], go_on: Callable[[], bool], done: asyncio.Future[list[float]]) -> None:
+        self._requests, self._go_on, self._done = requests, go_on, done
         self._latencies: list[float] = []
         self._received = b""
 
@@ -91,6 +91,17 @@ def for_seconds(server: Server, bodies: list[bytes], connections: int, seconds: 
     return _measured(server, bodies, connections, lambda: time.perf_counter() < end)
 
 
+def signed(server: Server, body: bytes, tokens: list[str]) -> Measured:
+    """One request for each token, one after the other."""
+    left = iter(range(len(tokens) - 1))
+    requests = (_head(server, body, f"Authorization: Bearer {token}\r\n") + body for token in tokens)
+
+    async def all_of_them() -> list[float]:
+        return await _sending(server, requests, lambda: next(left, None) is not None)
+
+    return _timed(server, all_of_them)
+
+
 def in_sequence(server: Server, body: bytes, count: int) -> Measured:
     """So many requests, one after the other."""
     left = iter(range(count - 1))
@@ -132,17 +143,20 @@ def _timed(server: Server, load: Callable[[], Coroutine[Any, Any, list[float]]])
 
 
 async def _connection(server: Server, bodies: list[bytes], go_on: Callable[[], bool]) -> list[float]:
+    return await _sending(server, itertools.cycle([_head(server, body) + body for body in bodies]), go_on)
+
+
+async def _sending(server: Server, requests: Iterator[bytes], go_on: Callable[[], bool]) -> list[float]:
     done: asyncio.Future[list[float]] = asyncio.get_running_loop().create_future()
-    requests = [_head(server, body) + body for body in bodies]
     await asyncio.get_running_loop().create_connection(
         lambda: Connection(requests, go_on, done), "127.0.0.1", server.port
     )
     return await done
 
 
-def _head(server: Server, body: bytes) -> bytes:
+def _head(server: Server, body: bytes, more: str = "") -> bytes:
     head = (
         f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nAccept: application/json\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Content-Type: application/json\r\n{more}Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode()

@@ -16,12 +16,25 @@ import msgspec
 
 ROOT = Path(__file__).parents[2]
 BARE, CEILING, SERVICE, RECORDING = "a", "b", "c", "c, recording"
+SIGNED_CEILING, SIGNED_SERVICE = "b, signed", "c, signed"
+BASE = "http://127.0.0.1:8000"
+"""What the service is called by in tokens, wherever it listens."""
+
+CLIENTS = """
+[[client]]
+name = "bench"
+issuer = "https://ehr.example"
+jwks = "keys.json"
+calls-per-minute = 100000000
+"""
 PATH = "/cds-services/rbd-order-sign"
 _APPS = {
     BARE: "tests.bench.endpoints:bare",
     CEILING: "tests.bench.endpoints:ceiling",
     SERVICE: "cds_service.web.server:application",
     RECORDING: "cds_service.web.server:application",
+    SIGNED_CEILING: "tests.bench.endpoints:signed_ceiling",
+    SIGNED_SERVICE: "cds_service.web.server:application",
 }
 _START_SECONDS = 20
 _MIB = 1024
@@ -50,22 +63,24 @@ class Server(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def running(*names: str) -> Iterator[list[Server]]:
-    """Fresh servers, ended on the way out."""
+def running(*names: str, keys: bytes = b"") -> Iterator[list[Server]]:
+    """Fresh servers, ended on the way out; ``keys`` is the JWK Set of those that look at signatures."""
     with ExitStack() as stack:
-        yield [stack.enter_context(_running(name)) for name in names]
+        yield [stack.enter_context(_running(name, keys)) for name in names]
 
 
 @contextmanager
-def _running(name: str) -> Iterator[Server]:
+def _running(name: str, keys: bytes) -> Iterator[Server]:
     port = _free_port()
     options = ["--factory", "--http", "httptools", "--loop", "uvloop", "--no-access-log", "--no-server-header"]
     address = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
     with TemporaryDirectory() as written:
+        Path(written, "keys.json").write_bytes(keys)
+        Path(written, "clients.toml").write_text(CLIENTS)
         process = subprocess.Popen(
             [sys.executable, "-m", "uvicorn", _APPS[name], *options, *address],
             cwd=ROOT,
-            env=_environment(name) | {"CDS_VAR": written},
+            env=_environment(name, written),
             stdout=subprocess.DEVNULL,
         )
         try:
@@ -80,10 +95,12 @@ def _running(name: str) -> Iterator[Server]:
                 process.wait()
 
 
-def _environment(name: str) -> dict[str, str]:
+def _environment(name: str, folder: str) -> dict[str, str]:
     """One patient who is asked about a thousand times would be recalled and muted, so recording is measured apart."""
     kept = {variable: value for variable, value in os.environ.items() if not variable.startswith("CDS_")}
-    return {**kept, "CDS_TODAY": "2026-06-15", "CDS_RECORD": "on" if name == RECORDING else "off"}
+    signed = {"CDS_CLIENTS": f"{folder}/clients.toml", "CDS_PUBLIC_URL": BASE} if name == SIGNED_SERVICE else {}
+    recorded = {"CDS_TODAY": "2026-06-15", "CDS_RECORD": "on" if name == RECORDING else "off", "CDS_VAR": folder}
+    return {**kept, **recorded, **signed, "BENCH_KEYS": f"{folder}/keys.json"}
 
 
 def _free_port() -> int:
