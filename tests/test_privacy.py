@@ -89,9 +89,11 @@ def test_a_refusal_repeats_nothing(call, way):
         ("POST", f"/cds-services/{MARK}", {}),
         ("GET", f"/{MARK}/%2e%2e/<script>{MARK}", {}),
         ("PUT", "/cds-services/rbd-order-sign", {}),
+        (MARK, "/cds-services/rbd-order-sign", {}),
         ("POST", "/cds-services/rbd-order-sign", {"Content-Type": f"text/{MARK}"}),
         ("POST", "/cds-services/rbd-order-sign", {"Content-Type": "application/json", "Content-Encoding": MARK}),
         ("POST", "/cds-services/rbd-order-sign", {"Content-Length": "99999999999"}),
+        ("POST", "/cds-services/rbd-order-sign", {"Content-Length": "9" * 5_000}),
     ],
 )
 def test_an_address_or_a_method_that_is_refused_is_not_repeated(call, method, path, headers):

@@ -27,6 +27,7 @@ Observe = Callable[[Mapping[str, Any], int, float], None]
 
 _LOG = structlog.get_logger()
 _CLIENT_GONE = 499
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _PREFLIGHT: RawHeaders = [
     (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
     (b"access-control-allow-headers", b"Authorization, Content-Type"),
@@ -100,11 +101,12 @@ class Edge:
 
 
 def _log_call(scope: Scope, status: int, seconds: float) -> None:
-    # The path itself may hold anything; only one that we know is written down.
+    # Path and method may hold anything; only those that we know are written down.
     path = scope.get("known_path")
+    method = scope["method"] if scope["method"] in _METHODS else None
     of_interest = status >= 400 or (path or "").startswith("/cds-services")
     write = _LOG.info if of_interest else _LOG.debug
-    write("call", path=path, method=scope["method"], status=status, ms=round(seconds * 1000, 2), **scope[NOTES])
+    write("call", path=path, method=method, status=status, ms=round(seconds * 1000, 2), **scope[NOTES])
 
 
 def _tell(fault: Exception) -> None:
