@@ -225,8 +225,11 @@ def _filled(template: object, values: Values) -> object:
 
 
 def _with_dose(order: Order, dose: Value, times: Value) -> dict[str, object]:
-    """The whole draft with its dose set to so many mg, so many times a day; its route is kept."""
-    resource: dict[str, object] = json.loads(order.raw)
+    """The whole draft with its dose set to so many mg, so many times a day; its route is kept.
+
+    Its other numbers stay as they were written: Python would shorten some, and refuse to read the longest.
+    """
+    resource: dict[str, object] = json.loads(order.raw, parse_int=_as_written, parse_float=_as_written)
     quantity = {"value": dose, "unit": "mg", "system": "http://unitsofmeasure.org", "code": "mg"}
     repeat: dict[str, object] = {"frequency": times, "period": 1, "periodUnit": "d"}
     if times == 1:
@@ -235,6 +238,10 @@ def _with_dose(order: Order, dose: Value, times: Value) -> dict[str, object]:
     instruction = {"text": text, "timing": {"repeat": repeat}, "doseAndRate": [{"doseQuantity": quantity}]}
     resource["dosageInstruction"] = [instruction | _route(resource.get("dosageInstruction"))]
     return resource
+
+
+def _as_written(number: str) -> msgspec.Raw:
+    return msgspec.Raw(number.encode())
 
 
 def _route(instructions: object) -> dict[str, object]:

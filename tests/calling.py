@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,8 @@ from tests.charts import KEYS
 
 Json = dict[str, Any]
 TODAY = "2026-06-15"
+GONE = 0
+"""In place of a status where nothing was answered."""
 EXAMPLES = fhir_examples()
 EXPECTED: Json = tomllib.loads((EXAMPLES / "expected.toml").read_text())
 
@@ -46,36 +48,55 @@ Call = Callable[..., Answer]
 
 @contextmanager
 def serving(house: House | None = None, **environment: str) -> Iterator[Call]:
-    """A function that posts a body to the service of a hook, or elsewhere, in the service's own loop."""
+    """A function that posts a body to the service of a hook, or elsewhere, in the service's own loop.
+
+    A body may come in chunks, and with ``gone`` its client leaves before the end of it.
+    """
     app = create_app(house or House(Settings.read({"CDS_TODAY": TODAY, "CDS_RECORD": "off", **environment})))
 
-    async def called(scope: Json, body: bytes) -> Answer:
+    async def called(scope: Json, messages: list[Json]) -> Answer:
         sent: list[Json] = []
+        waiting = iter(messages)
 
         async def receive() -> Json:
-            return {"type": "http.request", "body": body, "more_body": False}
+            return next(waiting, {"type": "http.disconnect"})
 
         async def send(message: Any) -> None:
             sent.append(message)
 
         with structlog.testing.capture_logs() as lines:
             await app(scope, receive, send)
-        told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-        return Answer(sent[0]["status"], told, sent[1]["body"], [dict(line) for line in lines])
+        start = sent[0] if sent else {"status": GONE, "headers": []}
+        told = {name.decode(): value.decode() for name, value in start["headers"]}
+        written = b"".join(message["body"] for message in sent[1:])
+        return Answer(start["status"], told, written, [dict(line) for line in lines])
 
     def call(
-        hook: str, body: bytes, headers: dict[str, str] | None = None, *, method: str = "POST", path: str | None = None
+        hook: str,
+        body: bytes | Sequence[bytes],
+        headers: Mapping[str, str] | Sequence[tuple[bytes, bytes]] = (),
+        *,
+        method: str = "POST",
+        path: str | None = None,
+        gone: bool = False,
     ) -> Answer:
-        where = path or f"/cds-services/rbd-{hook}"
-        raw = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
-        scope = {"type": "http", "method": method, "path": where, "headers": raw, "query_string": b""}
-        return runner.run(called(scope, body))
+        where = path if path is not None else f"/cds-services/rbd-{hook}"
+        if isinstance(headers, Mapping):
+            headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        chunks = [body] if isinstance(body, bytes) else body
+        messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+        if messages and not gone:
+            messages[-1]["more_body"] = False
+        scope = {"type": "http", "method": method, "path": where, "headers": list(headers), "query_string": b""}
+        return runner.run(called(scope, messages))
 
     with asyncio.Runner() as runner:
         lifespan = app.router.lifespan_context(app)
         runner.run(_entered(lifespan.__aenter__()))
-        yield call
-        runner.run(_entered(lifespan.__aexit__(None, None, None)))
+        try:
+            yield call
+        finally:
+            runner.run(_entered(lifespan.__aexit__(None, None, None)))
 
 
 async def _entered(step: Any) -> None:

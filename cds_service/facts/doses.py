@@ -6,6 +6,7 @@ Only structured dosage is read: free text is never guessed at.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isfinite
 
 from cds_service.facts.patient import Dose
 from cds_service.fhir.elements import Dosage, DoseAndRate, Many, Quantity, Repeat, Timing, many, number
@@ -40,7 +41,10 @@ def dose(dosages: Many[Dosage], strength_mg: float | None) -> Dose:
     for step, one, rate in zip(steps, singles, rates, strict=True):
         key = number(step.sequence)
         by_sequence[key] = by_sequence.get(key, 0.0) + (one or 0.0) * (rate or 0.0)
-    return Dose(daily_mg=round(max(by_sequence.values()), 4), single_mg=single)
+    daily = max(by_sequence.values())
+    if not isfinite(daily):
+        return Dose(single_mg=single, why_not="the dose is beyond any number")
+    return Dose(daily_mg=round(daily, 4), single_mg=single)
 
 
 def _single_mg(step: Dosage, strength_mg: float | None) -> float | None:
@@ -60,7 +64,8 @@ def _in_mg(quantity: Quantity, strength_mg: float | None) -> float | None:
     if found is None or found.value <= 0:
         return None
     if any(_is_piece(unit) for unit in (quantity.code, quantity.unit) if unit):
-        return found.value * strength_mg if strength_mg else None
+        whole = found.value * strength_mg if strength_mg else None
+        return whole if whole and isfinite(whole) else None
     mass = convert(found, "mg")
     return mass.value if mass else None
 

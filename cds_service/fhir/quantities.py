@@ -6,6 +6,7 @@ A unit that cannot be converted makes an amount incomparable; it is never taken 
 from __future__ import annotations
 
 import unicodedata
+from math import isfinite
 
 import msgspec
 
@@ -136,7 +137,7 @@ def _known(text: str | None) -> str | None:
 
 
 def convert(amount: Amount, unit: str, *, analyte: str = "") -> Amount | None:
-    """The amount in another unit, or None where the two are unlike.
+    """The amount in another unit, or None where the two are unlike or the amount is beyond any number.
 
     Between mass and moles the factor is the analyte's own, so it must be named: creatinine, glucose, calcium;
     between moles and equivalents also sodium, potassium, lithium, magnesium.
@@ -148,7 +149,8 @@ def convert(amount: Amount, unit: str, *, analyte: str = "") -> Amount | None:
     if factor is None:
         return None
     # Ten digits: a limit must not be missed by the noise of a multiplication.
-    return Amount(float(f"{amount.value * factor:.10g}"), target, amount.comparator)
+    value = float(f"{amount.value * factor:.10g}")
+    return Amount(value, target, amount.comparator) if isfinite(value) else None
 
 
 def _factor(source: str, target: str, analyte: str) -> float | None:

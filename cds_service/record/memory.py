@@ -27,8 +27,8 @@ class Now(msgspec.Struct, frozen=True):
     encounter: str
 
     def days_since(self, milliseconds: int) -> int:
-        """Calendar days at the site."""
-        then = dt.datetime.fromtimestamp(milliseconds / 1000, self.at.tzinfo)
+        """Calendar days at the site; clients send times of the year 1, which west of Greenwich no calendar has."""
+        then = dt.datetime.fromtimestamp(max(milliseconds, 0) / 1000, self.at.tzinfo)
         return (self.at.date() - then.date()).days
 
 

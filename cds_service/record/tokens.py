@@ -10,11 +10,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from hashlib import blake2b
 
 import structlog
 
 from cds_service.record.store import Store
+from cds_service.trust.replays import mark
 from cds_service.trust.tokens import Replays
 
 _SWEEP_SECONDS = 300.0
@@ -53,7 +53,7 @@ class SharedTokens:
         if not self._open.is_set() or time.monotonic() < self._asked_again:
             return True
         try:
-            return await self._store.use_token(_mark(issuer, token_id), round(until))
+            return await self._store.use_token(mark(issuer, token_id), round(until))
         except self._store.lost as fault:
             self._asked_again = time.monotonic() + _PAUSE_SECONDS
             _LOG.warning("used tokens not shared", fault=type(fault).__name__)
@@ -66,7 +66,3 @@ class SharedTokens:
                 await self._store.forget_tokens(int(self._clock()))
                 self._open.set()
             await asyncio.sleep(_SWEEP_SECONDS if self._open.is_set() else _PAUSE_SECONDS)
-
-
-def _mark(issuer: str, token_id: str) -> str:
-    return blake2b(f"{issuer}\n{token_id}".encode(), digest_size=16).hexdigest()

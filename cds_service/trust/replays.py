@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable
+from hashlib import blake2b
 from pathlib import Path
 
 from cds_service.errors import NotReady
@@ -23,14 +24,14 @@ class ReplaysInFile:
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=OFF")
         self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS used (issuer TEXT, token TEXT, until REAL, PRIMARY KEY (issuer, token))"
+            "CREATE TABLE IF NOT EXISTS used_tokens (mark TEXT PRIMARY KEY, until REAL) WITHOUT ROWID"
         )
 
     async def first_use(self, issuer: str, token_id: str, until: float) -> bool:
         """Takes some microseconds, so it runs where it is called."""
         try:
             self._sweep()
-            self._connection.execute("INSERT INTO used VALUES (?, ?, ?)", (issuer, token_id, until))
+            self._connection.execute("INSERT INTO used_tokens VALUES (?, ?)", (mark(issuer, token_id), until))
         except sqlite3.IntegrityError:
             return False
         except sqlite3.Error:
@@ -41,7 +42,12 @@ class ReplaysInFile:
         now = self._clock()
         if now - self._swept >= _SWEEP_SECONDS:
             self._swept = now
-            self._connection.execute("DELETE FROM used WHERE until <= ?", (now,))
+            self._connection.execute("DELETE FROM used_tokens WHERE until <= ?", (now,))
 
     def close(self) -> None:
         self._connection.close()
+
+
+def mark(issuer: str, token_id: str) -> str:
+    """What is kept of a token: a client may put anything into its id."""
+    return blake2b(f"{issuer}\n{token_id}".encode(), digest_size=16).hexdigest()

@@ -9,7 +9,7 @@ import base64
 import binascii
 import time
 from collections.abc import Callable
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TypeGuard
 
 import msgspec
 import structlog
@@ -23,6 +23,7 @@ from cds_service.trust.keys import KeyRing
 LONGEST_TOKEN = 8 * 1024
 LEEWAY = 60
 LONGEST_LIFE = 3600
+_END_OF_TIME = 2**53
 PUBLISHED_KEYS = frozenset({"example-kid", "44823f3d-0b01-4a6c-a80e-b9d3e8a7226f"})
 """Ids of keys whose private halves anyone can read: the example of CDS Hooks and the key of its public sandbox."""
 
@@ -100,7 +101,7 @@ class Verifier:
                 _refuse(f"{name} missing", client)
         if claims["exp"] <= now - LEEWAY:
             _refuse("expired", client)
-        if claims["iat"] > now + LEEWAY or ("nbf" in claims and not _is_past(claims["nbf"], now)):
+        if claims["iat"] > now + LEEWAY or not _is_past(claims.get("nbf", now), now):
             _refuse("not yet valid", client)
         if claims["exp"] - claims["iat"] > LONGEST_LIFE:
             _refuse("lives too long", client)
@@ -168,9 +169,10 @@ def _checked_header(header: dict[str, Any], client: Client) -> str:
     return kid
 
 
-def _is_time(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _is_time(value: object) -> TypeGuard[float]:
+    """Seconds since the epoch; no float can be taken from a whole number of hundreds of digits, so that is none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _END_OF_TIME
 
 
 def _is_past(value: object, now: float) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value <= now + LEEWAY
+    return _is_time(value) and value <= now + LEEWAY

@@ -20,7 +20,7 @@ from cds_service.trust.clients import Client
 class Caller(msgspec.Struct, frozen=True):
     """Who calls: the key under which a trusted EHR is configured, or ``anyone`` in open mode.
 
-    ``tenant`` and ``token`` are what its token says of the organization and of itself, where that can be logged.
+    ``tenant`` and ``token`` are the organization and the id that its token names, where they may be written down.
     """
 
     name: str

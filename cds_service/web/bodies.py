@@ -11,6 +11,8 @@ from cds_service.errors import BodyTooLarge, BodyTooSlow, MediaTypeRefused
 BODY_SECONDS = 10.0
 """The server does not limit how long a body may take to arrive, so we do."""
 
+_DIGITS = 20
+
 
 async def read_json_body(request: Request, most: int, seconds: float = BODY_SECONDS) -> bytes:
     """The whole body, of at most ``most`` bytes."""
@@ -42,11 +44,14 @@ async def _receive(request: Request, most: int) -> bytes:
 
 
 def _declared_length(request: Request) -> int:
-    """The length the client announced, 0 if it did not; refuses what is not announced as plain JSON."""
+    """The length the client announced, 0 if it did not; refuses what is not announced as plain JSON.
+
+    Of many digits the first will do: Python refuses to read thousands, and what arrives is counted all the same.
+    """
     length = 0
     for name, value in request.scope["headers"]:
         if name == b"content-length":
-            length = int(value) if value.isdigit() else 0
+            length = int(value[:_DIGITS]) if value.isdigit() else 0
         elif (name == b"content-type" and not _is_json(value)) or (
             name == b"content-encoding" and value.lower() != b"identity"
         ):

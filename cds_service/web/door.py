@@ -18,7 +18,7 @@ from cds_service.trust.replays import ReplaysInFile
 from cds_service.trust.tokens import Verifier
 from cds_service.web import metrics
 from cds_service.web.assembled import Caller
-from cds_service.web.logs import plain_or_none
+from cds_service.web.logs import random_or_none
 
 if TYPE_CHECKING:
     from cds_service.record.tokens import SharedTokens
@@ -52,7 +52,8 @@ class Door:
         path = request.scope.get("known_path") or request.url.path
         client, claims = await self._verifier.verify(tokens, path, request.path_params.get("id"))
         self._allowance.spend(client.name, client.calls_per_minute)
-        return Caller(client.name, client, plain_or_none(claims.get("tenant")), plain_or_none(claims["jti"]))
+        tenant = claims["tenant"] if client.tenants else None
+        return Caller(client.name, client, tenant, random_or_none(claims["jti"]))
 
 
 def _shared(here: ReplaysInFile, settings: Settings) -> SharedTokens:

@@ -81,8 +81,9 @@ class Edge:
             await problem(UnforeseenFault(), f"request {request_id}")(scope, receive, send_with_headers)
         finally:
             seconds = perf_counter() - started
-            # The path itself may hold anything; only one that we know is written down.
-            line = {"path": scope.get("known_path"), "method": _method(scope), "status": status, **scope[NOTES]}
+            # Path and method may hold anything; only those that we know are written down.
+            method = scope["method"] if scope["method"] in _METHODS else None
+            line = {"path": scope.get("known_path"), "method": method, "status": status, **scope[NOTES]}
             line["ms"] = round(seconds * 1000, 2)
             _log(line)
             self.observe({"request_id": request_id, **line}, seconds)
@@ -101,10 +102,6 @@ class Edge:
             headers.append(_PRIVATE_NETWORK)
         await send({"type": "http.response.start", "status": 204, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
-
-
-def _method(scope: Scope) -> str:
-    return scope["method"] if scope["method"] in _METHODS else "other"
 
 
 def _log(line: Mapping[str, Any]) -> None:

@@ -194,6 +194,22 @@ def test_no_dose_is_not_a_dose(amount):
     assert daily(dosage(amount)) is None
 
 
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        dosage(1e308, timing=repeat(frequency=10, period=1, periodUnit="d")),
+        dosage(1e308, unit="kg"),
+        dosage(1e308, unit="{tablet}"),
+        times(frequency=1, period=5e-324, periodUnit="d"),
+    ],
+)
+def test_a_dose_beyond_any_number_is_no_daily_dose(instruction):
+    found = read(instruction, strength=2)
+    assert found.daily_mg is None
+    assert found.why_not
+    assert found.single_mg != float("inf")
+
+
 def test_no_instruction_is_no_dose():
     assert read().why_not == "no dosage instruction"
 

@@ -159,6 +159,10 @@ def test_unlike_units_are_not_converted(source: str, target: str) -> None:
     assert convert(Amount(1, source), target) is None
 
 
+def test_an_amount_beyond_any_number_is_not_converted() -> None:
+    assert convert(Amount(1e308, "kg"), "mg") is None
+
+
 def test_an_analyte_without_a_factor_is_not_converted() -> None:
     assert convert(Amount(1, "mg/dL"), "umol/L", analyte="bilirubin") is None
     assert convert(Amount(1, "meq/L"), "mmol/L", analyte="creatinine") is None

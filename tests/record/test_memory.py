@@ -109,6 +109,14 @@ async def test_a_clock_that_runs_ahead_mutes_no_longer(tmp_path):
         assert await place.rules("order-select", *DEMENTIA, drafts=(HALF,)) == ["clonazepam-dementia"]
 
 
+async def test_an_answer_of_the_year_1_has_lost_its_force_west_of_greenwich_too(tmp_path):
+    async with site(tmp_path) as place:
+        place.now = place.now.astimezone(dt.timezone(dt.timedelta(hours=-5)))
+        (card,) = await place.ask("order-select", *DEMENTIA, drafts=(HALF,))
+        await place.overrides(card, at=dt.datetime(1, 1, 1, tzinfo=dt.UTC))
+        assert await place.rules("order-select", *DEMENTIA, drafts=(HALF,)) == ["clonazepam-dementia"]
+
+
 @pytest.mark.parametrize("late_first", [False, True])
 async def test_of_two_answers_the_later_one_counts_in_whatever_order_they_come(tmp_path, late_first):
     async with site(tmp_path) as place:

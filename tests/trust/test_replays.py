@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cds_service.errors import NotReady
-from cds_service.trust.replays import ReplaysInFile
+from cds_service.trust.replays import ReplaysInFile, mark
 
 pytestmark = pytest.mark.anyio
 
@@ -29,10 +29,10 @@ async def test_what_has_run_out_is_swept_away(tmp_path: Path) -> None:
         await replays.first_use("ehr", "a", 1300.0)
         clock[0] = 1301.0
         await replays.first_use("ehr", "b", 1600.0)
-        held = replays._connection.execute("SELECT token FROM used").fetchall()
+        held = replays._connection.execute("SELECT mark FROM used_tokens").fetchall()
     finally:
         replays.close()
-    assert held == [("b",)]
+    assert held == [(mark("ehr", "b"),)]
 
 
 async def test_a_store_that_cannot_be_written_admits_nobody(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ REFUSED = {
     "expiry missing": token(exp=...),
     "expiry in words": token(exp="soon"),
     "expiry true": token(exp=True),
+    "issued before all time": token(iat=-(10**400), exp=NOW + 300.5),
     "issue time missing": token(iat=...),
     "token id missing": token(jti=...),
     "token id half a character": _of_bytes(json.dumps(claims(jti="\ud800")).encode()),

@@ -1,129 +1,75 @@
-"""Whatever is sent, the answer is below 500, is written as promised, and repeats nothing of a refused call."""
+"""Whatever a hook is called with, the answer is below 500 and written as promised, and a refusal repeats nothing."""
 
-import asyncio
 import copy
+import itertools
 import json
 
 import pytest
-import structlog
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.web.app import create_app
+from tests.calling import requests
+from tests.conftest import read_validated
+from tests.marks import MARK, marked
+from tests.web.spoiling import TIMES, bare, so_many, spoilt, values, written
+from tests.web.watching import as_promised, watched
 
-MARK = "xQMARKQx"
-CALLS = {
-    "patient-view": {"userId": "Practitioner/p", "patientId": "pat-1"},
-    "order-select": {
-        "userId": "Practitioner/p",
-        "patientId": "pat-1",
-        "selections": ["MedicationRequest/d"],
-        "draftOrders": {
-            "resourceType": "Bundle",
-            "entry": [{"fullUrl": "urn:uuid:1", "resource": {"resourceType": "MedicationRequest", "id": "d"}}],
-        },
-    },
-}
-PREFETCH = {
-    "patient": {"resourceType": "Patient", "id": "pat-1", "birthDate": "1950"},
-    "conditions": {
-        "resourceType": "Bundle",
-        "total": 1,
-        "link": [{"relation": "next", "url": "https://a"}],
-        "entry": [
-            {"resource": {"resourceType": "Condition", "code": {"coding": [{"system": "s", "code": "c"}]}}},
-            {"resource": {"resourceType": "OperationOutcome", "issue": [{"severity": "warning"}]}},
-        ],
-    },
-    "medicationRequests": None,
-}
-
-texts = st.sampled_from(
-    [MARK, "", "Bundle", "MedicationOrder", "Condition", "next", "\u0000", "é" * 200, "\ud83d\ude00"]
-)
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts | st.just("resourceType"), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-def places(node, path=()):
-    yield path
-    if isinstance(node, dict | list):
-        for step, member in node.items() if isinstance(node, dict) else enumerate(node):
-            yield from places(member, (*path, step))
+MARKED = {name: marked(name) for name in requests()}
+HOOKS = ("patient-view", "order-select", "order-sign")
+_patients = itertools.count()
 
 
 @st.composite
-def spoilt_calls(draw):
-    hook = draw(st.sampled_from(sorted(CALLS)))
-    body = {"hook": hook, "hookInstance": MARK, "context": CALLS[hook], "prefetch": PREFETCH}
-    body = copy.deepcopy(body) | {"fhirServer": f"https://{MARK}", "extension": {MARK: MARK}}
-    for _ in range(draw(st.integers(1, 4))):
-        *steps, last = draw(st.sampled_from([place for place in places(body) if place]))
-        node = body
-        for step in steps:
-            node = node[step]
-        if draw(st.booleans()):
-            node[last] = draw(values)
-        else:
-            del node[last]
-    return hook, json.dumps(body).encode()
+def spoilt_requests(draw):
+    name = draw(st.sampled_from(sorted(MARKED)))
+    return MARKED[name]["hook"], draw(spoilt(MARKED[name], name=name))
 
 
-@pytest.fixture(scope="module")
-def runner():
-    with asyncio.Runner() as one:
-        yield one
+def of_another_patient(body):
+    """One patient's memory would else hold what all examples led to."""
+    return body.replace(f"{MARK}-pat".encode(), f"{MARK}-pat{next(_patients)}".encode())
 
 
-async def answered(app, hook, body):
-    sent = []
-
-    async def receive():
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message):
-        sent.append(message)
-
-    scope = {"type": "http", "method": "POST", "path": f"/cds-services/rbd-{hook}", "headers": [], "query_string": b""}
-    with structlog.testing.capture_logs() as lines:
-        await app(scope, receive, send)
-    return sent[0]["status"], sent[0]["headers"], sent[1]["body"], lines
+def called(call, hook, body):
+    answer = as_promised(call(hook, body))
+    return read_validated(answer.body).get("cards", []) if answer.status == 200 else []
 
 
-def check(runner, stand_in, validated, hook, body):
-    status, headers, answer, lines = runner.run(answered(create_app(stand_in), hook, body))
-    assert status in (200, 400, 422)
-    assert MARK not in json.dumps(lines)
-    assert MARK.encode() not in b"".join(name + value for name, value in headers)
-    if status == 200:
-        validated(answer)
-    else:
-        assert json.loads(answer)["resourceType"] == "OperationOutcome"
-        assert MARK.encode() not in answer
+@pytest.mark.parametrize("profile", ["default", "epic"])
+def test_a_call_with_something_else_in_some_places_is_answered_before_and_after_feedback(tmp_path, profile):
+    with watched(tmp_path, CDS_TIME_ZONE="America/New_York", CDS_PROFILE=profile) as call:
+
+        @so_many(250)
+        @given(spoilt_requests(), st.sampled_from(TIMES), st.sampled_from(HOOKS))
+        def any_request(request, said, again):
+            hook, body = request[0], of_another_patient(request[1].body)
+            cards = called(call, hook, body)
+            told = [{"card": card["uuid"], "outcome": "overridden", "outcomeTimestamp": said} for card in cards]
+            as_promised(call("", json.dumps({"feedback": told}).encode(), path=f"/cds-services/rbd-{hook}/feedback"))
+            called(call, hook, body)
+            called(call, again, body.replace(f'"{hook}"'.encode(), f'"{again}"'.encode(), 1))
+
+        any_request()
 
 
-quietly = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@pytest.mark.parametrize("number", ["9" * 5_000, "1e400", "0.50"])
+def test_a_number_in_a_draft_is_passed_on_as_it_was_written(tmp_path, number):
+    request = copy.deepcopy(requests()["order-sign-levetiracetam-kidney"])
+    request["context"]["draftOrders"]["entry"][0]["resource"]["extension"] = {"valueDecimal": bare(number)}
+    with watched(tmp_path) as call:
+        answer = as_promised(call("order-sign", written(request)))
+    assert answer.status == 200
+    assert f'"valueDecimal":{number}}}'.encode() in answer.body
 
 
-@quietly
-@given(spoilt_calls())
-def test_a_call_with_something_else_in_some_places(runner, stand_in, validated, call):
-    check(runner, stand_in, validated, *call)
+def test_any_json_and_any_bytes_are_answered(tmp_path):
+    with watched(tmp_path) as call:
 
+        @so_many(100)
+        @given(
+            st.sampled_from(HOOKS), values.map(written) | st.binary(max_size=200), st.sampled_from([b"", MARK.encode()])
+        )
+        def any_body(hook, body, before):
+            called(call, hook, before + body)
 
-@quietly
-@given(values)
-def test_any_json(runner, stand_in, validated, value):
-    check(runner, stand_in, validated, "patient-view", json.dumps(value).encode())
-
-
-@quietly
-@given(st.binary(max_size=200))
-def test_any_bytes(runner, stand_in, validated, body):
-    check(runner, stand_in, validated, "patient-view", MARK.encode() + body)
-    check(runner, stand_in, validated, "patient-view", body)
+        any_body()
