@@ -6,6 +6,7 @@ suggestion and no update of a medication; ``sandbox`` applies one action a sugge
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import msgspec
@@ -49,7 +50,7 @@ def spoken(response: Response, profile: Profile) -> Response:
 
 
 def _card(card: Card, profile: Profile) -> Card:
-    suggestions = tuple(s for one in card.suggestions for s in _suggestions(one, profile))
+    suggestions = _distinct(s for one in card.suggestions for s in _suggestions(one, profile))
     behavior = card.selection_behavior if suggestions else None
     topic = card.source.topic
     if topic is not None and profile.alphanumeric_topics:
@@ -61,6 +62,15 @@ def _card(card: Card, profile: Profile) -> Card:
         source=msgspec.structs.replace(card.source, topic=topic if profile.topics else None),
         override_reasons=card.override_reasons if profile.override_reasons else (),
     )
+
+
+def _distinct(suggestions: Iterable[Suggestion]) -> tuple[Suggestion, ...]:
+    """Of suggestions that would do the same only the first: a replacement taken apart leaves a removal behind."""
+    kept: list[Suggestion] = []
+    for one in suggestions:
+        if not one.actions or all(one.actions != other.actions for other in kept):
+            kept.append(one)
+    return tuple(kept)
 
 
 def _suggestions(suggestion: Suggestion, profile: Profile) -> list[Suggestion]:

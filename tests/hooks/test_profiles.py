@@ -46,6 +46,11 @@ ANSWER = Response(
                         ),
                     ),
                 ),
+                Suggestion(
+                    uuid="2a6b6f36-6c6b-4a49-8e4a-1c1f6d3d2b24",
+                    label="Only remove it",
+                    actions=(Action(type="delete", description="Remove it", resource_id="MedicationRequest/d1"),),
+                ),
             ),
             selection_behavior="at-most-one",
             override_reasons=(OverrideReason(system="urn:r", code="a", display="A reason"),),
@@ -54,8 +59,68 @@ ANSWER = Response(
 )
 
 
-def card_for(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(spoken(ANSWER, PROFILES[name]).encode())["cards"][0]
+DELETE = {"type": "delete", "description": "Remove it", "resourceId": "MedicationRequest/d1"}
+CREATE = {"type": "create", "description": "Draft melatonin", "resource": {"resourceType": "MedicationRequest"}}
+UPDATE = {"type": "update", "description": "0.5 mg", "resource": {"resourceType": "MedicationRequest", "id": "d1"}}
+REPLACE = {"label": "Replace", "uuid": "2a6b6f36-6c6b-4a49-8e4a-1c1f6d3d2b22"}
+LOWER = {"label": "Lower the dose", "uuid": "2a6b6f36-6c6b-4a49-8e4a-1c1f6d3d2b23", "actions": [UPDATE]}
+REMOVE = {"label": "Only remove it", "uuid": "2a6b6f36-6c6b-4a49-8e4a-1c1f6d3d2b24", "actions": [DELETE]}
+HEAD = {
+    "uuid": "4f1f5f6c-6a0e-4f57-9a55-3f3f7a0a3b11",
+    "summary": "Clonazepam: look again",
+    "indicator": "warning",
+}
+REASONS = {"overrideReasons": [{"system": "urn:r", "code": "a", "display": "A reason"}]}
+
+
+def source(code: str) -> dict[str, Any]:
+    return {"source": {"label": "Beers", "topic": {"system": "urn:t", "code": code}}}
+
+
+WHOLE = {
+    "default": {
+        **HEAD,
+        **source("clonazepam-dose"),
+        **REASONS,
+        "selectionBehavior": "at-most-one",
+        "suggestions": [{**REPLACE, "isRecommended": True, "actions": [DELETE, CREATE]}, LOWER, REMOVE],
+    },
+    "epic": {
+        **HEAD,
+        **source("clonazepamdose"),
+        **REASONS,
+        "selectionBehavior": "any",
+        "suggestions": [
+            {"label": "Draft melatonin", "uuid": "new", "isRecommended": True, "actions": [CREATE]},
+            {"label": "Remove it", "uuid": "new", "isRecommended": True, "actions": [DELETE]},
+        ],
+    },
+    "sandbox": {
+        **HEAD,
+        **source("clonazepam-dose"),
+        **REASONS,
+        "selectionBehavior": "at-most-one",
+        "suggestions": [{**REPLACE, "isRecommended": True, "actions": [CREATE]}, LOWER, REMOVE],
+    },
+    "v1": {
+        **HEAD,
+        "source": {"label": "Beers"},
+        "selectionBehavior": "at-most-one",
+        "suggestions": [
+            {**REPLACE, "actions": [{"type": "delete", "description": "Remove it", "resource": "d1"}, CREATE]},
+            LOWER,
+            {**REMOVE, "actions": [{"type": "delete", "description": "Remove it", "resource": "d1"}]},
+        ],
+    },
+}
+
+
+def answer_for(name: str) -> dict[str, Any]:
+    """The whole answer; uuids that the dialect had to make are called new."""
+    known = ANSWER.encode().decode()
+    found: dict[str, Any] = json.loads(spoken(ANSWER, PROFILES[name]).encode())
+    for suggestion in found["cards"][0]["suggestions"]:
+        suggestion["uuid"] = suggestion["uuid"] if suggestion["uuid"] in known else "new"
     return found
 
 
@@ -63,29 +128,14 @@ def test_the_default_dialect_is_the_answer_itself() -> None:
     assert spoken(ANSWER, PROFILES["default"]) is ANSWER
 
 
-def test_epic_gets_any_one_action_each_no_update_and_a_plain_topic() -> None:
-    card = card_for("epic")
-    assert card["selectionBehavior"] == "any"
-    assert card["source"]["topic"]["code"] == "clonazepamdose"
-    assert [[a["type"] for a in s["actions"]] for s in card["suggestions"]] == [["create"], ["delete"]]
-    assert [s["label"] for s in card["suggestions"]] == ["Draft melatonin", "Remove it"]
-    assert len({s["uuid"] for s in card["suggestions"]}) == 2
+@pytest.mark.parametrize("name", PROFILES)
+def test_each_dialect_s_whole_answer(name: str) -> None:
+    assert answer_for(name) == {"cards": [WHOLE[name]]}
 
 
-def test_the_sandbox_gets_the_action_it_would_apply() -> None:
-    card = card_for("sandbox")
-    assert [[a["type"] for a in s["actions"]] for s in card["suggestions"]] == [["create"], ["update"]]
-    assert card["selectionBehavior"] == "at-most-one"
-
-
-def test_a_client_of_version_1_gets_no_later_members() -> None:
-    card = card_for("v1")
-    assert "overrideReasons" not in card
-    assert "topic" not in card["source"]
-    assert not any("isRecommended" in suggestion for suggestion in card["suggestions"])
-    delete, create = card["suggestions"][0]["actions"]
-    assert delete == {"type": "delete", "description": "Remove it", "resource": "d1"}
-    assert create["type"] == "create"
+def test_suggestions_that_a_dialect_had_to_make_have_uuids_of_their_own() -> None:
+    (card,) = spoken(ANSWER, PROFILES["epic"]).cards
+    assert len({suggestion.uuid for suggestion in card.suggestions}) == 2
 
 
 @pytest.mark.parametrize("name", PROFILES)

@@ -166,6 +166,20 @@ async def test_discovery_is_open_and_ignores_a_bad_token(guarded: httpx.AsyncCli
     assert (await guarded.get("/cds-services", headers={"Authorization": "Bearer rubbish"})).status_code == 200
 
 
+async def test_discovery_asks_for_a_token_where_the_site_wants_it(clients_file: Path) -> None:
+    async with guarding(clients_file, discovery="token") as guarded:
+        assert (await guarded.get("/cds-services")).status_code == 401
+        for audience, status in ((f"{BASE}/cds-services", 200), (BASE + CALL, 401)):
+            held = {"Authorization": f"Bearer {token(aud=audience)}"}
+            assert (await guarded.get("/cds-services", headers=held)).status_code == status
+
+
+async def test_feedback_takes_a_token_for_its_own_address_or_for_its_service(guarded: httpx.AsyncClient) -> None:
+    path = f"{CALL}/feedback"
+    for audience, status in ((path, 422), (CALL, 422), ("/cds-services", 401), (f"{path}/feedback", 401)):
+        assert (await call(guarded, token(aud=BASE + audience), path)).status_code == status
+
+
 async def test_only_configured_origins_may_call_from_a_browser(guarded: httpx.AsyncClient) -> None:
     for origin, allowed in (("https://ehr.test.example", True), ("https://evil.example", False)):
         answer = await call(guarded, token(), headers={"Origin": origin})
