@@ -26,32 +26,38 @@ def test_nothing_set_gives_the_defaults_and_open_mode_on_loopback():
 def test_everything_can_be_set(tmp_path):
     clients = tmp_path / "clients.toml"
     clients.touch()
-    settings = Settings.read(
-        {
-            "CDS_HOST": "0.0.0.0",
-            "CDS_PORT": "8443",
-            "CDS_PUBLIC_URL": "https://cds.example.org/rbd/",
-            "CDS_CLIENTS": str(clients),
-            "CDS_CARDS": str(tmp_path),
-            "CDS_VAR": str(tmp_path),
-            "CDS_DATABASE_URL": "postgresql://db/cds",
-            "CDS_RECORD": "OFF",
-            "CDS_MEMORY": "off",
-            "CDS_SECRET": "a secret that is long enough to use",
-            "CDS_RETENTION_DAYS": "90",
-            "CDS_MODE": "Silent",
-            "CDS_TIME_ZONE": "Europe/Berlin",
-            "CDS_TODAY": "2026-11-20",
-            "CDS_DEADLINE_MS": "250",
-            "CDS_MAX_BODY_MB": "0.5",
-            "CDS_SPEC_VERSION": "2.0.1",
-            "CDS_LOG_LEVEL": "DEBUG",
-        }
-    )
+    given = {
+        "CDS_HOST": "0.0.0.0",
+        "CDS_PORT": "8443",
+        "CDS_PUBLIC_URL": "https://cds.example.org/rbd/",
+        "CDS_CLIENTS": str(clients),
+        "CDS_CARDS": str(tmp_path),
+        "CDS_VAR": str(tmp_path),
+        "CDS_DATABASE_URL": "postgresql://db/cds",
+        "CDS_RECORD": "OFF",
+        "CDS_MEMORY": "off",
+        "CDS_SECRET": "a secret that is long enough to use",
+        "CDS_RETENTION_DAYS": "90",
+        "CDS_MODE": "Silent",
+        "CDS_TIME_ZONE": "Europe/Berlin",
+        "CDS_TODAY": "2026-11-20",
+        "CDS_DEADLINE_MS": "250",
+        "CDS_FHIR_SERVERS": "10.20.0.0/16",
+        "CDS_PROFILE": "epic",
+        "CDS_DISCOVERY": "token",
+        "CDS_AUDIT": str(tmp_path),
+        "CDS_MAX_BODY_MB": "0.5",
+        "CDS_MAX_CONCURRENT": "7",
+        "CDS_SPEC_VERSION": "2.0.1",
+        "CDS_LOG_LEVEL": "DEBUG",
+    }
+    settings, default = Settings.read(given), Settings().told()
+    assert given.keys() == default.keys()
+    assert [name for name, told in settings.told().items() if told == default[name]] == []
     assert settings.public_url == "https://cds.example.org/rbd"
     assert (settings.mode, settings.log_level, settings.spec_version) == ("silent", "debug", "2.0.1")
     assert settings.today() == dt.date(2026, 11, 20)
-    assert settings.max_body_bytes == 524_288
+    assert (settings.max_body_bytes, settings.max_concurrent) == (524_288, 7)
     assert (settings.record, settings.memory, settings.retention_days) == ("off", "off", 90)
     assert settings.database_url == "postgresql://db/cds"
     assert not settings.open
