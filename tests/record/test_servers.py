@@ -2,12 +2,9 @@
 
 import asyncio
 import json
-import os
 import resource
 import signal
-import socket
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -21,11 +18,11 @@ from sqlalchemy import func, select
 from cds_service.places import fhir_examples
 from cds_service.record.store import Store
 from cds_service.record.tables import ANSWERS, CARDS
+from tests.processes import eventually, serving
 from tests.trust.ehr import BASE, CALL, REQUEST, clients_file, token
 
 __all__ = ["clients_file"]
 
-ROOT = Path(__file__).parents[2]
 ENOUGH = 300
 """Posts before the kill, of a thousand that are under way."""
 SELECT = json.loads((fhir_examples() / "requests" / "order-select-rbd-dementia.json").read_text())
@@ -60,43 +57,15 @@ class Server:
 def start(tmp_path, database_url) -> Iterator:
     """Starts servers on one database and one folder."""
     with ExitStack() as stack:
-        yield lambda **more: stack.enter_context(serving({"CDS_DATABASE_URL": database_url, **more}, tmp_path))
+        yield lambda **more: stack.enter_context(server_on(tmp_path, CDS_DATABASE_URL=database_url, **more))
 
 
 @contextmanager
-def serving(environment: dict[str, str], folder: Path) -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder.mkdir(exist_ok=True)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}
-    given = {"CDS_TODAY": "2026-06-15", "CDS_VAR": str(folder), "CDS_PORT": str(port), "PYTHONPATH": str(ROOT)}
-    options = ["--factory", "--port", str(port), "--no-access-log", "--log-level", "warning"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "cds_service.web.server:application", *options],
-        cwd=folder,
-        env={**kept, **given, **environment},
-        stdout=subprocess.DEVNULL,
-    )
-    server = Server(port, process)
-    try:
-        _await(server)
+def server_on(folder: Path, **environment: str) -> Iterator[Server]:
+    with serving(folder, **environment) as (process, port):
+        server = Server(port, process)
         yield server
-    finally:
         server.client.close()
-        process.kill()
-        process.wait()
-
-
-def _await(server: Server) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and server.process.poll() is None:
-        try:
-            if server.client.get("/health/ready").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    raise AssertionError("the server did not start")
 
 
 def counted(database_url, table):
@@ -133,7 +102,7 @@ def test_a_token_used_at_one_process_is_used_at_the_other(database_url, tmp_path
         "CDS_PUBLIC_URL": BASE,
         "CDS_SECRET": "s" * 32,
     }
-    with serving(environment, tmp_path / "one") as one, serving(environment, tmp_path / "other") as other:
+    with server_on(tmp_path / "one", **environment) as one, server_on(tmp_path / "other", **environment) as other:
         for first, second in ((one, other), (other, one)):
             bearer = token()
             assert first.view(bearer) == 200
@@ -182,7 +151,7 @@ async def _post_until_killed(server: Server) -> set[str]:
 def test_a_full_disk_costs_no_answer_and_loses_nothing_acknowledged(tmp_path):
     """No file of the server may grow over 1 KB: neither the database nor the journal can be written."""
     database_url = f"sqlite:///{tmp_path}/cds-service.sqlite"
-    with serving({"CDS_DATABASE_URL": database_url}, tmp_path) as server:
+    with server_on(tmp_path, CDS_DATABASE_URL=database_url) as server:
         (card,) = server.select()
         assert server.feedback(str(uuid.uuid4())).status_code == 200
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
@@ -191,16 +160,7 @@ def test_a_full_disk_costs_no_answer_and_loses_nothing_acknowledged(tmp_path):
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
         assert server.select()
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-        assert _eventually(lambda: server.feedback(card["uuid"]).status_code == 200)
-        assert _eventually(lambda: server.select() == [])
+        assert eventually(lambda: server.feedback(card["uuid"]).status_code == 200)
+        assert eventually(lambda: server.select() == [])
         server.stop()
     assert counted(database_url, ANSWERS) == 2
-
-
-def _eventually(holds) -> bool:
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(0.2)
-    return False

@@ -4,52 +4,17 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.processes import ROOT, eventually, serving
+
 EXAMPLE = (ROOT / "fhir_examples/requests/order-select-rbd-dementia.json").read_bytes()
 CALL = "/cds-services/rbd-order-select"
 JSON = {"Content-Type": "application/json"}
-
-
-@contextmanager
-def serving(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}
-    given = {"CDS_TODAY": "2026-06-15", "CDS_VAR": str(folder), "CDS_LOG_LEVEL": "warning"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cds_service", "serve", "--port", str(port), *options],
-        cwd=ROOT,
-        env={**kept, **given},
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        _await(process, port)
-        yield process, port
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _await(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    raise AssertionError("the server did not start")
 
 
 def measured(port: int, start: str) -> list[str]:
@@ -60,15 +25,6 @@ def measured(port: int, start: str) -> list[str]:
 def workers(port: int) -> set[int]:
     lines = measured(port, "rbd_cds_worker_start_timestamp_seconds{")
     return {int(line.split('"')[1]) for line in lines}
-
-
-def eventually(holds) -> bool:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def test_workers_count_together_and_one_that_was_killed_is_replaced_and_counts_no_longer(tmp_path: Path) -> None:

@@ -1,0 +1,64 @@
+"""Servers in processes of their own, on loopback."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[1]
+_SECONDS = 30
+
+
+@contextmanager
+def serving(folder: Path, *options: str, **environment: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """``cds-service serve`` with nothing in its environment but this, ready to answer; killed on the way out."""
+    folder.mkdir(exist_ok=True)
+    port = _free_port()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}
+    given = {"CDS_TODAY": "2026-06-15", "CDS_VAR": str(folder), "CDS_LOG_LEVEL": "warning", "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cds_service", "serve", "--port", str(port), *options],
+        cwd=folder,
+        env={**kept, **given, **environment},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        assert eventually(lambda: process.poll() is not None or _is_ready(port)), "the server did not start"
+        assert process.poll() is None, "the server ended"
+        yield process, port
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + _SECONDS
+    while time.monotonic() < deadline:
+        if holds():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200
+    except httpx.TransportError:
+        return False
