@@ -39,7 +39,7 @@ def maoi_combination(review: Review) -> Finding:
         "antidepressant_state": meeting.partner.state,
         "others": others,
     }
-    classes = (grade.value, *(_other(side, m).ingredient for _, m in found))
+    classes = (grade.value, card, *(_other(side, m).ingredient for _, m in found))
     notes = tuple(_notes(review, card, meeting, others))
     return Finding(card, grade.value, values, notes, _offers(review, card), classes)
 

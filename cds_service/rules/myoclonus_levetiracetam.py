@@ -23,7 +23,8 @@ def levetiracetam(review: Review, disorder: Condition, values: dict[str, Value])
     else:
         card, note = ("egfr", "estimated") if over["estimated"] else ("clearance", "computed")
     indicator = "possible-warning" if disorder.possible else "over-the-label"
-    return Finding(card, indicator, {**values, **over}, (note, "mood"), (*change, "remove-draft"))
+    classes = (f"{indicator}/{card}", f"limit {over['limit']}")
+    return Finding(card, indicator, {**values, **over}, (note, "mood"), (*change, "remove-draft"), classes)
 
 
 Excess = Fact[dict[str, Value]]

@@ -34,7 +34,9 @@ def valproate(review: Review, disorder: Condition, values: dict[str, Value]) -> 
         values |= {f"{hazard.kind}_label": hazard.label, f"{hazard.kind}_found": _found(hazard)}
     also = tuple(f"also-{hazard.kind}" for hazard in ranked[1:])
     offers = ("remove-draft",)
-    return Finding(lead.kind, _level(review, lead, disorder)[1], values, (*also, *_NOTES[lead.kind]), offers)
+    indicator = _level(review, lead, disorder)[1]
+    classes = (indicator, *(f"{h.kind}/{h.label if h.words else h.kind}" for h in hazards))
+    return Finding(lead.kind, indicator, values, (*also, *_NOTES[lead.kind]), offers, classes)
 
 
 def _hazards(review: Review) -> Fact[tuple[Hazard, ...]]:
