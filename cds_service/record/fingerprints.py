@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import TypeAlias
 
-import msgspec
-
+from cds_service.content.model import Indicator
 from cds_service.decide import Judged
 from cds_service.facts.patient import Order, PatientFacts
 from cds_service.record.entries import Fingerprint
@@ -14,10 +15,21 @@ from cds_service.record.keys import Marker
 from cds_service.rules.review import Evaluation
 from cds_service.ruleset import Ruleset
 
-_ENCODER = msgspec.json.Encoder(order="deterministic")
-
 Prints = dict[tuple[str, str], Fingerprint]
 """By rule and subject."""
+
+Grounds: TypeAlias = tuple[tuple[Evaluation, tuple[object, ...]], ...]
+"""Findings, each with the entries of the chart that it rests on."""
+
+
+def grounds(judged: Judged) -> Grounds:
+    """What fingerprints are taken of, without the rest of the chart."""
+    evidence = [_evidence(evaluation) for evaluation in judged.found]
+    entries = _entries({source for sources in evidence for source in sources}, judged.facts)
+    return tuple(
+        (evaluation, tuple(entry for source in sources for entry in entries.get(source, ())))
+        for evaluation, sources in zip(judged.found, evidence, strict=True)
+    )
 
 
 class Fingerprinter:
@@ -27,14 +39,21 @@ class Fingerprinter:
         self._rules = {name: prepared.content for name, prepared in ruleset.rules.items()}
         self.versions = {name: f"{p.content.version}+{p.digest}" for name, p in ruleset.rules.items()}
 
-    def prints(self, judged: Judged, marker: Marker) -> Prints:
+    def indicator(self, evaluation: Evaluation) -> Indicator:
+        assert evaluation.finding is not None  # noqa: S101 - it was found
+        return self._rules[evaluation.rule].indicator[evaluation.finding.indicator].indicator
+
+    def prints(self, found: Grounds, marker: Marker) -> Prints:
         """One fingerprint per finding."""
         classes = {
             company: tuple(sorted(marker.mark("class", name) for name in names))
-            for company, names in self._classes(judged.found).items()
+            for company, names in self._classes(evaluation for evaluation, _ in found).items()
         }
-        entries = _entries({source for e in judged.found for source in _evidence(e)}, judged.facts)
-        return {e.key: self._print(e, marker, classes[self._company(e)], entries) for e in judged.found}
+        mark = cache(marker.mark)  # findings are often about the same drug and dose
+        return {
+            e.key: self._print(e, mark, classes[self._company(e)], marker.mark("evidence", *entries) if entries else "")
+            for e, entries in found
+        }
 
     def _company(self, evaluation: Evaluation) -> tuple[str, str]:
         """Findings that would share a card: of one family about one order or drug; any other stands alone."""
@@ -50,22 +69,20 @@ class Fingerprinter:
         return classes
 
     def _print(
-        self, evaluation: Evaluation, marker: Marker, classes: tuple[str, ...], entries: Mapping[str, list[bytes]]
+        self, evaluation: Evaluation, mark: Callable[..., str], classes: tuple[str, ...], evidence: str
     ) -> Fingerprint:
-        assert evaluation.finding is not None  # noqa: S101 - it was found
-        mark, subject = marker.mark, evaluation.subject
+        subject = evaluation.subject
         daily = subject.dose.daily_mg if subject else None
-        evidence = [entry for source in _evidence(evaluation) for entry in entries.get(source, ())]
         return Fingerprint(
             rule=evaluation.rule,
             version=self.versions[evaluation.rule],
-            indicator=self._rules[evaluation.rule].indicator[evaluation.finding.indicator].indicator,
+            indicator=self.indicator(evaluation),
             drug=mark("drug", *_substances(evaluation)),
             classes=classes,
             band=band(daily),
             dose=mark("dose", daily) if daily is not None else "",
             draft=mark("draft", subject.source) if isinstance(subject, Order) else "",
-            evidence=mark("evidence", *(entry.decode() for entry in evidence)) if evidence else "",
+            evidence=evidence,
         )
 
 
@@ -91,12 +108,12 @@ def _evidence(evaluation: Evaluation) -> list[str]:
     return sorted(sources - {subject})
 
 
-def _entries(sources: set[str], facts: PatientFacts) -> dict[str, list[bytes]]:
+def _entries(sources: set[str], facts: PatientFacts) -> dict[str, list[object]]:
     """The chart's entries of these sources as they were read."""
-    found: dict[str, list[bytes]] = {}
+    found: dict[str, list[object]] = {}
     for held in facts.held.values():
         for item in held.items:
             source = getattr(item, "source", None)
             if source in sources:
-                found.setdefault(source, []).append(_ENCODER.encode(item))
+                found.setdefault(source, []).append(item)
     return found

@@ -6,11 +6,11 @@ Pure: what was shown before and the time are arguments.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
-from cds_service.content.model import MemoryText, OverrideText
+from cds_service.content.model import Indicator, MemoryText, OverrideText
 from cds_service.hooks.services import ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW
 from cds_service.record.entries import Fingerprint, Part, Past
 
@@ -40,9 +40,9 @@ class Memory:
         self._reasons = reasons
         self._sessions_only = sessions_only
 
-    def needs(self, findings: Iterable[Fingerprint], hook: str) -> tuple[Part, ...]:
+    def needs(self, found: Collection[Indicator], hook: str) -> tuple[Part, ...]:
         """What has to be known of the past, besides the answers, to decide about findings."""
-        if all(found.indicator != "info" for found in findings) or hook == ORDER_SELECT:
+        if "info" not in found or hook == ORDER_SELECT:
             return ()
         if hook == ORDER_SIGN:
             return ("recent",)
@@ -52,9 +52,9 @@ class Memory:
         """Whether the past can mute anything at this hook."""
         return hook == ORDER_SIGN or not self._sessions_only
 
-    def session_begins(self, now: Now) -> int:
-        """The earliest showing, in milliseconds, that may be of the same session."""
-        return now.milliseconds - self._text.session_hours * _HOUR
+    def session_begins(self, milliseconds: int) -> int:
+        """The earliest showing that may be of the same session as one now."""
+        return milliseconds - self._text.session_hours * _HOUR
 
     def why_muted(self, finding: Fingerprint, before: Iterable[Past], now: Now) -> str | None:
         """Why the finding stays silent; None if it is to be shown."""
@@ -120,7 +120,7 @@ class Memory:
         return bool(finding.draft) and past.finding.draft == finding.draft and self._same_session(past, now)
 
     def _same_session(self, past: Past, now: Now) -> bool:
-        recent = self.session_begins(now) <= past.at <= now.milliseconds
+        recent = self.session_begins(now.milliseconds) <= past.at <= now.milliseconds
         return recent and (past.user, past.encounter) == (now.user, now.encounter)
 
 

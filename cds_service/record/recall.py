@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 from sqlalchemy import BindParameter, Select, bindparam, select
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from cds_service.record.driver import Driver
 from cds_service.record.entries import Fingerprint, Part, Past
 from cds_service.record.tables import ANSWERED, ANSWERS, CARDS, SHOWN, WITHDRAWALS
 
@@ -58,35 +58,23 @@ class FileReader:
     """Reads a SQLite file; a reader of a write-ahead log waits for no writer."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection: sqlite3.Connection | None = None
-        dialect = sqlite.dialect(paramstyle="named")
-        compiled = {part: statement.compile(dialect=dialect) for part, statement in _STATEMENTS.items()}
-        self._statements = {part: (str(statement), dict(statement.params)) for part, statement in compiled.items()}
+        address = f"{path.absolute().as_uri()}?mode=ro"
+        self._driver = Driver(lambda: sqlite3.connect(address, uri=True, timeout=0))
 
     def read(self, patient: str, parts: Iterable[Part], since: int) -> list[Past]:
         """As :func:`read`."""
+        values = {"patient": patient, "since": since}
         rows: Rows = {}
         try:
-            connection = self._connected()
             for part in _needed(parts, rows):
-                statement, values = self._statements[part]
-                rows[part] = connection.execute(statement, values | {"patient": patient, "since": since}).fetchall()
+                rows[part] = self._driver.execute(_STATEMENTS[part], values).fetchall()
         except sqlite3.Error:
             self.close()
             raise
         return _told(rows)
 
     def close(self) -> None:
-        if self._connection:
-            self._connection.close()
-        self._connection = None
-
-    def _connected(self) -> sqlite3.Connection:
-        if self._connection is None:
-            address = f"{self._path.absolute().as_uri()}?mode=ro"
-            self._connection = sqlite3.connect(address, uri=True, timeout=0)
-        return self._connection
+        self._driver.close()
 
 
 def _needed(parts: Iterable[Part], rows: Rows) -> Iterator[Part]:

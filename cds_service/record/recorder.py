@@ -7,6 +7,8 @@ import datetime as dt
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from functools import cached_property
+from itertools import chain
 
 import structlog
 from sqlalchemy.exc import ArgumentError
@@ -17,11 +19,11 @@ from cds_service.errors import NotReady, SettingsError
 from cds_service.hooks.feedback import Feedback, Report
 from cds_service.joining import Group
 from cds_service.record.entries import Answer, Call, Presented, ShownCard, Withdrawn
-from cds_service.record.fingerprints import Fingerprinter, Prints
-from cds_service.record.keys import Keys, keys_of
+from cds_service.record.fingerprints import Fingerprinter, Grounds, Prints, grounds
+from cds_service.record.keys import Keys, Marker, keys_of
 from cds_service.record.memory import Memory, Now
 from cds_service.record.store import Store
-from cds_service.record.writer import Writer
+from cds_service.record.writer import TallyKey, Writer
 from cds_service.rules.review import Evaluation, Outcome
 from cds_service.ruleset import Ruleset
 from cds_service.settings import Settings
@@ -108,56 +110,77 @@ class Recorder:
 
 
 class Attendance:
-    """One call: its patient's memory is asked before, and what came of it is noted after."""
+    """One call: its patient's memory is asked before, and what came of it is noted after.
+
+    Most of the work is left to the writer: of what is here, only the answer to :meth:`recall` is waited for.
+    """
 
     def __init__(self, recorder: Recorder, call: Call) -> None:
         self._recorder = recorder
         self._call = call
         self._at = recorder.now()
-        self._patient = self._user = self._encounter = ""
-        self._prints: Prints = {}
+        self._grounds: Grounds = ()
 
     async def recall(self, judged: Judged) -> Muted:
         """The findings that stay silent; none if the store cannot be read: better a card too many."""
-        recorder, memory = self._recorder, self._recorder.memory
-        self._patient = self._pseudonym()
-        marker = recorder.keys.marker(self._patient)
-        self._prints = recorder.fingerprinter.prints(judged, marker)
-        self._user = recorder.keys.user(self._call.issuer, self._call.user_id)
-        self._encounter = marker.mark("encounter", self._call.encounter_id)
-        now = Now(self._at, _milliseconds(self._at), self._call.hook, self._user, self._encounter)
-        if not memory.has_a_say(now.hook):
+        recorder, memory, hook = self._recorder, self._recorder.memory, self._call.hook
+        self._grounds = grounds(judged)
+        if not memory.has_a_say(hook):
             return {}
-        parts = memory.needs(self._prints.values(), now.hook)
+        parts = memory.needs([recorder.fingerprinter.indicator(evaluation) for evaluation in judged.found], hook)
+        at = _milliseconds(self._at)
         try:
-            before = await recorder.store.before(self._patient, parts, memory.session_begins(now))
+            before = await recorder.store.before(self._patient, parts, memory.session_begins(at))
         except recorder.store.lost as fault:
             _LOG.warning("memory not read", fault=type(fault).__name__)
             return {}
-        why = {key: memory.why_muted(found, before, now) for key, found in self._prints.items()} if before else {}
+        if not before:
+            return {}
+        now = Now(self._at, at, hook, self._user, self._encounter)
+        why = {key: memory.why_muted(found, before, now) for key, found in self._prints.items()}
         return {key: said for key, said in why.items() if said}
 
     def note(self, decision: Decision) -> None:
         """What came of the call; written down soon, waited for by nobody."""
-        self._day = self._at.date().isoformat()
-        self._count("", "call")
-        for evaluation in decision.evaluations:
-            self._count(evaluation.rule, evaluation.outcome.value)
-        for rule, became in self._presented(decision):
-            self._count(rule, became)
-        for card, group in zip(decision.cards, decision.groups, strict=True):
-            self._recorder.writer.note(self._card(card.uuid, group))
-        gone = tuple(self._withdrawn(decision))
-        if gone:
-            patient = self._patient or self._pseudonym()
-            self._recorder.writer.note(Withdrawn(patient=patient, at=_milliseconds(self._at), rules=gone))
+        self._recorder.writer.later(lambda: self._put_down(decision))
 
-    def _pseudonym(self) -> str:
+    @cached_property
+    def _patient(self) -> str:
         return self._recorder.keys.patient(self._call.issuer, self._call.patient_id)
 
-    def _count(self, rule: str, outcome: str) -> None:
-        version = self._recorder.fingerprinter.versions.get(rule, "")
-        self._recorder.writer.count((self._day, self._call.service, self._call.client, rule, version, outcome))
+    @cached_property
+    def _user(self) -> str:
+        return self._recorder.keys.user(self._call.issuer, self._call.user_id)
+
+    @cached_property
+    def _marker(self) -> Marker:
+        return self._recorder.keys.marker(self._patient)
+
+    @cached_property
+    def _encounter(self) -> str:
+        return self._marker.mark("encounter", self._call.encounter_id)
+
+    @cached_property
+    def _prints(self) -> Prints:
+        return self._recorder.fingerprinter.prints(self._grounds, self._marker)
+
+    def _put_down(self, decision: Decision) -> None:
+        writer = self._recorder.writer
+        writer.count(*self._tallied(decision))
+        for card, group in zip(decision.cards, decision.groups, strict=True):
+            writer.note(self._card(card.uuid, group))
+        gone = tuple(self._withdrawn(decision))
+        if gone:
+            writer.note(Withdrawn(patient=self._patient, at=_milliseconds(self._at), rules=gone))
+
+    def _tallied(self, decision: Decision) -> Iterator[TallyKey]:
+        """The call, what each rule came to, and what became of each finding."""
+        day, versions = self._at.date().isoformat(), self._recorder.fingerprinter.versions
+        service, client = self._call.service, self._call.client
+        yield day, service, client, "", "", "call"
+        evaluated = ((evaluation.rule, evaluation.outcome.value) for evaluation in decision.evaluations)
+        for rule, outcome in chain(evaluated, self._presented(decision)):
+            yield day, service, client, rule, versions[rule], outcome
 
     def _presented(self, decision: Decision) -> Iterator[tuple[str, Presented]]:
         """What became of each finding."""

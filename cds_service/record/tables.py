@@ -47,7 +47,6 @@ CARDS = Table(
     Column("findings", Text, nullable=False),
     Index("cards_of_patient", "patient", "state", "at"),
     Index("cards_at", "at"),
-    sqlite_with_rowid=False,
 )
 """``findings`` is the JSON of their fingerprints: they are written and read together."""
 

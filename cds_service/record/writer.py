@@ -1,8 +1,8 @@
 """One queue and one writer a process: what is noted goes into the journal, and from there into the store.
 
-Noting is appending to a list. A batch is written once its first note is half a second old, or at once when
-somebody waits for the receipt, which is given when the batch is on the disk: those that wait together share one wait.
-The store follows; while it is lost or full, batches stay in the journal.
+Noting is appending to a list, and so is leaving the work that noting needs to the writer. A batch is written once its
+first note is half a second old, or at once when somebody waits for the receipt, which is given when the batch is on the
+disk: those that wait together share one wait. The store follows; while it is lost or full, batches stay in the journal.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _SECONDS_TO_OPEN, _SECONDS_TO_END = 1.0, 5.0
 _MOST_IN_MEMORY = 20_000
 _AT_ONCE = 2_000
+_WORK_AT_ONCE = 10
 _BATCHES_AT_ONCE = 50
 
 _LOG = structlog.get_logger()
@@ -63,6 +64,7 @@ class Writer:
         self._store = store
         self._folder = folder
         self._thread = ThreadPoolExecutor(1, "journal")
+        self._work: deque[Callable[[], None]] = deque()
         self._entries: list[Entry] = []
         self._tallies: Counter[TallyKey] = Counter()
         self._receipts: list[Receipt] = []
@@ -77,16 +79,21 @@ class Writer:
         self._unwritten = 0
         self._troubled: set[str] = set()
         self.lost = 0
-        """Entries that neither the disk nor the store would take."""
+        """Entries that neither the disk nor the store would take, and calls that could not be made entries."""
 
     @property
     def depth(self) -> int:
-        """Entries that are not in the store yet."""
-        return len(self._entries) + self._unwritten + sum(waiting.size for waiting in self._waiting)
+        """Entries, and calls not worked off, that are not in the store yet."""
+        return len(self._work) + len(self._entries) + self._unwritten + sum(waiting.size for waiting in self._waiting)
 
-    def count(self, key: TallyKey) -> None:
-        """One more of these; written down soon."""
-        self._tallies[key] += 1
+    def later(self, work: Callable[[], None]) -> None:
+        """Noting and counting that is soon done together with others: between calls it takes half of the time."""
+        self._work.append(work)
+        self._soon()
+
+    def count(self, *keys: TallyKey) -> None:
+        """One more of each; written down soon."""
+        self._tallies.update(keys)
         self._soon()
 
     def note(self, entry: Entry) -> None:
@@ -152,6 +159,7 @@ class Writer:
         while True:
             await self._noted.wait()
             self._noted.clear()
+            await self._work_off()
             batch, receipts = self._taken()
             if batch is None:
                 continue
@@ -164,6 +172,17 @@ class Writer:
             _settle((receipt.kept for receipt in receipts), place is not None)
             self._spare_memory()
             self._journaled.set()
+
+    async def _work_off(self) -> None:
+        """All that is there now, a little at a time, so that no call waits long."""
+        for number in range(len(self._work)):
+            if number % _WORK_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            try:
+                self._work.popleft()()
+            except Exception as fault:  # one call's; those of others are still to be written
+                self.lost += 1
+                _LOG.error("call not recorded", fault=type(fault).__name__)
 
     def _taken(self) -> tuple[Batch | None, list[Receipt]]:
         """Everything noted so far, as one batch."""

@@ -224,3 +224,17 @@ async def test_a_folder_that_cannot_be_written_stops_the_start_with_a_sentence(s
     with pytest.raises(SettingsError, match=r"CDS_VAR: .* cannot be written .* CDS_RECORD=off"):
         async with Writer(store, tmp_path / "file").running():
             pass
+
+
+async def test_a_call_that_cannot_be_worked_off_costs_no_other(store, folder):
+    writer = Writer(store, folder)
+    with structlog.testing.capture_logs() as lines:
+        async with writer.running():
+            writer.later(lambda: {}["MARK"])
+            writer.later(lambda: writer.note(card()))
+            assert writer.depth == 2
+            await writer.submit(()).stored
+            assert len(await rows(store, CARDS)) == 1
+    assert writer.lost == 1
+    assert [(line["event"], line["fault"]) for line in lines] == [("call not recorded", "KeyError")]
+    assert "MARK" not in str(lines)

@@ -1,0 +1,53 @@
+"""What the store is told, in one set of statements for SQLite and PostgreSQL; each is made once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+from sqlalchemy import ARRAY, BindParameter, ColumnElement, Text, any_, bindparam, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from cds_service.record.tables import ANSWERED, ANSWERS, CARDS, JOURNALS, SHOWN, TALLIES, TOKENS, WITHDRAWALS
+
+_CARD = CARDS.c
+_ENCODER = msgspec.json.Encoder()
+
+
+class Statements:
+    """Those of one kind of database; ``listed`` is the parameter of those that are about a list."""
+
+    def __init__(self, *, on_file: bool) -> None:
+        self._on_file = on_file
+        insert: Any = sqlite.insert if on_file else postgresql.insert
+        self.add_cards = insert(CARDS).on_conflict_do_nothing()
+        self.add_answers = insert(ANSWERS).on_conflict_do_nothing()
+        withdrawal, journal, tally = insert(WITHDRAWALS), insert(JOURNALS), insert(TALLIES)
+        self.put_withdrawals = _or_set(withdrawal, at=withdrawal.excluded.at)
+        self.put_journal = _or_set(journal, applied=journal.excluded.applied)
+        self.count = _or_set(tally, count=TALLIES.c.count + tally.excluded.count)
+        self.use_token = insert(TOKENS).on_conflict_do_nothing().returning(TOKENS.c.mark)
+        self.applied = select(JOURNALS.c.applied).where(JOURNALS.c.name == bindparam("name"))
+        answered = select(ANSWERS.c.card).where(self._is_listed(ANSWERS.c.card))
+        known = update(CARDS).where(_CARD.card.in_(answered), _CARD.state == SHOWN)
+        self.mark_answered = known.values(state=ANSWERED)
+        answered_of = self._is_listed(_CARD.patient), _CARD.state == ANSWERED
+        self.answered_of = select(_CARD.patient, _CARD.findings).where(*answered_of)
+
+    def listing(self, values: Collection[str]) -> dict[str, object]:
+        """A long list as one value: as many parameters would be written out each time."""
+        ordered = sorted(values)
+        return {"listed": _ENCODER.encode(ordered).decode() if self._on_file else ordered}
+
+    def _is_listed(self, column: ColumnElement[str]) -> ColumnElement[bool]:
+        if self._on_file:
+            text: BindParameter[str] = bindparam("listed", type_=Text)
+            return column.in_(select(func.json_each(text).table_valued("value").c.value))
+        return column == any_(bindparam("listed", type_=ARRAY(Text)))
+
+
+def _or_set(insert: Any, **changed: Any) -> Any:
+    """Adds a row, or changes the one with the same key."""
+    keys = [column.name for column in insert.table.primary_key]
+    return insert.on_conflict_do_update(index_elements=keys, set_=changed)
