@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import TypeAlias
+
+import msgspec
 
 from cds_service.content.model import Indicator
 from cds_service.decide import Judged
-from cds_service.facts.patient import Order, PatientFacts
+from cds_service.facts.patient import Order
 from cds_service.record.entries import Fingerprint
 from cds_service.record.keys import Marker
 from cds_service.rules.review import Evaluation
@@ -18,18 +19,24 @@ from cds_service.ruleset import Ruleset
 Prints = dict[tuple[str, str], Fingerprint]
 """By rule and subject."""
 
-Grounds: TypeAlias = tuple[tuple[Evaluation, tuple[object, ...]], ...]
-"""Findings, each with the entries of the chart that it rests on."""
+
+class Grounds(msgspec.Struct, frozen=True):
+    """What fingerprints are taken of, without the rest of the chart."""
+
+    found: tuple[Evaluation, ...] = ()
+    entries: Mapping[str, list[object]] = {}
+    """The chart's entries that the findings rest on, by their source."""
 
 
 def grounds(judged: Judged) -> Grounds:
-    """What fingerprints are taken of, without the rest of the chart."""
-    evidence = [_evidence(evaluation) for evaluation in judged.found]
-    entries = _entries({source for sources in evidence for source in sources}, judged.facts)
-    return tuple(
-        (evaluation, tuple(entry for source in sources for entry in entries.get(source, ())))
-        for evaluation, sources in zip(judged.found, evidence, strict=True)
-    )
+    sources = {source for evaluation in judged.found for step in evaluation.steps for source in step.sources}
+    entries: dict[str, list[object]] = {}
+    for held in judged.facts.held.values():
+        for item in held.items:
+            source = getattr(item, "source", None)
+            if source in sources:
+                entries.setdefault(source, []).append(item)
+    return Grounds(judged.found, entries)
 
 
 class Fingerprinter:
@@ -43,17 +50,19 @@ class Fingerprinter:
         assert evaluation.finding is not None  # noqa: S101 - it was found
         return self._rules[evaluation.rule].indicator[evaluation.finding.indicator].indicator
 
-    def prints(self, found: Grounds, marker: Marker) -> Prints:
+    def prints(self, of: Grounds, marker: Marker) -> Prints:
         """One fingerprint per finding."""
         classes = {
             company: tuple(sorted(marker.mark("class", name) for name in names))
-            for company, names in self._classes(evaluation for evaluation, _ in found).items()
+            for company, names in self._classes(of.found).items()
         }
         mark = cache(marker.mark)  # findings are often about the same drug and dose
-        return {
-            e.key: self._print(e, mark, classes[self._company(e)], marker.mark("evidence", *entries) if entries else "")
-            for e, entries in found
-        }
+        prints = {}
+        for evaluation in of.found:
+            evidence = [entry for source in _evidence(evaluation) for entry in of.entries.get(source, ())]
+            marked = marker.mark("evidence", *evidence) if evidence else ""
+            prints[evaluation.key] = self._print(evaluation, mark, classes[self._company(evaluation)], marked)
+        return prints
 
     def _company(self, evaluation: Evaluation) -> tuple[str, str]:
         """Findings that would share a card: of one family about one order or drug; any other stands alone."""
@@ -106,14 +115,3 @@ def _evidence(evaluation: Evaluation) -> list[str]:
     subject = evaluation.subject.source if evaluation.subject else None
     sources = {source for step in evaluation.steps for source in step.sources}
     return sorted(sources - {subject})
-
-
-def _entries(sources: set[str], facts: PatientFacts) -> dict[str, list[object]]:
-    """The chart's entries of these sources as they were read."""
-    found: dict[str, list[object]] = {}
-    for held in facts.held.values():
-        for item in held.items:
-            source = getattr(item, "source", None)
-            if source in sources:
-                found.setdefault(source, []).append(item)
-    return found

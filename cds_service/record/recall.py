@@ -87,6 +87,8 @@ def _needed(parts: Iterable[Part], rows: Rows) -> Iterator[Part]:
 
 def _told(rows: Rows) -> list[Past]:
     """One entry per finding shown; of several answers to a card the one with the latest time counts."""
+    if not any(rows.values()):
+        return []
     withdrawn = dict(map(tuple, rows.get("withdrawals", ())))
     answered: dict[str, Any] = {}
     for row in rows["answered"]:

@@ -119,7 +119,7 @@ class Attendance:
         self._recorder = recorder
         self._call = call
         self._at = recorder.now()
-        self._grounds: Grounds = ()
+        self._grounds = Grounds()
 
     async def recall(self, judged: Judged) -> Muted:
         """The findings that stay silent; none if the store cannot be read: better a card too many."""
