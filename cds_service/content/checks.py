@@ -136,7 +136,10 @@ def _memory(content: Content) -> Iterator[str]:
     memory = content.memory
     if memory.without_reason not in content.overrides:
         yield f"memory.toml: without-reason: {memory.without_reason!r} is not in override-reasons.toml"
-    for name in (*memory.accepted_days_of, *memory.once_days):
+    for code, reason in content.overrides.items():
+        if not (reason.mutes_days or reason.mutes_months or reason.until_changed):
+            yield f"override-reasons.toml: {code}: give mutes-days, mutes-months or until-changed"
+    for name in (*memory.accepted_months_of, *memory.once_months):
         if name not in content.families.weight:
             yield f"memory.toml: {name!r} is no rule of families.toml"
 

@@ -128,13 +128,15 @@ class Source(Strict, frozen=True, kw_only=True):
 class OverrideText(Strict, frozen=True, kw_only=True):
     system: str
     display: str
-    mutes_days: int
+    mutes_days: int = 0
+    mutes_months: int = 0
+    """Calendar months; how long the finding stays silent, or 0 for both where time does not end it."""
     only_for_user: bool = False
     """The finding stays silent for the user who gave this reason, and for no other."""
     until_changed: bool = False
-    """The finding stays silent until what it rests on in the chart changes, however long that takes."""
+    """The finding stays silent no longer than what its card rests on in the chart is unchanged."""
     despite_critical: bool = False
-    """Even a critical finding stays silent after this reason."""
+    """Even a critical finding stays silent after this reason, if its own rule offers it."""
 
 
 class Create(Strict, frozen=True, kw_only=True):
@@ -208,12 +210,12 @@ class Families(Strict, frozen=True, kw_only=True):
 class MemoryText(Strict, frozen=True, kw_only=True):
     """``memory.toml``: how long a finding stays silent after it was shown or answered."""
 
-    accepted_days: int
+    accepted_months: int
     without_reason: str
     ignored_days: int
     session_hours: int
-    accepted_days_of: dict[str, int] = {}
-    once_days: dict[str, int] = {}
+    accepted_months_of: dict[str, int] = {}
+    once_months: dict[str, int] = {}
 
 
 class Statement(Strict, frozen=True, kw_only=True):

@@ -238,6 +238,7 @@ def _medication(ingredient: str, entries: list[Entry], vocabulary: Vocabulary, t
         reason_words=newest.reason.words,
         old=bool(current) and _is_old(certain, today),
         increased=_increase(certain) if current else None,
+        told_by=tuple(sorted(e.source for e in entries)),
     )
 
 

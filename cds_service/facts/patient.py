@@ -89,6 +89,8 @@ class Medication(msgspec.Struct, frozen=True):
     """The newest evidence is over 24 months old."""
     increased: Interval | None = None
     """Day of the newest entry with a higher daily dose than the one before it."""
+    told_by: tuple[str, ...] = ()
+    """Every entry that tells of it."""
 
 
 class Order(msgspec.Struct, frozen=True):

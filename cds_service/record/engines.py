@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -56,15 +58,45 @@ def _prepare(connection: Any) -> None:
     connection.isolation_level = None  # the driver begins no transaction of its own
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _write_ahead(cursor)
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.close()
 
 
+def _write_ahead(cursor: Any) -> None:
+    """Of processes that ask for it at once SQLite refuses all but one, whatever the busy timeout is."""
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def postgresql_engine(url: URL) -> AsyncEngine:
-    """asyncpg's name for libpq's ``sslmode`` is ``ssl``; a pool that grew and shrank would connect again and again."""
-    query = dict(url.query)
-    if "sslmode" in query:
-        query["ssl"] = query.pop("sslmode")
+    """Parameters are named as in libpq; ArgumentError for one that is not known, which the driver would stumble on.
+
+    A pool that grew and shrank would connect again and again.
+    """
+    unknown = sorted(set(url.query) - {*_SAME, *_RENAMED, *_ARGUMENTS})
+    if unknown:
+        raise ArgumentError(f"unknown parameter {unknown[0]!r}")
+    query = {_RENAMED.get(name, name): value for name, value in url.query.items() if name not in _ARGUMENTS}
+    arguments: dict[str, Any] = {}
+    for name in _ARGUMENTS.keys() & url.query.keys():
+        arguments |= _ARGUMENTS[name](url.query[name])
     address = url.set(drivername="postgresql+asyncpg", query=query)
-    return create_async_engine(address, pool_size=8, max_overflow=0, pool_timeout=READ_SECONDS)
+    options: dict[str, Any] = {"pool_size": 8, "max_overflow": 0, "pool_timeout": READ_SECONDS}
+    return create_async_engine(address, connect_args=arguments, **options)
+
+
+_SAME = ("host", "port", "target_session_attrs")
+_RENAMED = {"sslmode": "ssl"}
+_ARGUMENTS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "connect_timeout": lambda value: {"timeout": float(value)},
+    "application_name": lambda value: {"server_settings": {"application_name": value}},
+}

@@ -46,7 +46,11 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     dose: str = ""
     draft: str = ""
     evidence: str = ""
-    """What the finding rests on in the chart, entry by entry."""
+    """What the finding rests on: its entries in the chart and all others of the same value sets, word for word."""
+    entries: tuple[str, ...] = ()
+    """The same entries by their names alone."""
+    drugs: dict[str, int | None] = {}
+    """The other drugs that it rests on, with the bands of their doses."""
 
 
 class ShownCard(msgspec.Struct, frozen=True, kw_only=True, tag="card"):
@@ -119,6 +123,8 @@ class Past(msgspec.Struct, frozen=True):
     encounter: str
     finding: Fingerprint
     withdrawn: bool = False
+    company: tuple[tuple[str, str], ...] = ()
+    """Rule and evidence of every finding of the card."""
     outcome: str | None = None
     reason: str = ""
     said: int = 0

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
+from typing import Any, TypeAlias
 
 import msgspec
 
 from cds_service.content.model import Indicator
 from cds_service.decide import Judged
-from cds_service.facts.patient import Order
+from cds_service.facts.patient import Classified, Medication, Order
 from cds_service.record.entries import Fingerprint
 from cds_service.record.keys import Marker
 from cds_service.rules.review import Evaluation
 from cds_service.ruleset import Ruleset
 
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+_MOST_ENTRIES = 32
+Mark: TypeAlias = Callable[..., str]
 Prints = dict[tuple[str, str], Fingerprint]
 """By rule and subject."""
 
@@ -24,19 +28,27 @@ class Grounds(msgspec.Struct, frozen=True):
     """What fingerprints are taken of, without the rest of the chart."""
 
     found: tuple[Evaluation, ...] = ()
-    entries: Mapping[str, list[object]] = {}
-    """The chart's entries that the findings rest on, by their source."""
+    pools: tuple[tuple[Classified, ...], ...] = ()
+    """The chart's entries that the findings rest on, and what belongs to the same value sets, by collection."""
+    drafts: tuple[Order, ...] = ()
 
 
 def grounds(judged: Judged) -> Grounds:
     sources = {source for evaluation in judged.found for step in evaluation.steps for source in step.sources}
-    entries: dict[str, list[object]] = {}
-    for held in judged.facts.held.values():
-        for item in held.items:
-            source = getattr(item, "source", None)
-            if source in sources:
-                entries.setdefault(source, []).append(item)
-    return Grounds(judged.found, entries)
+    pools = tuple(pool for held in judged.facts.held.values() if (pool := _akin(held.items, sources)))
+    return Grounds(judged.found, pools, tuple(order for order in judged.facts.orders if order.source in sources))
+
+
+def _akin(items: Iterable[Classified], sources: Collection[str]) -> tuple[Classified, ...]:
+    """The entries of these sources, and those that belong to a value set of theirs."""
+    found = tuple(items)
+    sets = frozenset(name for item in found if _source(item) in sources for name in item.sets)
+    return tuple(item for item in found if _source(item) in sources or not sets.isdisjoint(item.sets)) if sets else ()
+
+
+def _source(item: object) -> str:
+    source: str = getattr(item, "source", "")
+    return source
 
 
 class Fingerprinter:
@@ -59,9 +71,8 @@ class Fingerprinter:
         mark = cache(marker.mark)  # findings are often about the same drug and dose
         prints = {}
         for evaluation in of.found:
-            evidence = [entry for source in _evidence(evaluation) for entry in of.entries.get(source, ())]
-            marked = marker.mark("evidence", *evidence) if evidence else ""
-            prints[evaluation.key] = self._print(evaluation, mark, classes[self._company(evaluation)], marked)
+            seen = self._print(evaluation, mark, classes[self._company(evaluation)])
+            prints[evaluation.key] = msgspec.structs.replace(seen, **_evidence(evaluation, of, mark))
         return prints
 
     def _company(self, evaluation: Evaluation) -> tuple[str, str]:
@@ -77,9 +88,7 @@ class Fingerprinter:
             classes.setdefault(self._company(evaluation), set()).update(own)
         return classes
 
-    def _print(
-        self, evaluation: Evaluation, mark: Callable[..., str], classes: tuple[str, ...], evidence: str
-    ) -> Fingerprint:
+    def _print(self, evaluation: Evaluation, mark: Mark, classes: tuple[str, ...]) -> Fingerprint:
         subject = evaluation.subject
         daily = subject.dose.daily_mg if subject else None
         return Fingerprint(
@@ -91,7 +100,6 @@ class Fingerprinter:
             band=band(daily),
             dose=mark("dose", daily) if daily is not None else "",
             draft=mark("draft", subject.source) if isinstance(subject, Order) else "",
-            evidence=evidence,
         )
 
 
@@ -110,8 +118,39 @@ def _substances(evaluation: Evaluation) -> list[str]:
     return [subject.ingredient]
 
 
-def _evidence(evaluation: Evaluation) -> list[str]:
-    """What the finding rests on, without the order or drug that it is about."""
+def _evidence(evaluation: Evaluation, of: Grounds, mark: Mark) -> dict[str, Any]:
+    """What the finding rests on, without the order or drug that it is about: as a whole, by entry and by drug."""
     subject = evaluation.subject.source if evaluation.subject else None
-    sources = {source for step in evaluation.steps for source in step.sources}
-    return sorted(sources - {subject})
+    sources = {source for step in evaluation.steps for source in step.sources if source != subject}
+    items = [item for pool in of.pools for item in _akin(pool, sources) if _source(item) != subject]
+    drafts = [order for order in of.drafts if order.source in sources]
+    if not items and not drafts:
+        return {}
+    told = sorted(_ENCODER.encode(_undated(item)).decode() for item in (*items, *drafts))
+    drugs: dict[str, int | None] = {}
+    for name, daily in _drugs(items, drafts, sources):
+        known, found = drugs.get(mark("drug", name)), band(daily)
+        drugs[mark("drug", name)] = found if known is None else max(known, found or known)
+    names = sorted({mark("entry", name) for item in items for name in _entries(item)})
+    return {"evidence": mark("evidence", *told), "entries": tuple(names[:_MOST_ENTRIES]), "drugs": drugs}
+
+
+def _drugs(
+    items: Iterable[Classified], drafts: Iterable[Order], sources: Collection[str]
+) -> Iterator[tuple[str, float | None]]:
+    """The drugs that a finding rests on with their daily doses, in mg."""
+    for item in items:
+        if isinstance(item, Medication) and item.source in sources:
+            yield item.ingredient, item.dose.daily_mg
+    for order in drafts:
+        for name in order.drug.ingredients if order.drug else ():
+            yield name, order.dose.daily_mg
+
+
+def _entries(item: Classified) -> tuple[str, ...]:
+    return item.told_by or (item.source,) if isinstance(item, Medication) else (_source(item),)
+
+
+def _undated(item: object) -> object:
+    """Without what changes as time goes by."""
+    return msgspec.structs.replace(item, old=False) if isinstance(item, Medication) else item

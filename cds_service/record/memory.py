@@ -6,11 +6,12 @@ Pure: what was shown before and the time are arguments.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 
 import msgspec
 
-from cds_service.content.model import Indicator, MemoryText, OverrideText
+from cds_service.content.model import WEIGHT_OF, Indicator, MemoryText, OverrideText
+from cds_service.fhir.dates import months_between
 from cds_service.hooks.services import ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW
 from cds_service.record.entries import Fingerprint, Part, Past
 
@@ -25,19 +26,37 @@ class Now(msgspec.Struct, frozen=True):
     hook: str
     user: str
     encounter: str
+    found: frozenset[tuple[str, str]] = frozenset()
+    """Rule and evidence of everything that was found."""
 
-    def days_since(self, milliseconds: int) -> int:
-        """Calendar days at the site; clients send times of the year 1, which west of Greenwich no calendar has."""
-        then = dt.datetime.fromtimestamp(max(milliseconds, 0) / 1000, self.at.tzinfo)
-        return (self.at.date() - then.date()).days
+    def lasts(self, since: int, *, days: int = 0, months: int = 0) -> bool:
+        """Whether so many calendar days and months at the site have not all gone by; 0 of both never end.
+
+        Clients send times of the year 1, which west of Greenwich no calendar has.
+        """
+        then = dt.datetime.fromtimestamp(max(since, 0) / 1000, self.at.tzinfo).date()
+        within_days = days > 0 and (self.at.date() - then).days < days
+        within_months = months > 0 and months_between(then, self.at.date()) < months
+        return within_days or within_months or not (days or months)
 
 
 class Memory:
-    """The policy of ``memory.toml`` and ``override-reasons.toml``."""
+    """The policy of ``memory.toml`` and ``override-reasons.toml``.
 
-    def __init__(self, text: MemoryText, reasons: Mapping[str, OverrideText], *, sessions_only: bool = False) -> None:
+    ``offered`` are the reasons that each rule's own cards offer.
+    """
+
+    def __init__(
+        self,
+        text: MemoryText,
+        reasons: Mapping[str, OverrideText],
+        offered: Mapping[str, Container[str]],
+        *,
+        sessions_only: bool = False,
+    ) -> None:
         self._text = text
         self._reasons = reasons
+        self._offered = offered
         self._sessions_only = sessions_only
 
     def needs(self, found: Collection[Indicator], hook: str) -> tuple[Part, ...]:
@@ -89,32 +108,42 @@ class Memory:
                 yield past.outcome or "shown"
 
     def _answered(self, past: Past, finding: Fingerprint, now: Now) -> bool:
-        days = now.days_since(past.answered)
+        if _returned(past.finding, finding):
+            return False
         if past.outcome == "accepted":
-            lasts = self._text.accepted_days_of.get(finding.rule, self._text.accepted_days)
-            return finding.indicator != "critical" and days < lasts
-        unnamed = self._reasons[self._text.without_reason]
-        reason = self._reasons.get(past.reason, unnamed)
+            months = self._text.accepted_months_of.get(finding.rule, self._text.accepted_months)
+            return finding.indicator != "critical" and now.lasts(past.answered, months=months)
+        reason = self._reason(past, finding)
         if finding.indicator == "critical" and not reason.despite_critical:
             return False
         if reason.only_for_user and past.user != now.user:
             return False
-        if not reason.until_changed:
-            return days < reason.mutes_days
-        # Without any evidence in the chart there is nothing whose change could be waited for.
-        unchanged = past.finding.evidence == finding.evidence
-        return unchanged if finding.evidence else days < unnamed.mutes_days
+        # Of several findings on the card nobody said which one was meant.
+        if reason.until_changed and not now.found.issuperset(past.company):
+            return False
+        return now.lasts(past.answered, days=reason.mutes_days, months=reason.mutes_months)
+
+    def _reason(self, past: Past, finding: Fingerprint) -> OverrideText:
+        """What the reason given means for this finding; one that cannot have been about it is as good as none.
+
+        That a wash-out is complete says nothing of the epilepsy on the same card, and where a finding rests on
+        nothing in the chart there is nothing whose change could be waited for.
+        """
+        unnamed = self._reasons[self._text.without_reason]
+        reason = self._reasons.get(past.reason, unnamed)
+        foreign = reason.despite_critical and past.reason not in self._offered.get(finding.rule, ())
+        return unnamed if foreign or (reason.until_changed and not finding.evidence) else reason
 
     def _ignored(self, past: Past, finding: Fingerprint, now: Now) -> bool:
         """Information on opening the chart; whoever opens it again in the same session still sees it."""
         opened = past.hook == now.hook == PATIENT_VIEW
         information = past.card_indicator == finding.indicator == "info"
-        recent = now.days_since(past.at) < self._text.ignored_days
+        recent = now.lasts(past.at, days=self._text.ignored_days)
         return opened and information and recent and not self._same_session(past, now)
 
     def _once(self, past: Past, now: Now) -> bool:
-        days = self._text.once_days.get(past.finding.rule)
-        return days is not None and now.days_since(past.at) < days and not self._same_session(past, now)
+        months = self._text.once_months.get(past.finding.rule)
+        return months is not None and now.lasts(past.at, months=months) and not self._same_session(past, now)
 
     def _is_of_draft(self, past: Past, finding: Fingerprint, now: Now) -> bool:
         return bool(finding.draft) and past.finding.draft == finding.draft and self._same_session(past, now)
@@ -125,10 +154,23 @@ class Memory:
 
 
 def _covers(before: Fingerprint, now: Fingerprint) -> bool:
-    """Nothing has joined since: no new kind of finding, no higher dose; one that can only now be read may be higher."""
-    if not set(now.classes) <= set(before.classes):
+    """Nothing has joined since, and nothing has grown."""
+    if not set(now.classes) <= set(before.classes) or WEIGHT_OF[now.indicator] < WEIGHT_OF[before.indicator]:
         return False
-    return now.band is None or (before.band is not None and now.band <= before.band)
+    joined = now.drugs.keys() - before.drugs.keys() if before.entries else ()
+    risen = (drug for drug, band in now.drugs.items() if drug in before.drugs and _is_higher(before.drugs[drug], band))
+    return not joined and not any(risen) and not _is_higher(before.band, now.band)
+
+
+def _returned(before: Fingerprint, now: Fingerprint) -> bool:
+    """Whether the same kinds now rest on none of the entries that were judged then: on one that has come since."""
+    same = set(now.classes) == set(before.classes)
+    return same and bool(before.entries and now.entries) and set(now.entries).isdisjoint(before.entries)
+
+
+def _is_higher(before: int | None, now: int | None) -> bool:
+    """Whether a dose may be of a higher band: one that can only now be read may be."""
+    return now is not None and (before is None or now > before)
 
 
 def _unchanged(before: Fingerprint, now: Fingerprint) -> bool:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import BindParameter, Select, bindparam, select
+import structlog
+from sqlalchemy import BindParameter, Case, Select, bindparam, case, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cds_service.record.driver import Driver
@@ -21,23 +22,39 @@ from cds_service.record.tables import ANSWERED, ANSWERS, CARDS, SHOWN, WITHDRAWA
 
 _CARD = CARDS.c
 _COLUMNS = [_CARD[name] for name in ("card", "at", "hook", "indicator", "user", "encounter", "findings")]
-_ANSWER = [ANSWERS.c[name] for name in ("outcome", "reason", "at", "received")]
 _PATIENT: BindParameter[str] = bindparam("patient")
 _SINCE: BindParameter[int] = bindparam("since")
 Rows: TypeAlias = dict[Part, Sequence[Any]]
 _DECODER = msgspec.json.Decoder(tuple[Fingerprint, ...])
+_LOG = structlog.get_logger()
 
 
-def _newest(state: int, most: int, *columns: Any) -> Select[Any]:
-    of_patient = select(*_COLUMNS, *columns).where(_CARD.patient == _PATIENT, _CARD.state == state)
+def _newest(state: int, most: int) -> Select[Any]:
+    of_patient = select(*_COLUMNS).where(_CARD.patient == _PATIENT, _CARD.state == state)
     return of_patient.order_by(_CARD.at.desc()).limit(most)
+
+
+def _answered(most: int) -> Select[Any]:
+    """The newest of the answered cards, each with the answer that counts: the one given last."""
+    cards = _newest(ANSWERED, most).add_columns(_CARD.client).subquery()
+    answer = [ANSWERS.c[name] for name in ("outcome", "reason", "at", "received")]
+    given = answered_at(), ANSWERS.c.received, ANSWERS.c.at
+    place = func.row_number().over(partition_by=cards.c.card, order_by=[time.desc() for time in given])
+    same = (ANSWERS.c.card == cards.c.card) & (ANSWERS.c.client == cards.c.client)
+    told = [*(column for column in cards.c if column.name != "client"), *answer]
+    ranked = select(*(column.label(f"told_{n}") for n, column in enumerate(told)), place.label("place"))
+    joined = ranked.join(ANSWERS, same).subquery()
+    return select(*(column for column in joined.c if column.name != "place")).where(joined.c.place == 1)
+
+
+def answered_at() -> Case[int]:
+    """When a card was answered: as the client says, but not later than that was received."""
+    return case((ANSWERS.c.at < ANSWERS.c.received, ANSWERS.c.at), else_=ANSWERS.c.received)
 
 
 _LATELY = _newest(SHOWN, 200).subquery()
 _STATEMENTS: Mapping[Part, Select[Any]] = {
-    "answered": _newest(ANSWERED, 40, *_ANSWER).join(
-        ANSWERS, (ANSWERS.c.card == _CARD.card) & (ANSWERS.c.client == _CARD.client)
-    ),
+    "answered": _answered(100),
     "recent": _newest(SHOWN, 12).where(_CARD.at >= _SINCE),
     "information": select(_LATELY).where(_LATELY.c.indicator == "info").order_by(_LATELY.c.at.desc()).limit(12),
     "withdrawals": select(WITHDRAWALS.c.rule, WITHDRAWALS.c.at).where(WITHDRAWALS.c.patient == _PATIENT),
@@ -78,29 +95,34 @@ class FileReader:
 
 
 def _needed(parts: Iterable[Part], rows: Rows) -> Iterator[Part]:
-    """What is to be asked next; what was withdrawn matters only where something was answered."""
-    yield "answered"
-    if rows["answered"]:
+    """What is to be asked next; what was withdrawn matters only where something was shown."""
+    yield from ("answered", *parts)
+    if any(rows.values()):
         yield "withdrawals"
-    yield from parts
 
 
 def _told(rows: Rows) -> list[Past]:
-    """One entry per finding shown; of several answers to a card the one with the latest time counts."""
+    """One entry per finding shown."""
     if not any(rows.values()):
         return []
     withdrawn = dict(map(tuple, rows.get("withdrawals", ())))
-    answered: dict[str, Any] = {}
-    for row in rows["answered"]:
-        card = row[0]
-        if card not in answered or row[-2:] > answered[card][-2:]:
-            answered[card] = row
     shown = {row[0]: row for part in ("recent", "information") for row in rows.get(part, ())}
-    return [past for row in (*answered.values(), *shown.values()) for past in _pasts(row, withdrawn)]
+    return [past for row in (*rows["answered"], *shown.values()) for past in _pasts(row, withdrawn)]
 
 
 def _pasts(row: Iterable[Any], withdrawn: Mapping[str, int]) -> Iterator[Past]:
-    card, at, hook, indicator, user, encounter, findings, *answer = row
-    for finding in _DECODER.decode(findings):
+    card, at, hook, indicator, user, encounter, told, *answer = row
+    findings = read_findings(told)
+    company = tuple((finding.rule, finding.evidence) for finding in findings)
+    for finding in findings:
         gone = withdrawn.get(finding.rule, 0) > at
-        yield Past(card, at, hook, indicator, user, encounter, finding, gone, *answer)
+        yield Past(card, at, hook, indicator, user, encounter, finding, gone, company, *answer)
+
+
+def read_findings(told: str) -> tuple[Fingerprint, ...]:
+    """The findings of a stored card; none where another release wrote what cannot be read: better a card too many."""
+    try:
+        return _DECODER.decode(told)
+    except (msgspec.DecodeError, TypeError):
+        _LOG.warning("card not read")
+        return ()

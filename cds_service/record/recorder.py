@@ -18,7 +18,7 @@ from cds_service.decide import Decision, Judged, Muted
 from cds_service.errors import NotReady, SettingsError
 from cds_service.hooks.feedback import Feedback, Report
 from cds_service.joining import Group
-from cds_service.record.entries import Answer, Call, Presented, ShownCard, Withdrawn
+from cds_service.record.entries import Answer, Call, Past, Presented, ShownCard, Withdrawn
 from cds_service.record.fingerprints import Fingerprinter, Grounds, Prints, grounds
 from cds_service.record.keys import Keys, Marker, keys_of
 from cds_service.record.memory import Memory, Now
@@ -42,7 +42,9 @@ class Recorder:
     def __init__(self, settings: Settings, ruleset: Ruleset, now: Callable[[], dt.datetime] | None = None) -> None:
         self.keys: Keys = keys_of(settings)
         self.fingerprinter = Fingerprinter(ruleset)
-        self.memory = Memory(ruleset.content.memory, ruleset.content.overrides, sessions_only=settings.memory == "off")
+        offered = {name: p.content.override for name, p in ruleset.rules.items()}
+        memory, overrides = ruleset.content.memory, ruleset.content.overrides
+        self.memory = Memory(memory, overrides, offered, sessions_only=settings.memory == "off")
         self.store = store_of(settings)
         self.writer = Writer(self.store, settings.var / "journal")
         self.now = now or settings.now
@@ -129,15 +131,18 @@ class Attendance:
             return {}
         parts = memory.needs([recorder.fingerprinter.indicator(evaluation) for evaluation in judged.found], hook)
         at = _milliseconds(self._at)
+        unreadable: tuple[type[Exception], ...] = (*recorder.store.lost, ValueError, TypeError, ArithmeticError)
         try:
             before = await recorder.store.before(self._patient, parts, memory.session_begins(at))
-        except recorder.store.lost as fault:
+            return self._muted(before, at) if before else {}
+        except unreadable as fault:
             _LOG.warning("memory not read", fault=type(fault).__name__)
             return {}
-        if not before:
-            return {}
-        now = Now(self._at, at, hook, self._user, self._encounter)
-        why = {key: memory.why_muted(found, before, now) for key, found in self._prints.items()}
+
+    def _muted(self, before: list[Past], at: int) -> Muted:
+        found = frozenset((one.rule, one.evidence) for one in self._prints.values())
+        now = Now(self._at, at, self._call.hook, self._user, self._encounter, found)
+        why = {key: self._recorder.memory.why_muted(one, before, now) for key, one in self._prints.items()}
         return {key: said for key, said in why.items() if said}
 
     def note(self, decision: Decision) -> None:

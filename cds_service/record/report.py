@@ -11,7 +11,7 @@ from typing import Any, TextIO, TypeAlias
 import msgspec
 from sqlalchemy import Select, func, select
 
-from cds_service.record.entries import Fingerprint
+from cds_service.record.recall import answered_at, read_findings
 from cds_service.record.store import Store
 from cds_service.record.tables import ANSWERS, CARDS, SHOWN, TALLIES
 
@@ -22,7 +22,6 @@ PARTED_BY = ("service", "client")
 _COUNTS = ("shown", "accepted", "overridden", "ignored", "muted", "silent", "draft", "cut")
 _NOT_SHOWN = _COUNTS[4:]
 _NO_REASON = "no reason"
-_DECODER = msgspec.json.Decoder(tuple[Fingerprint, ...])
 
 
 class Line(msgspec.Struct):
@@ -64,7 +63,7 @@ async def feedback_report(
     answers = {(row["card"], row["client"]): row async for row in _rows(store, _answers(begin))}
     shown = select(CARDS).where(CARDS.c.at >= begin, CARDS.c.at < end, CARDS.c.state >= SHOWN)
     async for row in _rows(store, shown):
-        for finding in _DECODER.decode(row["findings"]):
+        for finding in read_findings(row["findings"]):
             _count(made.line(finding.rule, finding.version, row), answers.get((row["card"], row["client"])))
     days = TALLIES.c.day >= first.date().isoformat(), TALLIES.c.day < after.date().isoformat()
     async for row in _rows(store, select(TALLIES).where(*days, TALLIES.c.outcome.in_(_NOT_SHOWN))):
@@ -109,7 +108,7 @@ def _count(line: Line, answer: Mapping[str, Any] | None) -> None:
 
 def _answers(begin: int) -> Select[Any]:
     """In the order in which they were given, so that the last one to a card stays."""
-    return select(ANSWERS).where(ANSWERS.c.received >= begin).order_by(ANSWERS.c.at, ANSWERS.c.received)
+    return select(ANSWERS).where(ANSWERS.c.received >= begin).order_by(answered_at(), ANSWERS.c.received, ANSWERS.c.at)
 
 
 def _unknown(begin: int, end: int) -> Select[Any]:

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, BindParameter, ColumnElement, Text, any_, bindparam, func, select, update
+from sqlalchemy import ARRAY, BindParameter, ColumnElement, Text, any_, bindparam, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from cds_service.record.tables import ANSWERED, ANSWERS, CARDS, JOURNALS, SHOWN, TALLIES, TOKENS, WITHDRAWALS
+from cds_service.record.tables import ANSWERED, ANSWERS, CARDS, JOURNALS, LOCK, SHOWN, TALLIES, TOKENS, WITHDRAWALS
 
 _CARD = CARDS.c
 _ENCODER = msgspec.json.Encoder()
@@ -29,11 +29,13 @@ class Statements:
         self.count = _or_set(tally, count=TALLIES.c.count + tally.excluded.count)
         self.use_token = insert(TOKENS).on_conflict_do_nothing().returning(TOKENS.c.mark)
         self.applied = select(JOURNALS.c.applied).where(JOURNALS.c.name == bindparam("name"))
-        answered = select(ANSWERS.c.card).where(self._is_listed(ANSWERS.c.card))
-        known = update(CARDS).where(_CARD.card.in_(answered), _CARD.state == SHOWN)
+        answered = exists().where(ANSWERS.c.card == _CARD.card, ANSWERS.c.client == _CARD.client)
+        known = update(CARDS).where(self._is_listed(_CARD.card), _CARD.state == SHOWN, answered)
         self.mark_answered = known.values(state=ANSWERED)
-        answered_of = self._is_listed(_CARD.patient), _CARD.state == ANSWERED
-        self.answered_of = select(_CARD.patient, _CARD.findings).where(*answered_of)
+        # Of two processes that store a card and its answer at once, the second sees what the first has stored.
+        self.take_turns = None if on_file else select(func.pg_advisory_xact_lock(LOCK))
+        shown_to = self._is_listed(_CARD.patient), _CARD.state >= SHOWN
+        self.shown_of = select(_CARD.patient, _CARD.findings).where(*shown_to)
 
     def listing(self, values: Collection[str]) -> dict[str, object]:
         """A long list as one value: as many parameters would be written out each time."""

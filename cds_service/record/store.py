@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cds_service.record import recall
 from cds_service.record.driver import Execute
 from cds_service.record.engines import READ_SECONDS, postgresql_engine, sqlite_engine, writing_driver
-from cds_service.record.entries import Answer, Batch, Entry, Fingerprint, Part, Past, ShownCard, Tally, Withdrawn
+from cds_service.record.entries import Answer, Batch, Entry, Part, Past, ShownCard, Tally, Withdrawn
 from cds_service.record.statements import Statements
 from cds_service.record.tables import (
     ANSWERS,
@@ -40,7 +40,6 @@ from cds_service.record.tables import (
 T = TypeVar("T")
 _CARD = CARDS.c
 _ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(tuple[Fingerprint, ...])
 
 
 class Store:
@@ -144,6 +143,8 @@ class Store:
 
     def _apply(self, execute: Execute, journal: str, batches: Sequence[Batch], applied: int | None) -> int:
         """How far the journal is stored now."""
+        if self._statements.take_turns is not None:
+            execute(self._statements.take_turns, {})
         if applied is None:
             stored = execute(self._statements.applied, {"name": journal}).fetchone()
             applied = stored[0] if stored else 0
@@ -171,13 +172,13 @@ class Store:
         self._count(execute, kinds.get(Tally, []))
 
     def _withdraw(self, execute: Execute, entries: list[Withdrawn]) -> None:
-        """Of few of these patients anything was answered, so those are looked for first."""
+        """Of few of these patients anything was shown, so those are looked for first."""
         if not entries:
             return
         gone = {(entry.patient, rule): entry.at for entry in entries for rule in entry.rules}
-        found = execute(self._statements.answered_of, self._statements.listing({entry.patient for entry in entries}))
-        answered = {(patient, finding.rule) for patient, told in found for finding in _DECODER.decode(told)}
-        rows = [{"patient": key[0], "rule": key[1], "at": gone[key]} for key in sorted(answered & gone.keys())]
+        found = execute(self._statements.shown_of, self._statements.listing({entry.patient for entry in entries}))
+        shown = {(patient, finding.rule) for patient, told in found for finding in recall.read_findings(told)}
+        rows = [{"patient": key[0], "rule": key[1], "at": gone[key]} for key in sorted(shown & gone.keys())]
         if rows:
             execute(self._statements.put_withdrawals, rows)
 

@@ -110,7 +110,7 @@ TOKENS = Table(
 """Tokens of callers that were used, until they would no longer count; in seconds since 1970."""
 
 _VERSION = Table("schema_version", METADATA, Column("version", Integer, nullable=False))
-_LOCK = 0x5242445F  # any number that is ours: PostgreSQL's advisory locks have no names
+LOCK = 0x5242445F  # any number that is ours: PostgreSQL's advisory locks have no names
 
 
 def _first(connection: Connection) -> None:
@@ -128,7 +128,7 @@ STEPS: tuple[Callable[[Connection], None], ...] = (_first, _used_tokens)
 def migrate(connection: Connection) -> None:
     """Brings a store up to date, once, however many processes start together."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     _VERSION.create(connection, checkfirst=True)
     version = connection.execute(select(_VERSION.c.version)).scalar() or 0
     for step in STEPS[version:]:

@@ -47,10 +47,10 @@ strength = "cohort"
 [data-wrong]
 system = "urn:org.rbd-cds:codes"
 display = "The record is wrong"
-mutes-days = 0
+mutes-days = 14
 """,
     "memory.toml": """
-accepted-days = 365
+accepted-months = 12
 without-reason = "data-wrong"
 ignored-days = 30
 session-hours = 8

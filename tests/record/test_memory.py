@@ -9,6 +9,7 @@ from tests.charts import (
     ALZHEIMER,
     CLONAZEPAM,
     FALL,
+    ICD10,
     RBD,
     SERTRALINE,
     SNOMED,
@@ -54,14 +55,14 @@ async def after(tmp_path, outcome, *days, chart=DEMENTIA, hook="order-select", d
     [
         ("accepted", 365),
         ("risk-benefit-ratio", 365),
-        ("action-performed-no-adverse-effect", 182),
+        ("action-performed-no-adverse-effect", 183),
         ("action-unsuccessful", 365),
         ("action-completed", 365),
         ("expert-contradicts", 365),
         ("patient-contraindication", 365),
         ("prefers-alternative", 365),
         ("patient-refuses", 365),
-        ("mitigate-risk-negative-outcome", 182),
+        ("mitigate-risk-negative-outcome", 183),
         ("need-more-info", 30),
         ("limited-time", 14),
         ("patient-ineligible", 365),
@@ -86,7 +87,7 @@ SERTRALINE_TAKEN = (
 
 
 async def test_a_current_drug_is_asked_about_again_after_half_a_year(tmp_path):
-    found = await after(tmp_path, "accepted", 181, 182, chart=SERTRALINE_TAKEN, hook="patient-view", drafts=())
+    found = await after(tmp_path, "accepted", 182, 183, chart=SERTRALINE_TAKEN, hook="patient-view", drafts=())
     assert found == [False, True]
 
 
@@ -209,9 +210,40 @@ async def test_a_critical_finding_is_shown_however_it_was_answered(tmp_path, out
     assert await after(tmp_path, outcome, 0, 7, chart=OPIOID, hook="order-sign") == [True, True]
 
 
-@pytest.mark.parametrize(("reason", "back"), [("washout-complete", [False, True]), ("data-wrong", [False, False])])
-async def test_two_reasons_mute_even_a_critical_finding(tmp_path, reason, back):
-    assert await after(tmp_path, reason, 7, 365, chart=OPIOID, hook="order-sign") == back
+LIVER = (patient(), condition(coded(ICD10, "K72.90"), id="liver"))
+WASHING_OUT = (
+    patient(),
+    request(
+        named("phenelzine 15 mg tablet"),
+        id="m",
+        status="stopped",
+        authoredOn="2026-05-20",
+        dispenseRequest={"validityPeriod": {"end": "2026-06-10"}},
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("reason", "chart", "order", "days"),
+    [
+        ("washout-complete", WASHING_OUT, SERTRALINE_DRAFT, (1, 7)),
+        ("data-wrong", WASHING_OUT, SERTRALINE_DRAFT, (1, 7)),
+        ("data-wrong", LIVER, HALF, (7, 365)),
+    ],
+)
+async def test_two_reasons_mute_even_a_critical_finding_of_a_rule_that_offers_them(
+    tmp_path, reason, chart, order, days
+):
+    assert await after(tmp_path, "limited-time", *days, chart=chart, hook="order-sign", drafts=(order,)) == [True, True]
+    fresh = tmp_path / "fresh"
+    assert await after(fresh, reason, *days, chart=chart, hook="order-sign", drafts=(order,)) == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("reason", "chart"), [("washout-complete", OPIOID), ("data-wrong", OPIOID), ("washout-complete", LIVER)]
+)
+async def test_a_reason_that_a_critical_card_does_not_offer_mutes_it_not(tmp_path, reason, chart):
+    assert await after(tmp_path, reason, 1, 7, chart=chart, hook="order-sign") == [True, True]
 
 
 async def test_doubt_about_the_evidence_is_one_clinicians_own(tmp_path):

@@ -5,6 +5,7 @@ import datetime as dt
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import ArgumentError
 
 from cds_service.record import tables
 from cds_service.record.entries import Answer, Batch, Fingerprint, ShownCard, Tally, Withdrawn
@@ -121,9 +122,16 @@ async def test_a_withdrawn_rule_is_told_as_such_until_it_is_shown_again(store):
     assert [row["rule"] for row in await rows(store, WITHDRAWALS)] == ["tremor"]
 
 
-async def test_a_patient_of_whom_nothing_was_answered_leaves_no_trace(store):
-    await put(store, card(), Withdrawn(patient="p", at=NOW + 1, rules=("tremor",)))
+async def test_a_patient_to_whom_nothing_was_shown_leaves_no_trace(store):
+    await put(store, card(patient="q"), card("c2", shown=False), Withdrawn(patient="p", at=NOW + 1, rules=("tremor",)))
     assert await rows(store, WITHDRAWALS) == []
+
+
+async def test_what_is_withdrawn_before_it_is_answered_is_withdrawn_all_the_same(store):
+    await put(store, card(), Withdrawn(patient="p", at=NOW + 1, rules=("tremor",)))
+    await put(store, answer(), number=2)
+    (past,) = await before(store)
+    assert past.withdrawn
 
 
 async def test_counts_are_added_up(store):
@@ -209,3 +217,16 @@ async def test_an_older_store_is_brought_up_to_date_with_what_it_holds(database_
     assert not await opened.use_token("m", NOW)
     assert len(await rows(opened, CARDS)) == 1
     await opened.close()
+
+
+@pytest.mark.parametrize("query", ["connect_timeout=5", "application_name=cds", "sslmode=disable&connect_timeout=2"])
+async def test_parameters_of_libpq_are_taken(postgresql, query):
+    opened = Store(f"{postgresql % 'postgres'}&{query}")
+    async with opened.engine.connect() as connection:
+        assert await connection.scalar(select(1)) == 1
+    await opened.close()
+
+
+def test_a_parameter_that_is_not_known_is_told():
+    with pytest.raises(ArgumentError, match="unknown parameter 'sslrootcert'"):
+        Store("postgresql://cds@127.0.0.1/cds?sslrootcert=x")
