@@ -31,7 +31,7 @@ from cds_service.facts.patient import (
     Request,
     ScreeningAnswer,
 )
-from cds_service.facts.queries import READS, UNREADABLE_DRUG
+from cds_service.facts.queries import READS, TEMPLATES, UNREADABLE_DRUG
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Age, Interval, age_on, interval
 from cds_service.fhir.valuesets import Vocabulary
@@ -49,6 +49,7 @@ class Source(msgspec.Struct, frozen=True):
 
 NOT_READ = Source(gap="not asked for")
 _NO_SETS: frozenset[str] = frozenset()
+_NOTHING = Collection(sets=_NO_SETS)
 _UNSENT = Drug(frozenset(), frozenset(), "")
 _OLDEST_DEATH = date(1900, 1, 2)
 
@@ -67,6 +68,7 @@ class Chart:
         self.by_type: dict[type[fhir.Resource], list[fhir.Resource]] = {}
         self.dropped = 0
         self._id = patient_id
+        self._usual_reference = f"Patient/{patient_id}"
         self._seen: dict[type[fhir.Resource], set[str | None]] = {}
         for source in sources.values():
             for kind, found in _by_type(source.resources).items() if source.resources else ():
@@ -120,6 +122,8 @@ class Chart:
 
     def _is_mine(self, reference: str) -> bool:
         """Whether an absolute or versioned address, a urn:uuid or a bare id names the patient, and not a Group."""
+        if reference == self._usual_reference:
+            return True
         *way, name = reference.split("/_history/")[0].replace(":", "/").split("/")
         return name == self._id and (not way or way[-1] in ("Patient", "uuid"))
 
@@ -309,11 +313,11 @@ def build(
         "reports": reader.reports(observations),
     }
     gaps = {key: source.gap for key, source in sources.items() if source.gap}
-    held = {name: Collection(found, _gap(name, sources), _sets(found)) for name, found in items.items()}
+    unread = dict.fromkeys(TEMPLATES.keys() - sources.keys(), "not asked for") | gaps
+    held = {name: _collection(found, _gap(name, unread)) for name, found in items.items()}
     if reader.unsent:
         gaps = dict.fromkeys(reader.unsent, "a Medication was not sent") | gaps
-        gap = held["medications"].gap or "medications: a Medication was not sent"
-        held["medications"] = Collection(taken, gap, _sets(taken))
+        held["medications"] = _collection(taken, held["medications"].gap or "medications: a Medication was not sent")
     orders = reader.orders()
     patient = next(iter(chart.of(fhir.Patient)), None)
     return PatientFacts(
@@ -329,17 +333,20 @@ def build(
     )
 
 
-def _gap(name: str, sources: Mapping[str, Source]) -> str | None:
-    missing = [f"{key}: {gap}" for key in READS[name] if (gap := sources.get(key, NOT_READ).gap)]
-    return "; ".join(missing) or None
+def _gap(name: str, unread: Mapping[str, str]) -> str | None:
+    if not unread:
+        return None
+    return "; ".join([f"{key}: {unread[key]}" for key in READS[name] if key in unread]) or None
 
 
-def _sets(items: tuple[Classified, ...]) -> frozenset[str]:
-    return _NO_SETS.union(*[item.sets for item in items])
+def _collection(found: tuple[Classified, ...], gap: str | None) -> Collection:
+    if not found and gap is None:
+        return _NOTHING
+    return Collection(found, gap, _NO_SETS.union(*[item.sets for item in found]))
 
 
 def _concepts(held: Iterable[Collection], orders: tuple[Order, ...]) -> frozenset[str]:
-    found = {name for collection in held for name in collection.sets or ()}
+    found = set().union(*[collection.sets for collection in held if collection.sets])
     for made in orders:
         found |= made.sets
         if made.drug:
