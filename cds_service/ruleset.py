@@ -60,12 +60,15 @@ def _unpaired(content: Content, functions: Iterable[str]) -> Iterator[str]:
 
 def _prepared(text: RuleContent, rule: Rule, content: Content) -> Prepared:
     reads = frozenset(text.reads)
+    opens = frozenset(map(collection, reads))
     return Prepared(
         rule=rule,
         content=text,
         digest=content.digests[text.id],
+        criteria={criterion.id: criterion for criterion in text.criteria},
         reads=reads,
-        keys=frozenset(key for read in reads for key in READS[collection(read)]),
+        opens=opens,
+        keys=frozenset(key for name in opens for key in READS[name]),
         starts_with=frozenset(text.starts_with),
         result_sets=frozenset(r.partition(":")[2] for r in reads if r.startswith(f"{OBSERVATIONS}:")),
     )
