@@ -11,6 +11,7 @@ import msgspec
 from cds_service import rules as rules_package
 from cds_service.content.load import Content
 from cds_service.content.model import RuleContent, ServiceText
+from cds_service.content.text import Filling, filling
 from cds_service.errors import ContentError
 from cds_service.facts.queries import OBSERVATIONS, READS, collection, templates
 from cds_service.phenotypes.numbers import Numbers
@@ -24,6 +25,8 @@ class Ruleset(msgspec.Struct, frozen=True):
     rules: dict[str, Prepared]
     numbers: Numbers
     weight: dict[str, int]
+    resources: dict[str, Filling]
+    """The files of ``cards/suggestions``, ready to be filled."""
 
     def prefetch(self, service: ServiceText) -> dict[str, str]:
         """The prefetch templates of a service: what its rules read, and nothing else."""
@@ -40,7 +43,8 @@ def assemble(content: Content) -> Ruleset:
         raise ContentError(faults)
     prepared = {name: _prepared(text, functions[name], content) for name, text in content.rules.items()}
     weight = {name: place for place, name in enumerate(content.families.weight)}
-    return Ruleset(content, prepared, content.numbers, weight)
+    resources = {name: filling(template) for name, template in content.resources.items()}
+    return Ruleset(content, prepared, content.numbers, weight, resources)
 
 
 def registered() -> dict[str, Rule]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from typing import TypeAlias
 
 import msgspec
@@ -44,6 +44,35 @@ def fill(template: str, values: Values) -> str:
     if "{" not in template:
         return template
     return template.format_map({name: show(values[name]) for name in placeholders(template)})
+
+
+Filling: TypeAlias = Callable[[Values], object]
+
+
+def filling(template: object) -> Filling:
+    """How to fill a template of any shape, worked out once; parts without placeholders are shared, not copied."""
+    return _filling(template) or (lambda _: template)
+
+
+def _filling(template: object) -> Filling | None:
+    """None for a template without placeholders."""
+    if isinstance(template, str):
+        return partial(fill, template) if placeholders(template) else None
+    if isinstance(template, dict):
+        members = {key: made for key, value in template.items() if (made := _filling(value))}
+        return partial(_with_members, template, members) if members else None
+    if isinstance(template, list):
+        items = [_filling(value) for value in template]
+        return partial(_with_items, template, items) if any(items) else None
+    return None
+
+
+def _with_members(template: dict[str, object], members: Mapping[str, Filling], values: Values) -> dict[str, object]:
+    return template | {key: made(values) for key, made in members.items()}
+
+
+def _with_items(template: list[object], items: Iterable[Filling | None], values: Values) -> list[object]:
+    return [made(values) if made else item for item, made in zip(template, items, strict=True)]
 
 
 def show(value: Value) -> str:
