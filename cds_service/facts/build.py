@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from operator import attrgetter
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -23,6 +23,7 @@ from cds_service.facts.patient import (
     Collection,
     Condition,
     Drug,
+    Medication,
     Observation,
     Order,
     PatientFacts,
@@ -166,6 +167,7 @@ class Reader:
             e.id: day for e in chart.of(fhir.Encounter) if e.id and (day := conditions.encounter_day(e))
         }
 
+    @cached_property
     def conditions(self) -> tuple[Condition, ...]:
         found = (
             conditions.condition(c, self.vocabulary, self.today, self.encounter_days)
@@ -173,8 +175,8 @@ class Reader:
         )
         return conditions.merged(sorted((c for c in found if c), key=_source))
 
-    def events(self, problems: Iterable[Condition]) -> tuple[Condition, ...]:
-        found = [c for c in problems if conditions.is_event(c)]
+    def events(self) -> tuple[Condition, ...]:
+        found = [c for c in self.conditions if conditions.is_event(c)]
         found += filter(None, (conditions.encounter_event(e, self.vocabulary) for e in self.chart.of(fhir.Encounter)))
         found += filter(None, (conditions.adverse_event(a, self.vocabulary) for a in self.chart.of(fhir.AdverseEvent)))
         return tuple(c for c in sorted(found, key=_source) if conditions.on_or_before(c, self.today))
@@ -225,14 +227,18 @@ class Reader:
     def _dispense_entry(self, resource: fhir.MedicationDispense, drug: Drug) -> Entry | None:
         return drugs.dispense_entry(resource, drug, self.today)
 
-    def observations(self) -> list[Observation]:
+    def medications(self) -> tuple[Medication, ...]:
+        return drugs.medications(self.entries(), self.vocabulary, self.today)
+
+    @cached_property
+    def observations(self) -> tuple[Observation, ...]:
         read, vocabulary = results.read_observation, self.vocabulary
         found = [o for r in self.chart.of(fhir.Observation) if (o := read(r, vocabulary))]
         found = [o for o in found if o.day is None or o.day.first <= self.today]
-        return sorted(found, key=_newness, reverse=True)
+        return tuple(sorted(found, key=_newness, reverse=True))
 
-    def answers(self, observations: Iterable[Observation]) -> tuple[ScreeningAnswer, ...]:
-        found = [a for o in observations if (a := results.question(o))]
+    def answers(self) -> tuple[ScreeningAnswer, ...]:
+        found = [a for o in self.observations if (a := results.question(o))]
         for form in self.chart.of(fhir.QuestionnaireResponse):
             found += results.form_answers(form)
         return results.newest_first(found, self.today)
@@ -257,8 +263,8 @@ class Reader:
         found = (results.allergy(r, self.vocabulary) for r in self.chart.of(fhir.AllergyIntolerance))
         return tuple(sorted((a for a in found if a), key=_source))
 
-    def reports(self, observations: Iterable[Observation]) -> tuple[Report, ...]:
-        by_id = {o.source.removeprefix("Observation/"): o for o in observations}
+    def reports(self) -> tuple[Report, ...]:
+        by_id = {o.source.removeprefix("Observation/"): o for o in self.observations}
         found = [r for d in self.chart.of(fhir.DiagnosticReport) if (r := results.report(d, self.vocabulary, by_id))]
         return tuple(sorted(found, key=_newness, reverse=True))
 
@@ -271,6 +277,22 @@ class Reader:
                 by_place = msgspec.structs.replace(made, source=f"draft {place}", named=False)
                 found.setdefault(made.source or made.raw, made if made.source else by_place)
         return tuple(found.values())
+
+
+_Kinds: TypeAlias = tuple[type[fhir.Resource], ...]
+_COLLECTIONS: dict[str, tuple[_Kinds, Callable[[Reader], tuple[Classified, ...]]]] = {
+    "conditions": ((fhir.Condition,), attrgetter("conditions")),
+    "events": ((fhir.Condition, fhir.Encounter, fhir.AdverseEvent), Reader.events),
+    "medications": ((fhir.MedicationRequest, fhir.MedicationStatement, fhir.MedicationDispense), Reader.medications),
+    "observations": ((fhir.Observation,), attrgetter("observations")),
+    "answers": ((fhir.Observation, fhir.QuestionnaireResponse), Reader.answers),
+    "procedures": ((fhir.Procedure,), Reader.procedures),
+    "requests": ((fhir.ServiceRequest,), Reader.requests),
+    "plans": ((fhir.CarePlan, fhir.Task), Reader.plans),
+    "allergies": ((fhir.AllergyIntolerance,), Reader.allergies),
+    "reports": ((fhir.DiagnosticReport,), Reader.reports),
+}
+"""Each collection with the resources it is read from, without any of which it is empty."""
 
 
 # The order of entries in a Bundle means nothing, so it must not tell which of two facts comes first.
@@ -297,27 +319,17 @@ def build(
     """The facts of one patient; resources of another patient are left out and counted."""
     chart = Chart(sources, drafts, vocabulary, patient_id)
     reader = Reader(chart, vocabulary, today, signing=signing)
-    problems = reader.conditions()
-    observations = reader.observations()
-    taken = drugs.medications(reader.entries(), vocabulary, today)
-    items: dict[str, tuple[Classified, ...]] = {
-        "conditions": problems,
-        "events": reader.events(problems),
-        "medications": taken,
-        "observations": tuple(observations),
-        "answers": reader.answers(observations),
-        "procedures": reader.procedures(),
-        "requests": reader.requests(),
-        "plans": reader.plans(),
-        "allergies": reader.allergies(),
-        "reports": reader.reports(observations),
-    }
     gaps = {key: source.gap for key, source in sources.items() if source.gap}
     unread = dict.fromkeys(TEMPLATES.keys() - sources.keys(), "not asked for") | gaps
-    held = {name: _collection(found, _gap(name, unread)) for name, found in items.items()}
+    present = frozenset(chart.by_type)
+    held = {
+        name: _collection(() if present.isdisjoint(kinds) else read(reader), _gap(name, unread))
+        for name, (kinds, read) in _COLLECTIONS.items()
+    }
     if reader.unsent:
         gaps = dict.fromkeys(reader.unsent, "a Medication was not sent") | gaps
-        held["medications"] = _collection(taken, held["medications"].gap or "medications: a Medication was not sent")
+        taken, gap = held["medications"].items, held["medications"].gap
+        held["medications"] = _collection(taken, gap or "medications: a Medication was not sent")
     orders = reader.orders()
     patient = next(iter(chart.of(fhir.Patient)), None)
     return PatientFacts(
