@@ -104,7 +104,9 @@ def escape(words: str) -> str:
         words = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in words)
     flat = " ".join(words.split())
     short = flat if len(flat) <= RECORD_LIMIT else flat[: RECORD_LIMIT - 1].rstrip() + "…"
-    return _MARKDOWN.sub(r"\\\1", _WEB.sub(r"\1 \2", short))
+    if ":" in short or "." in short:
+        short = _WEB.sub(r"\1 \2", short)
+    return _MARKDOWN.sub(r"\\\1", short)
 
 
 def plain(markdown: str) -> str:
