@@ -166,9 +166,10 @@ class Reader:
         self.encounter_days = {
             e.id: day for e in chart.of(fhir.Encounter) if e.id and (day := conditions.encounter_day(e))
         }
+        self.conditions = self._conditions()
+        self.observations = self._observations()
 
-    @cached_property
-    def conditions(self) -> tuple[Condition, ...]:
+    def _conditions(self) -> tuple[Condition, ...]:
         found = (
             conditions.condition(c, self.vocabulary, self.today, self.encounter_days)
             for c in self.chart.of(fhir.Condition)
@@ -230,8 +231,7 @@ class Reader:
     def medications(self) -> tuple[Medication, ...]:
         return drugs.medications(self.entries(), self.vocabulary, self.today)
 
-    @cached_property
-    def observations(self) -> tuple[Observation, ...]:
+    def _observations(self) -> tuple[Observation, ...]:
         read, vocabulary = results.read_observation, self.vocabulary
         found = [o for r in self.chart.of(fhir.Observation) if (o := read(r, vocabulary))]
         found = [o for o in found if o.day is None or o.day.first <= self.today]
