@@ -190,7 +190,7 @@ class Review:
         if isinstance(therapy, Order) and therapy.drug_unreadable:
             self._only_if_fact(criterion, Unavailable(f"orders: {therapy.drug_unreadable}"))
         drug = therapy.drug
-        found = drug is not None and not (therapy.sets | drug.sets).isdisjoint(sets)
+        found = drug is not None and not (therapy.sets.isdisjoint(sets) and drug.sets.isdisjoint(sets))
         if drug is not None and found and drug.uncertain:
             self._only_if_fact(criterion, Unavailable(f"orders: {drug.uncertain}"))
         self._step(criterion, found, (therapy.source,))
