@@ -74,9 +74,7 @@ def _sent(hook: HookRequest, templates: Iterable[str]) -> Sources:
 
 def _facts(hook: HookRequest, sources: Sources, vocabulary: Vocabulary, today: date) -> PatientFacts:
     _enough(sources)
-    drafts = tuple(
-        Drafted(d.resource, d.reference or "", d.selected, bytes(d.raw)) for d in hook.drafts if d.resource is not None
-    )
+    drafts = tuple([Drafted(d.resource, d.reference or "", d.selected, d.raw) for d in hook.drafts])
     return build(
         sources,
         vocabulary,

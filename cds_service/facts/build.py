@@ -170,17 +170,15 @@ class Reader:
         self.observations = self._observations()
 
     def _conditions(self) -> tuple[Condition, ...]:
-        found = (
-            conditions.condition(c, self.vocabulary, self.today, self.encounter_days)
-            for c in self.chart.of(fhir.Condition)
-        )
-        return conditions.merged(sorted((c for c in found if c), key=_source))
+        read, vocabulary, days = conditions.condition, self.vocabulary, self.encounter_days
+        found = [c for r in self.chart.of(fhir.Condition) if (c := read(r, vocabulary, self.today, days))]
+        return conditions.merged(sorted(found, key=_source))
 
     def events(self) -> tuple[Condition, ...]:
         found = [c for c in self.conditions if conditions.is_event(c)]
         found += filter(None, (conditions.encounter_event(e, self.vocabulary) for e in self.chart.of(fhir.Encounter)))
         found += filter(None, (conditions.adverse_event(a, self.vocabulary) for a in self.chart.of(fhir.AdverseEvent)))
-        return tuple(c for c in sorted(found, key=_source) if conditions.on_or_before(c, self.today))
+        return tuple([c for c in sorted(found, key=_source) if conditions.on_or_before(c, self.today)])
 
     def reason(self, concepts: fhir.Many[fhir.CodeableConcept], references: fhir.Many[fhir.Reference]) -> Reason:
         """What an order is for: its codes and words, and the Conditions it refers to."""
