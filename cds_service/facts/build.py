@@ -51,6 +51,7 @@ class Source(msgspec.Struct, frozen=True):
 NOT_READ = Source(gap="not asked for")
 _NO_SETS: frozenset[str] = frozenset()
 _NOTHING = Collection(sets=_NO_SETS)
+_NO_REASON = Reason()
 _UNSENT = Drug(frozenset(), frozenset(), "")
 _OLDEST_DEATH = date(1900, 1, 2)
 
@@ -186,10 +187,12 @@ class Reader:
         for reference in fhir.many(references):
             code = self._diagnosed.get(fhir.reference_id(reference, "Condition") or "")
             named.append(code or fhir.CodeableConcept(text=reference.display))
-        matches = [(c, self.vocabulary.diagnosis(c)) for c in named]
-        each = tuple(m.sets if m else frozenset() for c, m in matches if m or next(fhir.texts(c), ""))
-        words = "; ".join(w for c in named if (w := next(fhir.texts(c), "")))
-        return Reason(frozenset().union(*each), words, each)
+        if not named:
+            return _NO_REASON
+        said = [next(fhir.texts(c), "") for c in named]
+        matches = [self.vocabulary.diagnosis(c) for c in named]
+        each = tuple([m.sets if m else _NO_SETS for m, words in zip(matches, said, strict=True) if m or words])
+        return Reason(_NO_SETS.union(*each), "; ".join(filter(None, said)), each)
 
     @cached_property
     def _diagnosed(self) -> dict[str, fhir.CodeableConcept]:
