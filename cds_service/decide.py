@@ -150,7 +150,7 @@ def evaluations_of(
         prepared = ruleset.rules[name]
         if prepared.content.status == "retired":
             continue
-        complete = prepared.keys.isdisjoint(facts.gaps)
+        complete = not facts.gaps or prepared.keys.isdisjoint(facts.gaps)
         if shortcut and complete and prepared.starts_with.isdisjoint(facts.concepts):
             if unstarted is not None and prepared.content.about == "patient":
                 unstarted.append(name)

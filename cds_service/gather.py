@@ -35,6 +35,7 @@ _WORTH_ASKING = frozenset({"more pages", "failed in part", "fewer than the total
 """Gaps of a prefetched key that the FHIR server may fill."""
 
 Sources = dict[str, Source]
+_NOTHING = Source()
 
 
 async def gather(
@@ -65,10 +66,10 @@ def gather_sent(hook: HookRequest, templates: Iterable[str], vocabulary: Vocabul
 
 def source(answer: Answer | None) -> Source:
     """A client's answer for a key as what can be read of it."""
+    if isinstance(answer, Empty):
+        return _NOTHING
     if isinstance(answer, Given):
         return Source(answer.resources, answer.gap)
-    if isinstance(answer, Empty):
-        return Source()
     return Source(gap="the query failed" if isinstance(answer, Refused) else "not sent")
 
 
@@ -80,9 +81,7 @@ def _sent(hook: HookRequest, templates: Iterable[str]) -> Sources:
 
 def _facts(hook: HookRequest, sources: Sources, vocabulary: Vocabulary, today: date) -> PatientFacts:
     _enough(sources)
-    drafts = tuple(
-        Drafted(d.resource, d.reference or "", d.selected, bytes(d.raw)) for d in hook.drafts if d.resource is not None
-    )
+    drafts = tuple([Drafted(d.resource, d.reference or "", d.selected, d.raw) for d in hook.drafts])
     return build(
         sources,
         vocabulary,

@@ -7,16 +7,20 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from cds_service.content.load import Content
-from cds_service.content.model import WEIGHT_OF, Families, Fold, Indicator
+from cds_service.content.model import WEIGHT_OF, CardText, Families, Fold, Indicator, RuleContent
+from cds_service.content.text import Values
 from cds_service.facts.patient import Medication, Order
 from cds_service.rules.review import Evaluation, Finding
 
 
 class Joined(msgspec.Struct, frozen=True):
-    """A finding with its place among the others."""
+    """A finding with its words, and its place among the others."""
 
     evaluation: Evaluation
     finding: Finding
+    text: RuleContent
+    card: CardText
+    values: Values
     indicator: Indicator
     weight: int
 
@@ -47,20 +51,25 @@ class Group(msgspec.Struct, frozen=True):
 
 def group(found: Iterable[Evaluation], content: Content) -> list[Group]:
     """One group per family and order or drug; what is about the patient stands alone unless it is folded."""
-    weights = {name: place for place, name in enumerate(content.families.weight)}
     groups: dict[tuple[str, str], list[Joined]] = {}
     for evaluation in found:
         if evaluation.finding is None:
             continue
-        text = content.rules[evaluation.rule]
-        indicator = text.indicator[evaluation.finding.indicator].indicator
-        joined = Joined(evaluation, evaluation.finding, indicator, weights[evaluation.rule])
-        key = (text.family, evaluation.subject.source if evaluation.subject else evaluation.rule)
+        joined = _joined(evaluation, evaluation.finding, content)
+        key = (joined.text.family, evaluation.subject.source if evaluation.subject else evaluation.rule)
         groups.setdefault(key, []).append(joined)
     return [
         Group(family, members[0].evaluation.subject, tuple(sorted(members, key=_place)))
         for (family, _), members in groups.items()
     ]
+
+
+def _joined(evaluation: Evaluation, finding: Finding, content: Content) -> Joined:
+    text = content.rules[evaluation.rule]
+    values = {"phrase": finding.values.get("label"), "clause": "", **finding.values}
+    indicator = text.indicator[finding.indicator].indicator
+    weight = content.families.weight.index(evaluation.rule)
+    return Joined(evaluation, finding, text, text.card[finding.card], values, indicator, weight)
 
 
 def _place(joined: Joined) -> tuple[int, int]:
@@ -71,9 +80,14 @@ def fold(groups: list[Group], families: Families) -> list[Group]:
     """Applies the folds in their order: what is taken in leaves its own group, what is silenced is gone."""
     present = {name for g in groups for name in g.rules}
     for rule in families.fold:
-        if rule.by in present and any(rule.by in g.rules for g in groups):
+        if rule.by in present and _concerns(rule, present) and any(rule.by in g.rules for g in groups):
             groups = _apply(rule, groups)
     return groups
+
+
+def _concerns(rule: Fold, present: set[str]) -> bool:
+    """Whether there is anything that the fold may take in or silence."""
+    return not present.isdisjoint(rule.silences) or any(name.partition("/")[0] in present for name in rule.takes)
 
 
 def silenced(found: Iterable[Evaluation], families: Families) -> frozenset[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from cds_service.content.model import CardText, RuleContent, SuggestionText
+from cds_service.content.model import SuggestionText
 from cds_service.content.text import SUMMARY_LIMIT, Value, Values, clipped, fill, listed
 from cds_service.facts.patient import Order
 from cds_service.hooks.responses import (
@@ -44,14 +44,15 @@ class Presenter:
 
     def __init__(self, ruleset: Ruleset, visit: Visit) -> None:
         self._rules = ruleset.rules
+        self._resources = ruleset.resources
         self._content = ruleset.content
         self._visit = visit
 
     def card(self, group: Group) -> Card:
         """The card of a group; its leader gives topic, source and override reasons."""
-        lead = self._text(group.leader)
+        lead = group.leader.text
         suggestions, pick = self._suggestions(group)
-        cited = self._content.evidence[self._cited(group.leader)[0]]
+        cited = self._content.evidence[_cited(group.leader)[0]]
         return Card(
             summary=clipped(self._summary(group)),
             indicator=group.indicator,
@@ -63,7 +64,7 @@ class Presenter:
             ),
             suggestions=suggestions,
             selection_behavior=pick if suggestions else None,
-            override_reasons=tuple(map(self._override, self._card_text(group.leader).override or lead.override)),
+            override_reasons=tuple(map(self._override, group.leader.card.override or lead.override)),
             links=tuple(self._links(group.leader)),
             extension={
                 "org.rbd-cds.rules": list(group.rules),
@@ -75,54 +76,33 @@ class Presenter:
         """Version and digest of a card file: what was shown can be shown again."""
         return f"{self._rules[rule].content.version}+{self._rules[rule].digest}"
 
-    def _text(self, joined: Joined) -> RuleContent:
-        return self._rules[joined.evaluation.rule].content
-
-    def _card_text(self, joined: Joined) -> CardText:
-        return self._text(joined).card[joined.finding.card]
-
-    def _cited(self, joined: Joined) -> tuple[str, ...]:
-        """The sources of the finding, the weightiest first."""
-        return self._card_text(joined).cites or tuple(cited.id for cited in self._text(joined).evidence)
-
     def _summary(self, group: Group) -> str:
         """The leader's own summary, or the family's for several findings about one order."""
         lead = group.leader
-        own = fill(self._card_text(lead).summary, self._values(lead))
+        own = fill(lead.card.summary, lead.values)
         family = self._content.families.family[group.family]
         template = family.together_order if isinstance(group.subject, Order) else family.together_drug
         if len(group.members) == 1 or template is None or lead.indicator == "critical":
             return own
-        phrases = [self._phrase(joined) for joined in group.members[:_MOST_PHRASES]]
+        phrases = [fill(j.card.phrase or j.text.title, j.values) for j in group.members[:_MOST_PHRASES]]
         while phrases:
-            joint = fill(template, {**self._values(lead), "phrases": ", ".join(phrases)})
+            joint = fill(template, {**lead.values, "phrases": ", ".join(phrases)})
             if len(joint) <= SUMMARY_LIMIT:
                 return joint
             phrases.pop()
         return own
-
-    def _phrase(self, joined: Joined) -> str:
-        text = self._card_text(joined)
-        return fill(text.phrase or self._text(joined).title, self._values(joined))
-
-    @staticmethod
-    def _values(joined: Joined) -> Values:
-        values = dict(joined.finding.values)
-        values.setdefault("phrase", values.get("label"))
-        values.setdefault("clause", "")
-        return values
 
     def _detail(self, group: Group) -> str:
         """What was found, what it means, what was not checked, and on what basis: short paragraphs."""
         parts: dict[str, None] = {}
         members = group.replacing or group.members
         for joined in members:
-            parts[fill(self._card_text(joined).detail, self._values(joined))] = None
+            parts[fill(joined.card.detail, joined.values)] = None
         parts |= dict.fromkeys(self._notes(members))
         for joined in group.folded:
-            folded = self._card_text(joined).folded
+            folded = joined.card.folded
             if folded and joined not in members:
-                parts[fill(folded, self._values(joined))] = None
+                parts[fill(folded, joined.values)] = None
         unchecked = listed(text for j in (*group.members, *group.folded) for text in j.evaluation.not_checked)
         if unchecked:
             parts[f"**Not checked:** {unchecked} (data not available)."] = None
@@ -134,19 +114,19 @@ class Presenter:
         because = listed(str(j.finding.values["because"]) for j in members if j.finding.values.get("because"))
         said: set[str] = set()
         for joined in members:
-            text = self._text(joined)
+            text = joined.text
             shared = self._content.families.family[text.family].note
             for name in joined.finding.notes:
                 if name in text.note:
-                    yield fill(text.note[name].text, self._values(joined))
+                    yield fill(text.note[name].text, joined.values)
                 elif name not in said:
                     said.add(name)
-                    yield fill(shared[name].text, {**self._values(joined), "because": because})
+                    yield fill(shared[name].text, {**joined.values, "because": because})
 
     def _basis(self, group: Group) -> str:
         """Rule, version and sources with their strength: the basis that a professional can review."""
         told = (*group.members, *group.replacing)
-        ordered = dict.fromkeys(name for joined in told for name in self._cited(joined))
+        ordered = dict.fromkeys(name for joined in told for name in _cited(joined))
         sources = "; ".join(
             f"{self._content.evidence[name].label} ({self._content.evidence[name].strength})" for name in ordered
         )
@@ -160,7 +140,7 @@ class Presenter:
         for joined in [*([offering] if offering else []), *group.folded]:
             for name in self._offered(joined):
                 names.setdefault(name, joined)
-        pick = self._card_text(offering or group.leader).pick
+        pick = (offering or group.leader).card.pick
         made = []
         recommended = False
         for name, joined in names.items():
@@ -171,15 +151,14 @@ class Presenter:
         return tuple(made), pick
 
     def _offered(self, joined: Joined) -> tuple[str, ...]:
-        own = self._card_text(joined).suggestions
         chosen = joined.finding.offers
         subject = joined.evaluation.subject
         unnamed = isinstance(subject, Order) and not subject.named
-        offered = own if chosen is None else chosen
+        offered = joined.card.suggestions if chosen is None else chosen
         return tuple(name for name in offered if not (unnamed and self._content.suggestions[name].changes_draft))
 
     def _suggestion(self, text: SuggestionText, joined: Joined, *, recommended: bool) -> Suggestion:
-        values = self._values(joined)
+        values = joined.values
         actions = []
         subject = joined.evaluation.subject
         if text.remove_draft and isinstance(subject, Order):
@@ -196,10 +175,10 @@ class Presenter:
 
     def _resource(self, name: str, values: Values) -> dict[str, object]:
         addressed = {**values, "patient": self._visit.patient_id, "service": self._visit.service_url}
-        made = _filled(self._content.resources[name], addressed)
+        made = self._resources[name](addressed)
         assert isinstance(made, dict)  # noqa: S101 - the loader admits objects only
         if self._visit.encounter_id:
-            made["encounter"] = {"reference": f"Encounter/{self._visit.encounter_id}"}
+            made = made | {"encounter": {"reference": f"Encounter/{self._visit.encounter_id}"}}
         return made
 
     def _override(self, code: str) -> OverrideReason:
@@ -207,21 +186,16 @@ class Presenter:
         return OverrideReason(system=text.system, code=code, display=text.display)
 
     def _links(self, lead: Joined) -> Iterator[Link]:
-        cited = self._content.evidence[self._cited(lead)[0]]
+        cited = self._content.evidence[_cited(lead)[0]]
         yield Link(label=cited.label, url=cited.url, type="absolute")
-        for name in self._text(lead).links:
+        for name in lead.text.links:
             text = self._content.links[name]
             yield Link(label=text.label, url=text.url, type=text.type)
 
 
-def _filled(template: object, values: Values) -> object:
-    if isinstance(template, str):
-        return fill(template, values)
-    if isinstance(template, dict):
-        return {key: _filled(value, values) for key, value in template.items()}
-    if isinstance(template, list):
-        return [_filled(value, values) for value in template]
-    return template
+def _cited(joined: Joined) -> tuple[str, ...]:
+    """The sources of the finding, the weightiest first."""
+    return joined.card.cites or tuple([cited.id for cited in joined.text.evidence])
 
 
 def _with_dose(order: Order, dose: Value, times: Value) -> dict[str, object]:

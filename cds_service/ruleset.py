@@ -11,6 +11,7 @@ import msgspec
 from cds_service import rules as rules_package
 from cds_service.content.load import Content
 from cds_service.content.model import RuleContent, ServiceText
+from cds_service.content.text import Filling, filling
 from cds_service.errors import ContentError
 from cds_service.facts.queries import OBSERVATIONS, READS, collection, templates
 from cds_service.phenotypes.numbers import Numbers
@@ -24,6 +25,8 @@ class Ruleset(msgspec.Struct, frozen=True):
     rules: dict[str, Prepared]
     numbers: Numbers
     weight: dict[str, int]
+    resources: dict[str, Filling]
+    """The files of ``cards/suggestions``, ready to be filled."""
 
     def prefetch(self, service: ServiceText) -> dict[str, str]:
         """The prefetch templates of a service: what its rules read, and nothing else."""
@@ -40,7 +43,8 @@ def assemble(content: Content) -> Ruleset:
         raise ContentError(faults)
     prepared = {name: _prepared(text, functions[name], content) for name, text in content.rules.items()}
     weight = {name: place for place, name in enumerate(content.families.weight)}
-    return Ruleset(content, prepared, content.numbers, weight)
+    resources = {name: filling(template) for name, template in content.resources.items()}
+    return Ruleset(content, prepared, content.numbers, weight, resources)
 
 
 def registered() -> dict[str, Rule]:
@@ -60,12 +64,15 @@ def _unpaired(content: Content, functions: Iterable[str]) -> Iterator[str]:
 
 def _prepared(text: RuleContent, rule: Rule, content: Content) -> Prepared:
     reads = frozenset(text.reads)
+    opens = frozenset(map(collection, reads))
     return Prepared(
         rule=rule,
         content=text,
         digest=content.digests[text.id],
+        criteria={criterion.id: criterion for criterion in text.criteria},
         reads=reads,
-        keys=frozenset(key for read in reads for key in READS[collection(read)]),
+        opens=opens,
+        keys=frozenset(key for name in opens for key in READS[name]),
         starts_with=frozenset(text.starts_with),
         result_sets=frozenset(r.partition(":")[2] for r in reads if r.startswith(f"{OBSERVATIONS}:")),
     )

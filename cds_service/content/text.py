@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from typing import TypeAlias
 
 import msgspec
@@ -46,6 +46,35 @@ def fill(template: str, values: Values) -> str:
     return template.format_map({name: show(values[name]) for name in placeholders(template)})
 
 
+Filling: TypeAlias = Callable[[Values], object]
+
+
+def filling(template: object) -> Filling:
+    """How to fill a template of any shape, worked out once; parts without placeholders are shared, not copied."""
+    return _filling(template) or (lambda _: template)
+
+
+def _filling(template: object) -> Filling | None:
+    """None for a template without placeholders."""
+    if isinstance(template, str):
+        return partial(fill, template) if placeholders(template) else None
+    if isinstance(template, dict):
+        members = {key: made for key, value in template.items() if (made := _filling(value))}
+        return partial(_with_members, template, members) if members else None
+    if isinstance(template, list):
+        items = [_filling(value) for value in template]
+        return partial(_with_items, template, items) if any(items) else None
+    return None
+
+
+def _with_members(template: dict[str, object], members: Mapping[str, Filling], values: Values) -> dict[str, object]:
+    return template | {key: made(values) for key, made in members.items()}
+
+
+def _with_items(template: list[object], items: Iterable[Filling | None], values: Values) -> list[object]:
+    return [made(values) if made else item for item, made in zip(template, items, strict=True)]
+
+
 def show(value: Value) -> str:
     """A value in a clinician's spelling: 5 Jun 2026, 0.5, the record's words escaped."""
     if isinstance(value, str):
@@ -75,7 +104,9 @@ def escape(words: str) -> str:
         words = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in words)
     flat = " ".join(words.split())
     short = flat if len(flat) <= RECORD_LIMIT else flat[: RECORD_LIMIT - 1].rstrip() + "…"
-    return _MARKDOWN.sub(r"\\\1", _WEB.sub(r"\1 \2", short))
+    if ":" in short or "." in short:
+        short = _WEB.sub(r"\1 \2", short)
+    return _MARKDOWN.sub(r"\\\1", short)
 
 
 def plain(markdown: str) -> str:

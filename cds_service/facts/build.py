@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from operator import attrgetter
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -23,6 +23,7 @@ from cds_service.facts.patient import (
     Collection,
     Condition,
     Drug,
+    Medication,
     Observation,
     Order,
     PatientFacts,
@@ -31,7 +32,7 @@ from cds_service.facts.patient import (
     Request,
     ScreeningAnswer,
 )
-from cds_service.facts.queries import READS, UNREADABLE_DRUG
+from cds_service.facts.queries import READS, TEMPLATES, UNREADABLE_DRUG
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Age, Interval, age_on, interval
 from cds_service.fhir.valuesets import Vocabulary
@@ -49,6 +50,8 @@ class Source(msgspec.Struct, frozen=True):
 
 NOT_READ = Source(gap="not asked for")
 _NO_SETS: frozenset[str] = frozenset()
+_NOTHING = Collection(sets=_NO_SETS)
+_NO_REASON = Reason()
 _UNSENT = Drug(frozenset(), frozenset(), "")
 _OLDEST_DEATH = date(1900, 1, 2)
 
@@ -67,6 +70,7 @@ class Chart:
         self.by_type: dict[type[fhir.Resource], list[fhir.Resource]] = {}
         self.dropped = 0
         self._id = patient_id
+        self._usual_reference = f"Patient/{patient_id}"
         self._seen: dict[type[fhir.Resource], set[str | None]] = {}
         for source in sources.values():
             for kind, found in _by_type(source.resources).items() if source.resources else ():
@@ -120,6 +124,8 @@ class Chart:
 
     def _is_mine(self, reference: str) -> bool:
         """Whether an absolute or versioned address, a urn:uuid or a bare id names the patient, and not a Group."""
+        if reference == self._usual_reference:
+            return True
         *way, name = reference.split("/_history/")[0].replace(":", "/").split("/")
         return name == self._id and (not way or way[-1] in ("Patient", "uuid"))
 
@@ -161,19 +167,19 @@ class Reader:
         self.encounter_days = {
             e.id: day for e in chart.of(fhir.Encounter) if e.id and (day := conditions.encounter_day(e))
         }
+        self.conditions = self._conditions()
+        self.observations = self._observations()
 
-    def conditions(self) -> tuple[Condition, ...]:
-        found = (
-            conditions.condition(c, self.vocabulary, self.today, self.encounter_days)
-            for c in self.chart.of(fhir.Condition)
-        )
-        return conditions.merged(sorted((c for c in found if c), key=_source))
+    def _conditions(self) -> tuple[Condition, ...]:
+        read, vocabulary, days = conditions.condition, self.vocabulary, self.encounter_days
+        found = [c for r in self.chart.of(fhir.Condition) if (c := read(r, vocabulary, self.today, days))]
+        return conditions.merged(sorted(found, key=_source))
 
-    def events(self, problems: Iterable[Condition]) -> tuple[Condition, ...]:
-        found = [c for c in problems if conditions.is_event(c)]
+    def events(self) -> tuple[Condition, ...]:
+        found = [c for c in self.conditions if conditions.is_event(c)]
         found += filter(None, (conditions.encounter_event(e, self.vocabulary) for e in self.chart.of(fhir.Encounter)))
         found += filter(None, (conditions.adverse_event(a, self.vocabulary) for a in self.chart.of(fhir.AdverseEvent)))
-        return tuple(c for c in sorted(found, key=_source) if conditions.on_or_before(c, self.today))
+        return tuple([c for c in sorted(found, key=_source) if conditions.on_or_before(c, self.today)])
 
     def reason(self, concepts: fhir.Many[fhir.CodeableConcept], references: fhir.Many[fhir.Reference]) -> Reason:
         """What an order is for: its codes and words, and the Conditions it refers to."""
@@ -181,10 +187,12 @@ class Reader:
         for reference in fhir.many(references):
             code = self._diagnosed.get(fhir.reference_id(reference, "Condition") or "")
             named.append(code or fhir.CodeableConcept(text=reference.display))
-        matches = [(c, self.vocabulary.diagnosis(c)) for c in named]
-        each = tuple(m.sets if m else frozenset() for c, m in matches if m or next(fhir.texts(c), ""))
-        words = "; ".join(w for c in named if (w := next(fhir.texts(c), "")))
-        return Reason(frozenset().union(*each), words, each)
+        if not named:
+            return _NO_REASON
+        said = [next(fhir.texts(c), "") for c in named]
+        matches = [self.vocabulary.diagnosis(c) for c in named]
+        each = tuple([m.sets if m else _NO_SETS for m, words in zip(matches, said, strict=True) if m or words])
+        return Reason(_NO_SETS.union(*each), "; ".join(filter(None, said)), each)
 
     @cached_property
     def _diagnosed(self) -> dict[str, fhir.CodeableConcept]:
@@ -221,14 +229,17 @@ class Reader:
     def _dispense_entry(self, resource: fhir.MedicationDispense, drug: Drug) -> Entry | None:
         return drugs.dispense_entry(resource, drug, self.today)
 
-    def observations(self) -> list[Observation]:
+    def medications(self) -> tuple[Medication, ...]:
+        return drugs.medications(self.entries(), self.vocabulary, self.today)
+
+    def _observations(self) -> tuple[Observation, ...]:
         read, vocabulary = results.read_observation, self.vocabulary
         found = [o for r in self.chart.of(fhir.Observation) if (o := read(r, vocabulary))]
         found = [o for o in found if o.day is None or o.day.first <= self.today]
-        return sorted(found, key=_newness, reverse=True)
+        return tuple(sorted(found, key=_newness, reverse=True))
 
-    def answers(self, observations: Iterable[Observation]) -> tuple[ScreeningAnswer, ...]:
-        found = [a for o in observations if (a := results.question(o))]
+    def answers(self) -> tuple[ScreeningAnswer, ...]:
+        found = [a for o in self.observations if (a := results.question(o))]
         for form in self.chart.of(fhir.QuestionnaireResponse):
             found += results.form_answers(form)
         return results.newest_first(found, self.today)
@@ -253,8 +264,8 @@ class Reader:
         found = (results.allergy(r, self.vocabulary) for r in self.chart.of(fhir.AllergyIntolerance))
         return tuple(sorted((a for a in found if a), key=_source))
 
-    def reports(self, observations: Iterable[Observation]) -> tuple[Report, ...]:
-        by_id = {o.source.removeprefix("Observation/"): o for o in observations}
+    def reports(self) -> tuple[Report, ...]:
+        by_id = {o.source.removeprefix("Observation/"): o for o in self.observations}
         found = [r for d in self.chart.of(fhir.DiagnosticReport) if (r := results.report(d, self.vocabulary, by_id))]
         return tuple(sorted(found, key=_newness, reverse=True))
 
@@ -267,6 +278,22 @@ class Reader:
                 by_place = msgspec.structs.replace(made, source=f"draft {place}", named=False)
                 found.setdefault(made.source or made.raw, made if made.source else by_place)
         return tuple(found.values())
+
+
+_Kinds: TypeAlias = tuple[type[fhir.Resource], ...]
+_COLLECTIONS: dict[str, tuple[_Kinds, Callable[[Reader], tuple[Classified, ...]]]] = {
+    "conditions": ((fhir.Condition,), attrgetter("conditions")),
+    "events": ((fhir.Condition, fhir.Encounter, fhir.AdverseEvent), Reader.events),
+    "medications": ((fhir.MedicationRequest, fhir.MedicationStatement, fhir.MedicationDispense), Reader.medications),
+    "observations": ((fhir.Observation,), attrgetter("observations")),
+    "answers": ((fhir.Observation, fhir.QuestionnaireResponse), Reader.answers),
+    "procedures": ((fhir.Procedure,), Reader.procedures),
+    "requests": ((fhir.ServiceRequest,), Reader.requests),
+    "plans": ((fhir.CarePlan, fhir.Task), Reader.plans),
+    "allergies": ((fhir.AllergyIntolerance,), Reader.allergies),
+    "reports": ((fhir.DiagnosticReport,), Reader.reports),
+}
+"""Each collection with the resources it is read from, without any of which it is empty."""
 
 
 # The order of entries in a Bundle means nothing, so it must not tell which of two facts comes first.
@@ -293,27 +320,17 @@ def build(
     """The facts of one patient; resources of another patient are left out and counted."""
     chart = Chart(sources, drafts, vocabulary, patient_id)
     reader = Reader(chart, vocabulary, today, signing=signing)
-    problems = reader.conditions()
-    observations = reader.observations()
-    taken = drugs.medications(reader.entries(), vocabulary, today)
-    items: dict[str, tuple[Classified, ...]] = {
-        "conditions": problems,
-        "events": reader.events(problems),
-        "medications": taken,
-        "observations": tuple(observations),
-        "answers": reader.answers(observations),
-        "procedures": reader.procedures(),
-        "requests": reader.requests(),
-        "plans": reader.plans(),
-        "allergies": reader.allergies(),
-        "reports": reader.reports(observations),
-    }
     gaps = {key: source.gap for key, source in sources.items() if source.gap}
-    held = {name: Collection(found, _gap(name, sources), _sets(found)) for name, found in items.items()}
+    unread = dict.fromkeys(TEMPLATES.keys() - sources.keys(), "not asked for") | gaps
+    present = frozenset(chart.by_type)
+    held = {
+        name: _collection(() if present.isdisjoint(kinds) else read(reader), _gap(name, unread))
+        for name, (kinds, read) in _COLLECTIONS.items()
+    }
     if reader.unsent:
         gaps = dict.fromkeys(reader.unsent, "a Medication was not sent") | gaps
-        gap = held["medications"].gap or "medications: a Medication was not sent"
-        held["medications"] = Collection(taken, gap, _sets(taken))
+        taken, gap = held["medications"].items, held["medications"].gap
+        held["medications"] = _collection(taken, gap or "medications: a Medication was not sent")
     orders = reader.orders()
     patient = next(iter(chart.of(fhir.Patient)), None)
     return PatientFacts(
@@ -329,17 +346,20 @@ def build(
     )
 
 
-def _gap(name: str, sources: Mapping[str, Source]) -> str | None:
-    missing = [f"{key}: {gap}" for key in READS[name] if (gap := sources.get(key, NOT_READ).gap)]
-    return "; ".join(missing) or None
+def _gap(name: str, unread: Mapping[str, str]) -> str | None:
+    if not unread:
+        return None
+    return "; ".join([f"{key}: {unread[key]}" for key in READS[name] if key in unread]) or None
 
 
-def _sets(items: tuple[Classified, ...]) -> frozenset[str]:
-    return _NO_SETS.union(*[item.sets for item in items])
+def _collection(found: tuple[Classified, ...], gap: str | None) -> Collection:
+    if not found and gap is None:
+        return _NOTHING
+    return Collection(found, gap, _NO_SETS.union(*[item.sets for item in found]))
 
 
 def _concepts(held: Iterable[Collection], orders: tuple[Order, ...]) -> frozenset[str]:
-    found = {name for collection in held for name in collection.sets or ()}
+    found = set().union(*[collection.sets for collection in held if collection.sets])
     for made in orders:
         found |= made.sets
         if made.drug:

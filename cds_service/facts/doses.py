@@ -30,26 +30,25 @@ def dose(dosages: Many[Dosage], strength_mg: float | None) -> Dose:
     steps = many(dosages)
     if not steps:
         return Dose(why_not="no dosage instruction")
-    singles = [_single_mg(step, strength_mg) for step in steps]
-    rates = [_times_a_day(step.timing) for step in steps]
-    if any(single is None for single in singles):
+    singles = [mg for step in steps if (mg := _single_mg(step, strength_mg)) is not None]
+    if len(singles) < len(steps):
         return Dose(why_not="the dose is not given in mg or in pieces of a known strength")
-    single = max(s for s in singles if s is not None)
-    if any(rate is None for rate in rates):
-        return Dose(single_mg=single, why_not="no frequency")
+    rates = [rate for step in steps if (rate := _times_a_day(step.timing)) is not None]
+    if len(rates) < len(steps):
+        return Dose(single_mg=max(singles), why_not="no frequency")
     by_sequence: dict[float | None, float] = {}
     for step, one, rate in zip(steps, singles, rates, strict=True):
         key = number(step.sequence)
-        by_sequence[key] = by_sequence.get(key, 0.0) + (one or 0.0) * (rate or 0.0)
+        by_sequence[key] = by_sequence.get(key, 0.0) + one * rate
     daily = max(by_sequence.values())
     if not isfinite(daily):
-        return Dose(single_mg=single, why_not="the dose is beyond any number")
-    return Dose(daily_mg=round(daily, 4), single_mg=single)
+        return Dose(single_mg=max(singles), why_not="the dose is beyond any number")
+    return Dose(daily_mg=round(daily, 4), single_mg=max(singles))
 
 
 def _single_mg(step: Dosage, strength_mg: float | None) -> float | None:
     quantities = list(_quantities(step.dose_and_rate)) or ([step.dose_quantity] if step.dose_quantity else [])
-    return max((mg for mg in (_in_mg(q, strength_mg) for q in quantities) if mg is not None), default=None)
+    return max([mg for q in quantities if (mg := _in_mg(q, strength_mg)) is not None], default=None)
 
 
 def _quantities(doses: Many[DoseAndRate]) -> Iterable[Quantity]:
@@ -63,15 +62,15 @@ def _in_mg(quantity: Quantity, strength_mg: float | None) -> float | None:
     found = amount(quantity)
     if found is None or found.value <= 0:
         return None
-    if any(_is_piece(unit) for unit in (quantity.code, quantity.unit) if unit):
+    if _is_piece(quantity.code) or _is_piece(quantity.unit):
         whole = found.value * strength_mg if strength_mg else None
         return whole if whole and isfinite(whole) else None
     mass = convert(found, "mg")
     return mass.value if mass else None
 
 
-def _is_piece(unit: str) -> bool:
-    return unit.strip("{} ").lower().removesuffix("(s)") in _PIECES
+def _is_piece(unit: str | None) -> bool:
+    return unit is not None and unit.strip("{} ").lower().removesuffix("(s)") in _PIECES
 
 
 def _times_a_day(timing: Timing | None) -> float | None:

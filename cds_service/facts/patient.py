@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from enum import Enum
+from operator import attrgetter
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -216,6 +217,7 @@ class Collection(msgspec.Struct, frozen=True):
 
 
 Item = TypeVar("Item")
+_IS_ACTIVE = attrgetter("active")
 
 
 class PatientFacts(msgspec.Struct, frozen=True):
@@ -237,47 +239,49 @@ class PatientFacts(msgspec.Struct, frozen=True):
     result_sets: frozenset[str] | None = None
     """The value sets of results that may be asked for; None for all."""
 
-    def _pick(self, name: str, kind: type[Item], wanted: Callable[[Item], bool]) -> Fact[tuple[Item, ...]]:
-        if name not in self.held:
-            raise UndeclaredFact(name)
-        held = self.held[name]
-        found = tuple([item for item in held.items if isinstance(item, kind) and wanted(item)])
-        if found:
-            return Known(found, tuple([item.source for item in found if hasattr(item, "source")]))
-        return ABSENT if held.gap is None else Unavailable(held.gap)
-
-    def _pick_in(
-        self, name: str, kind: type[Item], sets: Iterable[str], wanted: Callable[[Item], bool]
+    def _pick(
+        self,
+        name: str,
+        kind: type[Item],
+        sets: Iterable[str] | None,
+        wanted: Callable[[Item], bool] | None = None,
     ) -> Fact[tuple[Item, ...]]:
-        """As :meth:`_pick`; most charts hold nothing of the value sets, and need no look at each item."""
+        """What is wanted of a collection, of these value sets or of all of it.
+
+        Most charts hold nothing of the value sets, and then no item is looked at.
+        """
         held = self.held.get(name)
-        if held is None or held.sets is None or not held.sets.isdisjoint(sets):
-            return self._pick(name, kind, wanted)
+        if held is None:
+            raise UndeclaredFact(name)
+        if sets is None or held.sets is None or not held.sets.isdisjoint(sets):
+            of_sets = held.items if sets is None else [item for item in held.items if not item.sets.isdisjoint(sets)]
+            found = tuple([item for item in of_sets if isinstance(item, kind) and (wanted is None or wanted(item))])
+            if found:
+                return Known(found, tuple([item.source for item in found if hasattr(item, "source")]))
         return ABSENT if held.gap is None else Unavailable(held.gap)
 
     def conditions(self, *sets: str) -> Fact[tuple[Condition, ...]]:
         """Active diagnoses in any of the value sets, possible ones included."""
-        return self._pick_in("conditions", Condition, sets, lambda c: c.active and not c.sets.isdisjoint(sets))
+        return self._pick("conditions", Condition, sets, _IS_ACTIVE)
 
     def past_conditions(self, *sets: str) -> Fact[tuple[Condition, ...]]:
         """Diagnoses that are inactive, in remission, resolved or ended."""
-        return self._pick_in("conditions", Condition, sets, lambda c: not c.active and not c.sets.isdisjoint(sets))
+        return self._pick("conditions", Condition, sets, lambda c: not c.active)
 
     def events(self, *sets: str) -> Fact[tuple[Condition, ...]]:
         """Events such as falls from the problem list, encounters and adverse events, whatever their clinical status."""
-        return self._pick_in("events", Condition, sets, lambda c: not c.sets.isdisjoint(sets))
+        return self._pick("events", Condition, sets)
 
     def current_drugs(self, *sets: str) -> Fact[tuple[Medication, ...]]:
         """What the patient takes of these value sets, one entry per ingredient."""
-        return self._drugs(lambda m: m.current, sets)
+        return self._drugs(True, sets)
 
     def past_drugs(self, *sets: str) -> Fact[tuple[Medication, ...]]:
         """What the patient took of these value sets and no longer takes."""
-        return self._drugs(lambda m: not m.current, sets)
+        return self._drugs(False, sets)
 
-    def _drugs(self, when: Callable[[Medication], bool], sets: Iterable[str]) -> Fact[tuple[Medication, ...]]:
-        wanted = frozenset(sets)
-        found = self._pick_in("medications", Medication, wanted, lambda m: when(m) and not m.sets.isdisjoint(wanted))
+    def _drugs(self, current: bool, sets: tuple[str, ...]) -> Fact[tuple[Medication, ...]]:
+        found = self._pick("medications", Medication, sets, lambda m: m.current is current)
         if not isinstance(found, Known):
             return found
         certain = tuple(m for m in found.value if not m.drug.uncertain)
@@ -289,7 +293,7 @@ class PatientFacts(msgspec.Struct, frozen=True):
         """Results in these value sets, newest first."""
         if self.result_sets is not None and not self.result_sets.issuperset(sets):
             raise UndeclaredFact(f"observations:{sets}")
-        return self._pick_in("observations", Observation, sets, lambda o: not o.sets.isdisjoint(sets))
+        return self._pick("observations", Observation, sets)
 
     def answer(self, question: str) -> Fact[ScreeningAnswer]:
         """The newest answer to a question of the screening form, by its linkId."""
@@ -298,26 +302,26 @@ class PatientFacts(msgspec.Struct, frozen=True):
 
     def answers(self, *questions: str) -> Fact[tuple[ScreeningAnswer, ...]]:
         """Every answer to these questions, newest first."""
-        return self._pick("answers", ScreeningAnswer, lambda a: a.question in questions)
+        return self._pick("answers", ScreeningAnswer, None, lambda a: a.question in questions)
 
     def procedures(self, *sets: str) -> Fact[tuple[Procedure, ...]]:
         """Procedures done, or under way as a therapy, newest first."""
-        return self._pick_in("procedures", Procedure, sets, lambda p: not p.sets.isdisjoint(sets))
+        return self._pick("procedures", Procedure, sets)
 
     def requests(self, *sets: str) -> Fact[tuple[Request, ...]]:
         """ServiceRequests on record, open or done."""
-        return self._pick_in("requests", Request, sets, lambda r: not r.sets.isdisjoint(sets))
+        return self._pick("requests", Request, sets)
 
     def plans(self, *sets: str) -> Fact[tuple[Request, ...]]:
         """CarePlans and Tasks on record, open or done."""
-        return self._pick_in("plans", Request, sets, lambda r: not r.sets.isdisjoint(sets))
+        return self._pick("plans", Request, sets)
 
     def allergies(self, *names: str) -> Fact[tuple[Allergy, ...]]:
         """Allergies to an ingredient or to a value set of drugs."""
         return self._pick(
-            "allergies", Allergy, lambda a: not a.ingredients.isdisjoint(names) or not a.sets.isdisjoint(names)
+            "allergies", Allergy, None, lambda a: not a.ingredients.isdisjoint(names) or not a.sets.isdisjoint(names)
         )
 
     def reports(self, *sets: str) -> Fact[tuple[Report, ...]]:
         """Final diagnostic reports, newest first."""
-        return self._pick_in("reports", Report, sets, lambda r: not r.sets.isdisjoint(sets))
+        return self._pick("reports", Report, sets)

@@ -12,6 +12,7 @@ from datetime import date
 import msgspec
 
 _LONGEST_LIFE = 120 * 12  # months
+_SHORTEST_MONTH = 28  # days
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -80,6 +81,8 @@ def months_before(day: date, n: int) -> date:
     year, month = divmod(months, 12)
     if year < date.min.year:
         return date.min
+    if day.day <= _SHORTEST_MONTH:
+        return date(year, month + 1, day.day)
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 

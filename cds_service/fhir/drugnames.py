@@ -93,12 +93,19 @@ def settle(coded: Sequence[Term], said: Sequence[Said], strange: Sequence[Said],
 
     ``strange`` is what the displays of unknown RxNorm codes say, ``left_out`` the sets whose neighbours were coded.
     """
+    if len(coded) == 1 and all(_bears_out(text, coded[0]) for text in said):
+        return _by_code(coded)
     coded = _systemic(coded, said)
     if _disagree(coded, said, strange, left_out):
         return _uncertain(coded, said)
     if coded and not _more_specific(said, coded):
         return _by_code(coded)
     return _by_words(said)
+
+
+def _bears_out(text: Said, term: Term) -> bool:
+    """Whether a text names the coded drug or none, and speaks against nothing, as nearly all texts do."""
+    return not text.against and (not text.meant or not text.meant.isdisjoint(term.ingredients))
 
 
 def _systemic(coded: Sequence[Term], said: Sequence[Said]) -> list[Term]:

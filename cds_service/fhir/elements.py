@@ -364,8 +364,10 @@ def status_code(status: CodeableConcept | str | None) -> str | None:
     """The code of a clinical or verification status, in lower case, be it sent as R4 has it or as a plain string."""
     if status is None or isinstance(status, str):
         return status.lower() if status else None
-    found = next((c.code for c in codings(status) if c.code), None) or status.text
-    return found.lower() if found else None
+    for coding in codings(status):
+        if coding.code:
+            return coding.code.lower()
+    return status.text.lower() if status.text else None
 
 
 def texts(concept: CodeableConcept | None) -> Iterator[str]:

@@ -94,12 +94,12 @@ class IcdTerms:
             return None
         plain = plain_icd(code)
         candidates = self._by_category.get(plain[:3], ())
-        sets = frozenset(
+        sets = [
             name
             for prefix, name, outside in candidates
             if plain.startswith(prefix) and not (outside and plain.startswith(outside))
-        )
-        return Term(sets) if sets else None
+        ]
+        return Term(frozenset(sets)) if sets else None
 
 
 def is_family_history(system: str | None, code: str | None) -> bool:

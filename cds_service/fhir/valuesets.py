@@ -106,8 +106,9 @@ class Vocabulary:
         if concept is None:
             return None
         listed = codings(concept)
-        if any(is_family_history(coding.system, coding.code) for coding in listed):
-            return None
+        for coding in listed:
+            if is_family_history(coding.system, coding.code):
+                return None
         coded = self._by_code(listed)
         if coded is None:
             return self._by_words(concept, self._diagnosis_words, doubting=True)

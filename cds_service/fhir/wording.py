@@ -70,11 +70,11 @@ class Phrases(Generic[T]):
             parts = words(phrase)
             if parts:
                 self._by_first.setdefault(parts[0], []).append((parts, meaning))
-        self._first_words = frozenset(self._by_first)
+        self.first_words = frozenset(self._by_first)
 
     def find(self, text: list[str]) -> list[Hit[T]]:
         """Every phrase in the words of a text, overlapping ones too."""
-        if self._first_words.isdisjoint(text):
+        if self.first_words.isdisjoint(text):
             return []
         found: list[Hit[T]] = []
         for start, word in enumerate(text):
@@ -86,14 +86,15 @@ class Phrases(Generic[T]):
 
 
 _DOUBT_PHRASES = Phrases((phrase, None) for phrase in _DOUBTS)
+_FIRST_WORDS_OF_DOUBT = _SOMEONE_ELSE | _DOUBT_PHRASES.first_words
 
 
 def doubts(text: list[str]) -> list[tuple[int, int]]:
     """Where a text speaks of someone else, or of a disease that is not there or not sure to be."""
+    if _FIRST_WORDS_OF_DOUBT.isdisjoint(text):
+        return []
     found = [(hit.start, hit.end) for hit in _DOUBT_PHRASES.find(text)]
-    if not _SOMEONE_ELSE.isdisjoint(text):
-        found += [(place, place + 1) for place, word in enumerate(text) if _is_someone_else(text, place, word)]
-    return found
+    return found + [(place, place + 1) for place, word in enumerate(text) if _is_someone_else(text, place, word)]
 
 
 def _is_someone_else(text: list[str], place: int, word: str) -> bool:

@@ -85,11 +85,13 @@ class Contents(msgspec.Struct, frozen=True):
 
 
 def contents(value: Value) -> Contents | None:
-    """What a value holds; None for JSON null."""
+    """What a value holds; None where nothing was found: for JSON null, and for a Bundle that says no more than that."""
     if value is None:
         return None
     if not isinstance(value, fhir.Bundle):
         return Contents([value], [type(value)])
+    if not (value.entry or value.link or value.total):
+        return None
     found = [entry.resource for entry in fhir.many(value.entry)]
     return Contents(found, list(map(type, found)), value)
 
@@ -121,7 +123,8 @@ _STATES: dict[type, str] = {Empty: "empty", Refused: "failed", LeftOut: "left ou
 def meaning(sent: Contents | None, asked: Query) -> Answer:
     """What a value says about the query, whoever ran it."""
     if sent is None:
-        # CDS Hooks: null means searched and found none; for a read of the patient in context that cannot be.
+        # CDS Hooks: null means searched and found none, as an empty Bundle does; for a read of the patient in
+        # context that cannot be.
         return LEFT_OUT if asked.read else EMPTY
     if sent.bundle is not None:
         return _meaning_of_bundle(sent, sent.bundle, asked)

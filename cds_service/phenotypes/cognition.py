@@ -45,7 +45,8 @@ def decline(facts: PatientFacts, numbers: Numbers) -> Fact[Decline]:
     certain, impaired = dementia(facts), _diagnosis(facts.conditions("mild-cognitive-impairment"), Kind.IMPAIRMENT)
     if _is_possible(certain) and isinstance(impaired, Known) and not impaired.value.possible:
         return impaired
-    return either(certain, impaired, low_score(facts, numbers))
+    coded = either(certain, impaired)
+    return coded if isinstance(coded, Known) else either(coded, low_score(facts, numbers))
 
 
 def _is_possible(found: Fact[Decline]) -> bool:

@@ -33,9 +33,13 @@ def fall_risk(facts: PatientFacts, numbers: Numbers) -> Fact[FallRisk]:
 
     A later "no" to falls in the past year cancels an undated event that was recorded before it, and nothing dated.
     """
-    found = (_event(facts, numbers), _tendency(facts, numbers), _score(facts, numbers))
-    certain = (f for f in found if isinstance(f, Known) and not f.value.possible)
-    return next(certain, either(*found))
+    found: list[Fact[FallRisk]] = []
+    for look in (_event, _tendency, _score):
+        fact = look(facts, numbers)
+        if isinstance(fact, Known) and not fact.value.possible:
+            return fact
+        found.append(fact)
+    return either(*found)
 
 
 def _event(facts: PatientFacts, numbers: Numbers) -> Fact[FallRisk]:

@@ -115,13 +115,13 @@ def diagnosis(facts: PatientFacts) -> Fact[Condition]:
 
 def flags(facts: PatientFacts, numbers: Numbers) -> dict[str, Flag]:
     """The questions' answers that are still valid, completed by the problem list's words."""
-    return {name: _flag(name, facts, numbers) for name in QUESTIONS}
+    answers = facts.answers(*QUESTIONS)
+    newest = {answer.question: answer for answer in reversed(answers.value)} if isinstance(answers, Known) else {}
+    return {name: _flag(name, newest.get(name), facts, numbers) for name in QUESTIONS}
 
 
-def _flag(name: str, facts: PatientFacts, numbers: Numbers) -> Flag:
-    answered = facts.answer(name)
-    if isinstance(answered, Known) and _valid(answered.value, facts, numbers):
-        given = answered.value
+def _flag(name: str, given: ScreeningAnswer | None, facts: PatientFacts, numbers: Numbers) -> Flag:
+    if given is not None and _valid(given, facts, numbers):
         return Flag(given.yes, given.day, given.informant, given.source)
     listed = facts.conditions(_WORDS[name]) if name in _WORDS else ABSENT
     if isinstance(listed, Known):

@@ -25,7 +25,9 @@ class Apnea(msgspec.Struct, frozen=True):
 
 def apnea(facts: PatientFacts, numbers: Numbers) -> Fact[Apnea]:
     """An active diagnosis of sleep apnea, else the newest index of the window from its lower limit on."""
-    return either(_diagnosed(facts.conditions("sleep-apnea"), index(facts, numbers)), _measured(facts, numbers))
+    measured = index(facts, numbers)
+    found = _diagnosed(facts.conditions("sleep-apnea"), measured)
+    return found if isinstance(found, Known) else either(found, _raised(measured, numbers))
 
 
 def _diagnosed(found: Fact[tuple[Condition, ...]], measured: Fact[Result]) -> Fact[Apnea]:
@@ -37,8 +39,7 @@ def _diagnosed(found: Fact[tuple[Condition, ...]], measured: Fact[Result]) -> Fa
     return Known(Apnea(label, best.words, best.since, True, best.possible, value, best.source), (best.source,))
 
 
-def _measured(facts: PatientFacts, numbers: Numbers) -> Fact[Apnea]:
-    found = index(facts, numbers)
+def _raised(found: Fact[Result], numbers: Numbers) -> Fact[Apnea]:
     if not isinstance(found, Known):
         return found
     result = found.value

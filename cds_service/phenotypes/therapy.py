@@ -65,7 +65,10 @@ def is_for_rbd(therapy: Order | Medication, facts: PatientFacts) -> Fact[Indicat
 
 def change(order: Order, facts: PatientFacts) -> Change:
     """New, increase, same or decrease against what the patient takes of the same ingredients; unknown without data."""
-    taken = current_of(order, facts)
+    return _against(current_of(order, facts), order)
+
+
+def _against(taken: Fact[Medication], order: Order) -> Change:
     if isinstance(taken, Unavailable):
         return Change.UNKNOWN
     if not isinstance(taken, Known):
@@ -98,8 +101,7 @@ def unread(facts: PatientFacts) -> Absent | Unavailable:
 
 def taper(order: Order, facts: PatientFacts) -> Fact[Change]:
     """Known for a draft at a lower daily dose than the current one; unavailable if the current one is."""
-    found = change(order, facts)
-    if found is Change.DECREASE:
-        return Known(found, (order.source,))
     taken = current_of(order, facts)
+    if _against(taken, order) is Change.DECREASE:
+        return Known(Change.DECREASE, (order.source,))
     return taken if isinstance(taken, Unavailable) else ABSENT

@@ -25,6 +25,7 @@ class Alternative(msgspec.Struct, frozen=True):
     notes: tuple[str, ...]
     values: dict[str, Value]
     clause: str
+    palliative: bool
 
 
 def given(review: Review) -> str:
@@ -57,10 +58,11 @@ def alternative(review: Review, because: str) -> Alternative:
     if isinstance(review.therapy, Medication) and review.therapy.old:
         values["since"] = review.therapy.written
         notes = (*notes, "old-entry")
-    if is_palliative(review):
+    palliative = is_palliative(review)
+    if palliative:
         notes = (*notes, "palliative")
     clause = "; for RBD melatonin preferred" if "rbd-alternative" in notes else ""
-    return Alternative(card, offers, notes, values, clause)
+    return Alternative(card, offers, notes, values, clause, palliative)
 
 
 def is_palliative(review: Review) -> bool:
@@ -110,10 +112,8 @@ def _for_rbd(review: Review) -> tuple[tuple[str, ...], tuple[str, ...], str]:
 def _rivastigmine(review: Review) -> tuple[str, ...]:
     """The line on the patch: with mild cognitive impairment or Parkinson's disease, never with other dementias."""
     facts = review.facts
-    if isinstance(cognition.dementia(facts), Known):
-        return ()
     fits = isinstance(facts.conditions("mild-cognitive-impairment", "parkinson-disease"), Known)
-    return ("rivastigmine",) if fits else ()
+    return ("rivastigmine",) if fits and not isinstance(cognition.dementia(facts), Known) else ()
 
 
 def _for_myoclonus(review: Review) -> tuple[tuple[str, ...], tuple[str, ...], str]:

@@ -4,7 +4,7 @@ from cds_service.content.text import Value, since
 from cds_service.facts.knowledge import Known
 from cds_service.phenotypes import cognition
 from cds_service.phenotypes.cognition import Decline, Kind
-from cds_service.rules.clonazepam_alternative import alternative, is_palliative, proposed
+from cds_service.rules.clonazepam_alternative import Alternative, alternative, proposed
 from cds_service.rules.review import Finding, Record, Review, rule
 
 _NOTES = {Kind.DEMENTIA: "dementia", Kind.IMPAIRMENT: "impairment", Kind.LOW_SCORE: "low-score"}
@@ -23,7 +23,7 @@ def clonazepam_dementia(review: Review) -> Finding:
         notes.append("age-unknown")
     found = Record(decline.words)
     values = {"label": decline.label, "found": found, "when": _dated(decline), "clause": offer.clause, **offer.values}
-    indicator = _indicator(review, decline, older)
+    indicator = _indicator(offer, decline, older)
     return Finding(offer.card, indicator, values, tuple(notes), offer.offers, _classes(decline))
 
 
@@ -39,8 +39,8 @@ def _dated(decline: Decline) -> Value:
     return decline.since if decline.kind is Kind.LOW_SCORE and decline.since else since(decline.since)
 
 
-def _indicator(review: Review, decline: Decline, older: bool) -> str:
-    if is_palliative(review):
+def _indicator(offer: Alternative, decline: Decline, older: bool) -> str:
+    if offer.palliative:
         return "palliative"
     if decline.possible:
         return "possible"

@@ -5,7 +5,7 @@ from cds_service.facts.patient import PatientFacts
 from cds_service.fhir.dates import within_months
 from cds_service.phenotypes import fall_risk
 from cds_service.phenotypes.fall_risk import FallRisk
-from cds_service.rules.clonazepam_alternative import alternative, is_palliative, proposed
+from cds_service.rules.clonazepam_alternative import Alternative, alternative, proposed
 from cds_service.rules.review import Finding, Moment, Record, Review, rule
 
 
@@ -15,8 +15,14 @@ def clonazepam_falls(review: Review) -> Finding:
     risk = review.known("fall-risk", fall_risk.fall_risk(review.facts, review.numbers))
     review.note_unknown("fall-denied", risk.denial)
     offer = alternative(review, risk.label)
-    review.note_unknown("orthostatic-hypotension", review.facts.conditions("orthostatic-hypotension"))
-    notes = ["beers-falls", *_contributors(review.facts), *offer.notes]
+    hypotension, sedatives = review.facts.conditions("orthostatic-hypotension"), _sedatives(review.facts)
+    review.note_unknown("orthostatic-hypotension", hypotension)
+    notes = ["beers-falls"]
+    if isinstance(hypotension, Known):
+        notes.append("hypotension")
+    if sedatives:
+        notes.append("sedatives")
+    notes += offer.notes
     if "levetiracetam" in offer.notes:
         notes.append("levetiracetam-after-fall")
     offers = offer.offers
@@ -28,22 +34,17 @@ def clonazepam_falls(review: Review) -> Finding:
         "when": risk.when or "date not recorded",
         "clause": offer.clause,
         "referral_reason": "Fall risk on clonazepam",
-        "sedatives": _sedatives(review.facts),
+        "sedatives": sedatives,
         **offer.values,
     }
     classes = ("possible",) if risk.possible else ("possible", "fall-risk")
-    return Finding(offer.card, _indicator(review, risk), values, tuple(notes), offers, classes)
+    return Finding(offer.card, _indicator(offer, risk), values, tuple(notes), offers, classes)
 
 
-def _indicator(review: Review, risk: FallRisk) -> str:
-    if is_palliative(review):
+def _indicator(offer: Alternative, risk: FallRisk) -> str:
+    if offer.palliative:
         return "palliative"
     return "possible" if risk.possible else "fall-risk"
-
-
-def _contributors(facts: PatientFacts) -> list[str]:
-    found = ["hypotension"] if isinstance(facts.conditions("orthostatic-hypotension"), Known) else []
-    return found + (["sedatives"] if _sedatives(facts) else [])
 
 
 def _sedatives(facts: PatientFacts) -> str:

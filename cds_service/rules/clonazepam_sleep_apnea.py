@@ -4,7 +4,7 @@ from cds_service.content.text import Value, since
 from cds_service.facts.knowledge import Known
 from cds_service.phenotypes import sleep_apnea
 from cds_service.phenotypes.sleep_apnea import Apnea
-from cds_service.rules.clonazepam_alternative import alternative, is_palliative, proposed
+from cds_service.rules.clonazepam_alternative import alternative, proposed
 from cds_service.rules.review import Finding, Record, Review, rule
 
 _CLASSES = {
@@ -36,7 +36,7 @@ def clonazepam_sleep_apnea(review: Review) -> Finding:
     }
     notes = ("treated" if treated else "untreated", "evidence-thin", *offer.notes)
     level = _level(review, apnea, treated)
-    indicator = "palliative" if is_palliative(review) else level
+    indicator = "palliative" if offer.palliative else level
     return Finding(card, indicator, values, notes, offer.offers, _CLASSES[level])
 
 

@@ -14,11 +14,10 @@ from typing import NoReturn, TypeVar
 import msgspec
 import structlog
 
-from cds_service.content.model import RuleContent
+from cds_service.content.model import Criterion, RuleContent
 from cds_service.content.text import Record, Value
 from cds_service.facts.knowledge import Absent, Fact, Known, Unavailable
 from cds_service.facts.patient import Medication, Order, PatientFacts
-from cds_service.facts.queries import OBSERVATIONS, collection
 from cds_service.phenotypes.numbers import Numbers
 
 T = TypeVar("T")
@@ -105,8 +104,8 @@ class Review:
 
     def __init__(
         self,
+        prepared: Prepared,
         facts: PatientFacts,
-        content: RuleContent,
         numbers: Numbers,
         moment: Moment,
         therapy: Order | Medication | None = None,
@@ -115,9 +114,9 @@ class Review:
         self.moment = moment
         self.numbers = numbers
         self._therapy = therapy
-        self._content = content
         self._steps: list[Step] = []
-        self._criteria = {c.id: c for c in content.criteria}
+        self._content = prepared.content
+        self._criteria = prepared.criteria
         self.not_checked: list[str] = []
 
     @property
@@ -191,7 +190,7 @@ class Review:
         if isinstance(therapy, Order) and therapy.drug_unreadable:
             self._only_if_fact(criterion, Unavailable(f"orders: {therapy.drug_unreadable}"))
         drug = therapy.drug
-        found = drug is not None and not (therapy.sets | drug.sets).isdisjoint(sets)
+        found = drug is not None and not (therapy.sets.isdisjoint(sets) and drug.sets.isdisjoint(sets))
         if drug is not None and found and drug.uncertain:
             self._only_if_fact(criterion, Unavailable(f"orders: {drug.uncertain}"))
         self._step(criterion, found, (therapy.source,))
@@ -256,7 +255,10 @@ class Prepared(msgspec.Struct, frozen=True):
     rule: Rule
     content: RuleContent
     digest: str
+    criteria: Mapping[str, Criterion]
     reads: frozenset[str]
+    opens: frozenset[str]
+    """The collections that it reads."""
     keys: frozenset[str]
     starts_with: frozenset[str]
     result_sets: frozenset[str]
@@ -264,12 +266,8 @@ class Prepared(msgspec.Struct, frozen=True):
 
 def view(facts: PatientFacts, prepared: Prepared) -> PatientFacts:
     """The facts that a rule declared; asking for any other raises UndeclaredFact."""
-    opened = {collection(read) for read in prepared.reads}
-    return msgspec.structs.replace(
-        facts,
-        held={name: held for name, held in facts.held.items() if name in opened},
-        result_sets=prepared.result_sets if OBSERVATIONS in opened else frozenset(),
-    )
+    held = {name: facts.held[name] for name in prepared.opens if name in facts.held}
+    return msgspec.structs.replace(facts, held=held, result_sets=prepared.result_sets)
 
 
 def evaluate(
@@ -279,7 +277,7 @@ def evaluate(
 
     A rule that raises costs only its own card: the outcome is FAILED and the fault is logged without patient data.
     """
-    review = Review(facts, prepared.content, numbers, moment, therapy)
+    review = Review(prepared, facts, numbers, moment, therapy)
     finding: Finding | None = None
     try:
         finding = prepared.rule.function(review)

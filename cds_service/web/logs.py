@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from contextvars import ContextVar
+from datetime import UTC, datetime
 
 import orjson
 import structlog
@@ -34,21 +35,18 @@ def random_or_none(text: str) -> str | None:
 def configure(level: str) -> None:
     """Call once in each worker, before the application starts."""
     structlog.configure(
-        processors=[
-            _with_request_id,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(serializer=orjson.dumps),
-        ],
+        processors=[_line],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.BytesLoggerFactory(),
         cache_logger_on_first_use=True,
     )
 
 
-def _with_request_id(_logger: object, _method: str, event: EventDict) -> EventDict:
-    # structlog's own merge of context variables walks all of them for each line.
+def _line(_logger: object, method: str, event: EventDict) -> bytes:
+    # In place of structlog's own processors: together they take longer than all else that writes the line.
     request_id = REQUEST_ID.get()
     if request_id is not None:
         event["request_id"] = request_id
-    return event
+    event["level"] = method
+    event["timestamp"] = datetime.now(UTC)
+    return orjson.dumps(event, default=repr, option=orjson.OPT_UTC_Z)
