@@ -127,11 +127,12 @@ def _disagree(coded: Sequence[Term], said: Sequence[Said], strange: Sequence[Sai
     if named and any(not _same(frozenset(i for _, i in s.named), named) for s in strange):
         return True
     coded_as_neighbour = any(set_name in left_out - s.against for s in said for set_name, _ in s.named)
-    return coded_as_neighbour or any(not _same(one, other) for one, other in itertools.combinations(meant, 2))
+    return coded_as_neighbour or any(not _same(one, other) for one, other in itertools.combinations(set(meant), 2))
 
 
 def _codes_disagree(coded: Sequence[Term]) -> bool:
-    return any(not _same(one.ingredients, other.ingredients) for one, other in itertools.combinations(coded, 2))
+    named = {term.ingredients for term in coded}
+    return any(not _same(one, other) for one, other in itertools.combinations(named, 2))
 
 
 def _contradicts(text: Said, coded: Sequence[Term]) -> bool:

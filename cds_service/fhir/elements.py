@@ -357,7 +357,7 @@ def many(value: Many[T]) -> list[T]:
 
 
 def codings(concept: CodeableConcept | None) -> list[Coding]:
-    return [] if concept is None else many(concept.coding)
+    return [] if concept is None else many(concept.coding)[:_MOST_CODINGS]
 
 
 def status_code(status: CodeableConcept | str | None) -> str | None:
@@ -371,14 +371,13 @@ def status_code(status: CodeableConcept | str | None) -> str | None:
 
 
 def texts(concept: CodeableConcept | None) -> Iterator[str]:
-    """The words of a concept: its text, then each coding's display."""
-    if concept is None:
-        return
-    if concept.text:
-        yield concept.text
-    for coding in codings(concept):
-        if coding.display:
-            yield coding.display
+    """The words of a concept: its text, then each coding's display; of an endless one the beginning."""
+    for said in (concept.text, *(coding.display for coding in codings(concept))) if concept else ():
+        if said:
+            yield said[:_LONGEST_TEXT]
+
+
+_MOST_CODINGS, _LONGEST_TEXT = 100, 1_000
 
 
 def number(value: Number) -> float | None:

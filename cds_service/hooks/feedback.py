@@ -13,6 +13,8 @@ import msgspec
 
 from cds_service.errors import ContractBroken, NotJson
 
+MOST_ENTRIES = 10_000
+
 
 class Reason(msgspec.Struct, frozen=True):
     """The coded reason a clinician picked; the public sandbox leaves out ``system``, nobody sends ``display``."""
@@ -76,11 +78,14 @@ def parse_feedback(body: bytes) -> Report:
 def _sent(body: bytes) -> list[Any]:
     try:
         document = msgspec.json.decode(body)
-        return msgspec.convert(document, _Body).feedback
+        sent = msgspec.convert(document, _Body).feedback
     except msgspec.ValidationError:
         raise ContractBroken("feedback", "The member must be an array of entries.", code="required") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise NotJson from None
+    if len(sent) > MOST_ENTRIES:
+        raise ContractBroken("feedback", f"No more than {MOST_ENTRIES} entries are taken at once.", code="too-long")
+    return sent
 
 
 def _entry(sent: object) -> Feedback | None:

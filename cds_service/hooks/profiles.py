@@ -7,10 +7,11 @@ suggestion and no update of a medication; ``sandbox`` applies one action a sugge
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from cds_service.fhir.systems import RXNORM
 from cds_service.hooks.responses import Action, Card, DeleteById, Response, Suggestion
 
 AnyAction: TypeAlias = Action | DeleteById
@@ -20,9 +21,15 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """What to change for a client before the answer is written."""
 
     name: str
-    always_any: bool = False
+    behavior: Literal["any", "at-most-one"] | None = None
+    """The one selection behaviour that it takes; None for either."""
     one_action: bool = False
     medication_updates: bool = True
+    """Else a changed medication is drafted anew and its draft removed."""
+    takes: frozenset[str] | None = None
+    """The resource types that its actions may be about; None for any."""
+    rxnorm: str | None = None
+    """Another name under which it looks for RxNorm codes."""
     alphanumeric_topics: bool = False
     topics: bool = True
     override_reasons: bool = True
@@ -34,9 +41,24 @@ PROFILES = {
     profile.name: profile
     for profile in (
         Profile(name="default"),
-        Profile(name="epic", always_any=True, one_action=True, medication_updates=False, alphanumeric_topics=True),
+        Profile(
+            name="epic",
+            behavior="any",
+            one_action=True,
+            medication_updates=False,
+            takes=frozenset({"Condition", "MedicationRequest", "ServiceRequest"}),
+            rxnorm="urn:oid:2.16.840.1.113883.6.88",
+            alphanumeric_topics=True,
+        ),
         Profile(name="sandbox", one_action=True),
-        Profile(name="v1", topics=False, override_reasons=False, recommendations=False, deprecated_delete=True),
+        Profile(
+            name="v1",
+            behavior="at-most-one",
+            topics=False,
+            override_reasons=False,
+            recommendations=False,
+            deprecated_delete=True,
+        ),
     )
 }
 DEFAULT = PROFILES["default"]
@@ -51,14 +73,14 @@ def spoken(response: Response, profile: Profile) -> Response:
 
 def _card(card: Card, profile: Profile) -> Card:
     suggestions = _distinct(s for one in card.suggestions for s in _suggestions(one, profile))
-    behavior = card.selection_behavior if suggestions else None
+    behavior = (profile.behavior or card.selection_behavior) if suggestions else None
     topic = card.source.topic
     if topic is not None and profile.alphanumeric_topics:
         topic = msgspec.structs.replace(topic, code="".join(c for c in topic.code if c.isalnum()))
     return msgspec.structs.replace(
         card,
         suggestions=suggestions,
-        selection_behavior="any" if behavior and profile.always_any else behavior,
+        selection_behavior=behavior,
         source=msgspec.structs.replace(card.source, topic=topic if profile.topics else None),
         override_reasons=card.override_reasons if profile.override_reasons else (),
     )
@@ -66,32 +88,67 @@ def _card(card: Card, profile: Profile) -> Card:
 
 def _distinct(suggestions: Iterable[Suggestion]) -> tuple[Suggestion, ...]:
     """Of suggestions that would do the same only the first: a replacement taken apart leaves a removal behind."""
-    kept: list[Suggestion] = []
+    kept: dict[object, Suggestion] = {}
     for one in suggestions:
-        if not one.actions or all(one.actions != other.actions for other in kept):
-            kept.append(one)
-    return tuple(kept)
+        does = [(action.type, action.resource_id, action.resource) for action in one.actions]
+        kept.setdefault(msgspec.json.encode(does) if does else one.uuid, one)
+    return tuple(kept.values())
 
 
 def _suggestions(suggestion: Suggestion, profile: Profile) -> list[Suggestion]:
-    actions = suggestion.actions
-    if not profile.medication_updates:
-        actions = tuple(a for a in actions if not _updates_medication(a))
+    if not suggestion.actions:
+        return [suggestion]
+    actions = tuple(a for one in suggestion.actions for a in _actions(one, profile) if _is_taken(a, profile))
     if not actions:
         return []
     if not profile.recommendations:
         suggestion = msgspec.structs.replace(suggestion, is_recommended=False)
-    if profile.deprecated_delete:
-        actions = tuple(_old_delete(a) for a in actions)
     if not profile.one_action or len(actions) == 1:
         return [msgspec.structs.replace(suggestion, actions=actions)]
     return _split(suggestion, actions, profile)
 
 
+def _actions(action: AnyAction, profile: Profile) -> list[AnyAction]:
+    if isinstance(action, DeleteById) or action.type == "delete":
+        return [_old_delete(action) if profile.deprecated_delete else action]
+    resource = _read(action.resource)
+    if resource.get("resourceType") != "MedicationRequest":
+        return [action]
+    if action.type == "update" and not profile.medication_updates:
+        anew = {name: value for name, value in resource.items() if name != "id"}
+        draft = f"MedicationRequest/{resource.get('id')}"
+        remove = Action(type="delete", description="Remove the draft that is changed", resource_id=draft)
+        return [Action(type="create", description=action.description, resource=_coded(anew, profile)), remove]
+    return [msgspec.structs.replace(action, resource=_coded(resource, profile))] if profile.rxnorm else [action]
+
+
+def _is_taken(action: AnyAction, profile: Profile) -> bool:
+    if profile.takes is None:
+        return True
+    kind = action.resource_id.partition("/")[0] if action.resource_id else _read(action.resource).get("resourceType")
+    return kind in profile.takes
+
+
+def _read(resource: object) -> dict[str, Any]:
+    if isinstance(resource, msgspec.Raw):
+        resource = msgspec.json.decode(resource)
+    return resource if isinstance(resource, dict) else {}
+
+
+def _coded(resource: dict[str, Any], profile: Profile) -> dict[str, Any]:
+    """The medication with its RxNorm codes under the client's own name of RxNorm as well."""
+    concept = resource.get("medicationCodeableConcept")
+    codes = concept.get("coding") if isinstance(concept, dict) else None
+    if not profile.rxnorm or not isinstance(concept, dict) or not isinstance(codes, list):
+        return resource
+    again = [{**code, "system": profile.rxnorm} for code in codes if code.get("system") == RXNORM]
+    return {**resource, "medicationCodeableConcept": {**concept, "coding": [*codes, *again]}}
+
+
 def _split(suggestion: Suggestion, actions: tuple[AnyAction, ...], profile: Profile) -> list[Suggestion]:
     """One suggestion per action, the creation first: a client that applies one action then offers the better order."""
     ordered = sorted(actions, key=lambda a: a.type == "delete")
-    if profile.always_any:
+    if profile.behavior == "any":
         return [
             Suggestion(label=action.description, actions=(action,), is_recommended=suggestion.is_recommended)
             for action in ordered
@@ -99,14 +156,7 @@ def _split(suggestion: Suggestion, actions: tuple[AnyAction, ...], profile: Prof
     return [msgspec.structs.replace(suggestion, actions=(ordered[0],))]
 
 
-def _updates_medication(action: AnyAction) -> bool:
-    resource = action.resource
-    return (
-        action.type == "update" and isinstance(resource, dict) and resource.get("resourceType") == "MedicationRequest"
-    )
-
-
 def _old_delete(action: AnyAction) -> AnyAction:
-    if action.type != "delete" or not action.resource_id:
-        return action
-    return DeleteById(type="delete", description=action.description, resource=action.resource_id.partition("/")[2])
+    return DeleteById(
+        type="delete", description=action.description, resource=(action.resource_id or "").partition("/")[2]
+    )

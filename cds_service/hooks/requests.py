@@ -18,6 +18,8 @@ from cds_service.hooks.services import Service
 
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")
 _LONGEST_ID = 64
+_MOST_ORDERS = 500
+"""Orders are weighed against each other, so that their number counts twice."""
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -109,7 +111,14 @@ def _checked_context(envelope: Envelope, service: Service) -> Context:
         raise ContractBroken("context.selections", "The selections must be an array of strings.", code="required")
     if service.takes_orders and (context.draft_orders is None or context.draft_orders.resource_type != "Bundle"):
         raise ContractBroken("context.draftOrders", "The draft orders must be a FHIR Bundle.", code="required")
+    for member, found in (("selections", context.selections), ("draftOrders", _orders(context))):
+        if found and len(found) > _MOST_ORDERS:
+            raise ContractBroken(f"context.{member}", f"No more than {_MOST_ORDERS} are taken.", code="too-long")
     return context
+
+
+def _orders(context: Context) -> list[DraftEntry]:
+    return fhir.many(context.draft_orders.entry) if context.draft_orders else []
 
 
 def _require(text: str, member: str) -> None:
@@ -123,8 +132,7 @@ def _is_id(text: str) -> bool:
 
 def _drafts(context: Context, service: Service) -> Iterator[Draft]:
     mender = Mender()
-    orders = context.draft_orders if service.takes_orders else None
-    for entry in fhir.many(orders.entry) if orders else ():
+    for entry in _orders(context) if service.takes_orders else ():
         resource = read_draft(entry.resource, mender)
         if resource is not None:
             reference = _reference(resource)

@@ -11,6 +11,9 @@ from cds_service.errors import BodyTooLarge, BodyTooSlow, MediaTypeRefused
 BODY_SECONDS = 10.0
 """The server does not limit how long a body may take to arrive, so we do."""
 
+READ = "cds_service.body_read"
+"""In the scope of a request whose body was read to its end."""
+
 _DIGITS = 20
 
 
@@ -40,6 +43,7 @@ async def _receive(request: Request, most: int) -> bytes:
             raise BodyTooLarge
         chunks.append(chunk)
         more = message.get("more_body", False)
+    request.scope[READ] = True
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

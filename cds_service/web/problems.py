@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from cds_service.errors import BodyTooLarge, CallRefused, DataMissing, MethodNotAllowed, NotFound
 from cds_service.web.answers import NO_STORE, Written
+from cds_service.web.bodies import READ
 from cds_service.web.logs import NOTES
 
 
@@ -32,7 +33,11 @@ async def on_refusal(request: Request, refusal: Exception) -> Response:
         raise refusal
     if isinstance(refusal, DataMissing) and refusal.reasons:
         request.scope[NOTES]["unavailable"] = refusal.reasons
-    return problem(refusal)
+    answer = problem(refusal)
+    if request.method == "POST" and READ not in request.scope and "Connection" not in refusal.headers:
+        # Nobody is going to read the rest of the body, however slowly it comes.
+        answer.raw_headers.append((b"connection", b"close"))
+    return answer
 
 
 async def on_http_exception(_: Request, exception: Exception) -> Response:

@@ -32,6 +32,7 @@ from cds_service.web.app import create_app
 from cds_service.web.assembled import ANYONE, Answered, Caller
 from cds_service.web.door import Door
 from cds_service.web.logs import configure
+from cds_service.web.protocol import BoundedProtocol
 
 if TYPE_CHECKING:
     from cds_service.record.recorder import Attendance, Recorder
@@ -192,7 +193,8 @@ def run(settings: Settings, *, workers: int = 1) -> None:
             host=settings.host,
             port=settings.port,
             workers=workers,
-            http="httptools",
+            http=BoundedProtocol,
+            ws="none",
             loop="uvloop",
             access_log=False,
             server_header=False,

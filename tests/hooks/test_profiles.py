@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from cds_service.hooks.profiles import PROFILES, spoken
@@ -42,7 +43,7 @@ ANSWER = Response(
                         Action(
                             type="update",
                             description="0.5 mg",
-                            resource={"resourceType": "MedicationRequest", "id": "d1"},
+                            resource={"resourceType": "MedicationRequest", "id": "d1", "status": "draft"},
                         ),
                     ),
                 ),
@@ -61,7 +62,11 @@ ANSWER = Response(
 
 DELETE = {"type": "delete", "description": "Remove it", "resourceId": "MedicationRequest/d1"}
 CREATE = {"type": "create", "description": "Draft melatonin", "resource": {"resourceType": "MedicationRequest"}}
-UPDATE = {"type": "update", "description": "0.5 mg", "resource": {"resourceType": "MedicationRequest", "id": "d1"}}
+UPDATE = {
+    "type": "update",
+    "description": "0.5 mg",
+    "resource": {"resourceType": "MedicationRequest", "id": "d1", "status": "draft"},
+}
 REPLACE = {"label": "Replace", "uuid": "2a6b6f36-6c6b-4a49-8e4a-1c1f6d3d2b22"}
 LOWER = {"label": "Lower the dose", "uuid": "2a6b6f36-6c6b-4a49-8e4a-1c1f6d3d2b23", "actions": [UPDATE]}
 REMOVE = {"label": "Only remove it", "uuid": "2a6b6f36-6c6b-4a49-8e4a-1c1f6d3d2b24", "actions": [DELETE]}
@@ -93,6 +98,17 @@ WHOLE = {
         "suggestions": [
             {"label": "Draft melatonin", "uuid": "new", "isRecommended": True, "actions": [CREATE]},
             {"label": "Remove it", "uuid": "new", "isRecommended": True, "actions": [DELETE]},
+            {
+                "label": "0.5 mg",
+                "uuid": "new",
+                "actions": [
+                    {
+                        "type": "create",
+                        "description": "0.5 mg",
+                        "resource": {"resourceType": "MedicationRequest", "status": "draft"},
+                    }
+                ],
+            },
         ],
     },
     "sandbox": {
@@ -135,7 +151,7 @@ def test_each_dialect_s_whole_answer(name: str) -> None:
 
 def test_suggestions_that_a_dialect_had_to_make_have_uuids_of_their_own() -> None:
     (card,) = spoken(ANSWER, PROFILES["epic"]).cards
-    assert len({suggestion.uuid for suggestion in card.suggestions}) == 2
+    assert len({suggestion.uuid for suggestion in card.suggestions}) == 3
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -143,15 +159,53 @@ def test_silence_is_the_same_in_every_dialect(name: str) -> None:
     assert spoken(Response(cards=()), PROFILES[name]).encode() == b'{"cards":[]}'
 
 
-def test_a_card_left_without_suggestions_loses_its_selection_behavior() -> None:
-    update = ANSWER.cards[0].suggestions[1]
-    only = Card(
+def told(resource: dict[str, Any] | msgspec.Raw, kind: str = "create", behavior: str = "any") -> Response:
+    action = Action(type=kind, description="Do it", resource=resource)  # type: ignore[arg-type]
+    card = Card(
         summary="Dose",
         indicator="info",
         source=Source(label="Label"),
-        suggestions=(update,),
-        selection_behavior="at-most-one",
+        suggestions=(Suggestion(label="Do it", actions=(action,)),),
+        selection_behavior=behavior,  # type: ignore[arg-type]
     )
-    card = json.loads(spoken(Response(cards=(only,)), PROFILES["epic"]).encode())["cards"][0]
+    return Response(cards=(card,))
+
+
+def in_dialect(name: str, response: Response) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(spoken(response, PROFILES[name]).encode())["cards"][0]
+    return found
+
+
+def test_a_card_left_without_suggestions_loses_its_selection_behavior() -> None:
+    """Epic takes no Task."""
+    card = in_dialect("epic", told({"resourceType": "Task", "status": "draft"}))
     assert "suggestions" not in card
     assert "selectionBehavior" not in card
+
+
+def test_a_client_of_version_1_knows_one_selection_behavior() -> None:
+    assert in_dialect("v1", told({"resourceType": "Task"}))["selectionBehavior"] == "at-most-one"
+
+
+def test_epic_finds_rxnorm_under_its_own_name_for_it() -> None:
+    code = {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "6711"}
+    drug = {"resourceType": "MedicationRequest", "medicationCodeableConcept": {"coding": [code]}}
+    (suggestion,) = in_dialect("epic", told(drug))["suggestions"]
+    codes = suggestion["actions"][0]["resource"]["medicationCodeableConcept"]["coding"]
+    assert codes == [code, {"system": "urn:oid:2.16.840.1.113883.6.88", "code": "6711"}]
+
+
+def test_a_draft_passed_on_unread_is_drafted_anew_for_epic_too() -> None:
+    raw = msgspec.Raw(b'{"resourceType":"MedicationRequest","id":"d1","status":"draft"}')
+    create, delete = in_dialect("epic", told(raw, "update"))["suggestions"]
+    assert create["actions"][0]["resource"] == {"resourceType": "MedicationRequest", "status": "draft"}
+    assert delete["actions"][0]["resourceId"] == "MedicationRequest/d1"
+
+
+def test_removals_of_one_draft_are_offered_once_whatever_they_are_called() -> None:
+    removals = tuple(
+        Suggestion(label=f"Remove the {name}", actions=(Action(type="delete", description=name, resource_id="X/1"),))
+        for name in ("test", "study")
+    )
+    card = msgspec.structs.replace(told({"resourceType": "Task"}).cards[0], suggestions=removals)
+    assert len(in_dialect("sandbox", Response(cards=(card,)))["suggestions"]) == 1

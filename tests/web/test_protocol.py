@@ -1,0 +1,110 @@
+"""What an unknown caller may hold open or send, over a real socket."""
+
+import asyncio
+import json
+
+import pytest
+import uvicorn
+
+from cds_service.web import protocol
+from cds_service.web.app import create_app
+from cds_service.web.protocol import BoundedProtocol
+from tests.web.test_calls import VIEW
+
+pytestmark = pytest.mark.anyio
+
+BODY = json.dumps(VIEW).encode()
+HEAD = b"POST /cds-services/rbd-patient-view HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+@pytest.fixture
+async def port(stand_in, anyio_backend, monkeypatch):
+    monkeypatch.setattr(protocol, "HEADER_SECONDS", 0.3)
+    config = uvicorn.Config(create_app(stand_in), port=0, http=BoundedProtocol, ws="none", log_config=None)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110  # it has no event
+        await asyncio.sleep(0.01)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    await serving
+
+
+async def said(port, *pieces, pause=0.0):
+    """What comes back before the connection is closed, or None if it is still open after two seconds."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(pause)
+        return await asyncio.wait_for(reader.read(), 2)
+    except TimeoutError:
+        return None
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+def whole(*more):
+    return HEAD + b"".join(more) + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
+
+
+async def test_a_call_is_answered_however_it_is_cut(port):
+    for size in (1, 7, 100, 10_000):
+        pieces = [whole()[start : start + size] for start in range(0, len(whole()), size)]
+        assert (await said(port, *pieces)).startswith(b"HTTP/1.1 200")
+
+
+async def test_a_long_body_does_not_count_as_headers(port):
+    padded = BODY[:-1] + b" " * 300_000 + b"}"
+    head = HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r" % len(padded)
+    assert (await said(port, head + b"\n" + padded)).startswith(b"HTTP/1.1 200")
+    assert (await said(port, head, b"\n" + padded, pause=0.05)).startswith(b"HTTP/1.1 200")
+
+
+async def test_headers_without_end_are_cut_off(port):
+    assert await said(port, HEAD, *[b"X-%d: %s\r\n" % (n, b"y" * 1000) for n in range(200)]) == b""
+    assert (await said(port, whole(b"X-Long: %s\r\n" % (b"y" * 20_000)))).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("sent", [b"", b"P", HEAD], ids=["nothing", "a letter", "half a head"])
+async def test_a_connection_that_does_not_ask_is_closed(port, sent):
+    assert await said(port, sent) == b""
+
+
+async def test_a_second_head_on_a_kept_connection_has_to_come_in_time_too(port):
+    answered = await said(port, whole().replace(b"Connection: close\r\n", b""), HEAD)
+    assert answered.startswith(b"HTTP/1.1 200")
+
+
+async def test_an_upgrade_is_not_waited_for(port):
+    upgrade = b"Connection: close, Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n"
+    answered = await said(port, HEAD + upgrade)
+    assert answered is not None
+
+
+async def test_a_body_that_nobody_reads_is_not_waited_for(port, stand_in):
+    from cds_service.errors import NotAuthenticated
+
+    async def nobody(_):
+        raise NotAuthenticated
+
+    stand_in.authenticate = nobody
+    answered = await said(port, HEAD + b"Content-Length: 1000000\r\n\r\n{")
+    assert answered.startswith(b"HTTP/1.1 401")
+    assert b"connection: close" in answered
+
+
+async def test_headers_after_the_body_are_not_taken_for_headers(port, stand_in):
+    seen = []
+
+    async def who(request):
+        seen.append(request.headers.getlist("authorization"))
+        raise RuntimeError
+
+    stand_in.authenticate = who
+    chunked = b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    await said(port, HEAD + chunked + b"2\r\n{}\r\n0\r\nAuthorization: Bearer x\r\n\r\n")
+    assert seen == [[]]
