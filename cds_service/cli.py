@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 import click
 
 from cds_service import __version__, cli_audit, cli_fhir, cli_record, places
-from cds_service.errors import CallRefused, ContentError, FaultsFound
+from cds_service.errors import CallRefused, ContentError, FaultsFound, SettingsError
 from cds_service.settings import Settings
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def serve(host: str | None, port: int | None, workers: int) -> None:
     given = {name: str(value) for name, value in (("host", host), ("port", port)) if value is not None}
     settings = Settings.in_force(**given)
     _trusted(settings, _assembled(settings))
+    _require_written(settings)
     _require_free(settings.host, settings.port)
     for line in _addresses(settings):
         click.echo(line)
@@ -126,6 +128,10 @@ def check() -> None:
         faults = list(_faults(ruleset))
         if faults:
             raise ContentError(faults)
+    with _collected(found):
+        _require_written(settings)
+    for name in settings.unknown_variables():
+        click.echo(f"  {name} is set, but is no setting.")
     with _collected(found):
         for line in _clients_in_force(_trusted(settings, ruleset)):
             click.echo(line)
@@ -291,6 +297,24 @@ def _trusted(settings: Settings, ruleset: Ruleset | None) -> Clients | None:
     if settings.clients is None:
         return None
     return read_clients(settings.clients, {text.id for text in ruleset.content.services.service} if ruleset else None)
+
+
+def _require_written(settings: Settings) -> None:
+    """That what the service will write can be written: better told now than by each worker."""
+    from cds_service.record.recorder import store_of
+
+    faults = []
+    for variable, folder in (("CDS_VAR", settings.var), ("CDS_AUDIT", settings.audit)):
+        if folder and (settings.record == "on" or variable == "CDS_AUDIT"):
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                tempfile.TemporaryFile(dir=folder).close()
+            except OSError as fault:
+                faults.append(f"{variable}: {folder} cannot be written ({fault.strerror}).")
+    if faults:
+        raise SettingsError(faults)
+    if settings.record == "on" or not settings.open:
+        store_of(settings)
 
 
 def _parts() -> Parts:

@@ -18,7 +18,8 @@ from cds_service.errors import SettingsError
 
 T = TypeVar("T")
 _SHORTEST_SECRET = 32
-_PASSWORD = re.compile(r"(//[^/@:]*):[^/@]*@")
+_PASSWORD = re.compile(r"(//[^/@:]*):.*@")
+_PASSWORD_IN_QUERY = re.compile(r"password=[^&]*")
 
 
 class Secret(msgspec.Struct, frozen=True):
@@ -83,6 +84,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.clients is None
 
     @property
+    def on_trial(self) -> bool:
+        """Whether nobody but this very machine knows the service by its address."""
+        return is_loopback(urlsplit(self.public_url).hostname or "")
+
+    @property
     def max_body_bytes(self) -> int:
         return int(self.max_body_mb * 1_048_576)
 
@@ -104,7 +110,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def told(self) -> dict[str, str]:
         """What each variable stands at, fit to be printed: the password of a database is left out."""
         values = {variable: getattr(self, field) for variable, (field, _) in _READERS.items()}
-        values["CDS_DATABASE_URL"] = _PASSWORD.sub(r"\1:...@", self.database_url)
+        values["CDS_DATABASE_URL"] = _PASSWORD_IN_QUERY.sub(
+            "password=...", _PASSWORD.sub(r"\1:...@", self.database_url)
+        )
         return {variable: _spelled(value) for variable, value in values.items()}
 
     @classmethod
@@ -112,6 +120,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The settings of this process and of the workers it starts; what is given goes before the environment."""
         os.environ.update({f"CDS_{field.upper()}": value for field, value in given.items()})
         return cls.read(os.environ)
+
+    @staticmethod
+    def unknown_variables() -> list[str]:
+        """What is set in the environment and looks like a setting, but is none."""
+        return sorted(name for name in os.environ if name.startswith("CDS_") and name not in _READERS)
 
     @classmethod
     def of_environment(cls) -> Settings:
@@ -161,8 +174,14 @@ def is_loopback(host: str) -> bool:
 
 
 def _exposure_faults(settings: Settings) -> list[str]:
-    if is_loopback(settings.host):
-        return []
+    faults = []
+    trusted_elsewhere = not settings.open and not settings.on_trial
+    if trusted_elsewhere and not settings.public_url.startswith("https://"):
+        faults.append("CDS_PUBLIC_URL must begin with https:// where CDS_CLIENTS names trusted EHRs.")
+    if trusted_elsewhere and settings.fixed_day:
+        faults.append("CDS_TODAY is for tests and demonstrations only: with CDS_CLIENTS every age would be wrong.")
+    if is_loopback(settings.host) or faults:
+        return faults
     if settings.open:
         return [
             "CDS_CLIENTS is not set, so anyone would be served: that is allowed only while CDS_HOST is a loopback "
@@ -225,6 +244,13 @@ def _secret(text: str) -> Secret:
     return Secret(text)
 
 
+def _base(text: str) -> str:
+    found = _address(text)
+    if found.endswith("/cds-services") or " " in found:
+        raise ValueError("must be the address before /cds-services")
+    return found
+
+
 def _address(text: str) -> str:
     try:
         parts = urlsplit(text)
@@ -241,15 +267,19 @@ def _addresses(text: str) -> tuple[str, ...]:
     entries = text.replace(",", " ").split()
     try:
         return tuple(entry if _is_network(entry) else _address(entry) for entry in entries)
+    except OverflowError:
+        raise ValueError("must not list a network that is the whole internet") from None
     except ValueError:
         raise ValueError("must list http or https addresses, or networks such as 10.20.0.0/16") from None
 
 
 def _is_network(text: str) -> bool:
     try:
-        ip_network(text)
+        network = ip_network(text)
     except ValueError:
         return False
+    if not network.prefixlen:
+        raise OverflowError
     return True
 
 
@@ -284,7 +314,7 @@ def _version(text: str) -> str:
 _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "CDS_HOST": ("host", _text),
     "CDS_PORT": ("port", _number_from(1, 65535, int)),
-    "CDS_PUBLIC_URL": ("public_url", _address),
+    "CDS_PUBLIC_URL": ("public_url", _base),
     "CDS_CLIENTS": ("clients", _file),
     "CDS_CARDS": ("cards", _folder),
     "CDS_VAR": ("var", Path),

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "cds_service"
 ABOVE_ALL = "__main__"
 LAYERS = (
-    ("__init__", "errors", "settings", "places"),
+    ("__init__", "errors", "settings", "places", "sqlite_files"),
     ("fhir",),
     ("hooks", "facts"),
     ("phenotypes", "trust"),

@@ -96,6 +96,25 @@ def test_check_tells_the_trusted_ehrs_and_what_is_wrong_with_them(tmp_path):
     assert "colour: unknown field" in run("serve", "--port", "8999", code=1, CDS_CLIENTS=str(tmp_path / "clients.toml"))
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("CDS_VAR", "/proc/nowhere", "CDS_VAR: /proc/nowhere cannot be written"),
+        ("CDS_AUDIT", "/proc/nowhere", "CDS_AUDIT: /proc/nowhere cannot be written"),
+        ("CDS_DATABASE_URL", "postgresql:foo", "CDS_DATABASE_URL"),
+        ("CDS_DATABASE_URL", "postgresql://h:port/db", "CDS_DATABASE_URL"),
+        ("CDS_DATABASE_URL", "postgresql://h/db?sslrootcert=x", "unknown parameter 'sslrootcert'"),
+    ],
+)
+def test_what_cannot_be_written_is_told_before_anything_is_served(variable, value, said):
+    for command in (("check",), ("serve", "--port", "8999")):
+        assert said in run(*command, code=1, **{variable: value})
+
+
+def test_check_tells_a_variable_that_is_no_setting():
+    assert "CDS_SILENT is set, but is no setting" in run("check", CDS_SILENT="yes")
+
+
 def test_check_tells_faults_of_the_ehrs_beside_those_of_the_cards(checkout, tmp_path):
     (checkout / "cards/clonazepam-dementia/card.toml").write_text("not toml")
     (tmp_path / "clients.toml").write_text("colour = 1")

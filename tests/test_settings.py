@@ -27,9 +27,9 @@ def test_everything_can_be_set(tmp_path):
     clients = tmp_path / "clients.toml"
     clients.touch()
     given = {
-        "CDS_HOST": "0.0.0.0",
+        "CDS_HOST": "127.0.0.2",
         "CDS_PORT": "8443",
-        "CDS_PUBLIC_URL": "https://cds.example.org/rbd/",
+        "CDS_PUBLIC_URL": "http://127.0.0.2:8443/rbd/",
         "CDS_CLIENTS": str(clients),
         "CDS_CARDS": str(tmp_path),
         "CDS_VAR": str(tmp_path),
@@ -54,7 +54,7 @@ def test_everything_can_be_set(tmp_path):
     settings, default = Settings.read(given), Settings().told()
     assert given.keys() == default.keys()
     assert [name for name, told in settings.told().items() if told == default[name]] == []
-    assert settings.public_url == "https://cds.example.org/rbd"
+    assert settings.public_url == "http://127.0.0.2:8443/rbd"
     assert (settings.mode, settings.log_level, settings.spec_version) == ("silent", "debug", "2.0.1")
     assert settings.today() == dt.date(2026, 11, 20)
     assert (settings.max_body_bytes, settings.max_concurrent) == (524_288, 7)
@@ -161,3 +161,31 @@ def test_cards_are_in_the_folder_set_or_beside_the_package(tmp_path):
     assert places.cards(Settings(cards=tmp_path)) == tmp_path
     assert places.cards(Settings()).name == "cards"
     assert places.fhir_examples().parent == places.cards(Settings()).parent
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"CDS_PUBLIC_URL": "http://cds.example.org"}, "CDS_PUBLIC_URL must begin with https://"),
+        ({"CDS_PUBLIC_URL": "https://cds.example.org", "CDS_TODAY": "2026-06-15"}, "CDS_TODAY is for tests"),
+        ({"CDS_PUBLIC_URL": "https://cds.example.org/cds-services"}, "must be the address before /cds-services"),
+        ({"CDS_FHIR_SERVERS": "0.0.0.0/0"}, "whole internet"),
+    ],
+)
+def test_what_would_be_wrong_where_others_call_is_told(tmp_path, given, said):
+    clients = tmp_path / "clients.toml"
+    clients.touch()
+    with pytest.raises(SettingsError, match=said):
+        Settings.read({"CDS_CLIENTS": str(clients), **given})
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://u:MARK@h/db",
+        "postgresql://u:MARK/MARK@MARK@h/db",
+        "postgresql://h/db?password=MARK&sslmode=require",
+    ],
+)
+def test_no_password_of_a_database_is_printed(address):
+    assert "MARK" not in str(Settings(database_url=address).told())

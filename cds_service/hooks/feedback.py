@@ -7,6 +7,8 @@ entry more than once, late, and about cards of an earlier answer; all of that is
 from __future__ import annotations
 
 import datetime as dt
+import re
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -14,6 +16,7 @@ import msgspec
 from cds_service.errors import ContractBroken, NotJson
 
 MOST_ENTRIES = 10_000
+_LEAP_SECOND = re.compile(r"(T\d\d:\d\d):60")
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -43,10 +46,6 @@ class Report(msgspec.Struct, frozen=True):
     unusable: int = 0
 
 
-class _Accepted(msgspec.Struct):
-    id: str
-
-
 class _Override(msgspec.Struct, rename="camel"):
     reason: Reason | None = None
     user_comment: str | None = None
@@ -56,7 +55,7 @@ class _Entry(msgspec.Struct, rename="camel"):
     card: str
     outcome: Literal["accepted", "overridden"]
     outcome_timestamp: str
-    accepted_suggestions: list[_Accepted] = []
+    accepted_suggestions: Any = None
     override_reason: Any = None
     override_reasons: Any = None
     """Epic's name for ``overrideReason``: one object all the same."""
@@ -95,11 +94,11 @@ def _entry(sent: object) -> Feedback | None:
     except (ValueError, OverflowError):
         return None
     override = _override(entry)
-    accepted = tuple(suggestion.id for suggestion in entry.accepted_suggestions if suggestion.id)
+    accepted = tuple(_ids(entry.accepted_suggestions))
     if not entry.card or (entry.outcome == "accepted" and not accepted):
         return None
     return Feedback(
-        card=entry.card,
+        card=entry.card.removeprefix("urn:uuid:"),
         outcome=entry.outcome,
         at=at,
         accepted=accepted,
@@ -111,6 +110,8 @@ def _entry(sent: object) -> Feedback | None:
 def _override(entry: _Entry) -> _Override:
     """The reason and the comment, each for itself; one that cannot be read does not cost the outcome."""
     sent = entry.override_reason if entry.override_reason is not None else entry.override_reasons
+    if isinstance(sent, list):
+        sent = next((one for one in sent if isinstance(one, dict)), None)
     given = sent if isinstance(sent, dict) else {}
     comment = given.get("userComment")
     try:
@@ -120,9 +121,17 @@ def _override(entry: _Entry) -> _Override:
     return _Override(reason, comment if isinstance(comment, str) else None)
 
 
+def _ids(sent: object) -> Iterator[str]:
+    """The suggestions taken, as objects with an id or as plain ids; what is neither does not cost the others."""
+    for one in sent if isinstance(sent, list) else ():
+        named = one.get("id") if isinstance(one, dict) else one
+        if isinstance(named, str) and named:
+            yield named
+
+
 def _instant(text: str) -> dt.datetime:
-    """An RFC 3339 instant in UTC; without a zone it is no instant."""
-    at = dt.datetime.fromisoformat(text)
+    """An RFC 3339 instant in UTC, a leap second as the one before it; without a zone it is no instant."""
+    at = dt.datetime.fromisoformat(_LEAP_SECOND.sub(r"\1:59", text.upper()))
     if at.tzinfo is None:
         raise ValueError("no zone")
     return at.astimezone(dt.UTC)

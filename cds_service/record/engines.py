@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from cds_service.record.driver import Driver
+from cds_service.sqlite_files import write_ahead
 
 READ_SECONDS = 0.1
 """What a request waits for at most."""
@@ -58,23 +58,9 @@ def _prepare(connection: Any) -> None:
     connection.isolation_level = None  # the driver begins no transaction of its own
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
-    _write_ahead(cursor)
+    write_ahead(cursor)
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.close()
-
-
-def _write_ahead(cursor: Any) -> None:
-    """Of processes that ask for it at once SQLite refuses all but one, whatever the busy timeout is."""
-    until = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.01)
-        else:
-            return
 
 
 def postgresql_engine(url: URL) -> AsyncEngine:

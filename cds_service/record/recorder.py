@@ -239,8 +239,8 @@ def store_of(settings: Settings) -> Store:
     """The store of a site, not opened yet; SettingsError where its address cannot be one."""
     try:
         return Store(settings.database_url)
-    except (ArgumentError, OSError) as fault:
-        raise SettingsError([f"CDS_DATABASE_URL: the database cannot be used ({type(fault).__name__})."]) from None
+    except (ArgumentError, OSError, ValueError) as fault:
+        raise SettingsError([f"CDS_DATABASE_URL: the database cannot be used ({fault})."]) from None
 
 
 def _chart_criteria(content: RuleContent) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Which tokens were used, known to every host that shares a database.
 
 This host's own memory is asked first. While the database is lost it is asked alone: a token used here is still refused
-here, and no call goes unanswered for want of the database.
+here, no call goes unanswered for want of the database, and what was admitted meanwhile is told to it once it is back.
 """
 
 from __future__ import annotations
@@ -20,16 +20,28 @@ from cds_service.trust.tokens import Replays
 _SWEEP_SECONDS = 300.0
 _PAUSE_SECONDS = 1.0
 """How long a lost database is left alone, so that not every call waits for it."""
+_AT_ONCE = 8
+"""As many as the pool has connections, so that nobody takes a crowd for a loss."""
+_MOST_UNTOLD = 100_000
 _LOG = structlog.get_logger()
 
 
 class SharedTokens:
     """The memory of all hosts, with the one of this host before it."""
 
-    def __init__(self, here: Replays, store: Store, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        here: Replays,
+        store: Store,
+        clock: Callable[[], float] = time.time,
+        alone: Callable[[], None] = lambda: None,
+    ) -> None:
         self._here = here
         self._store = store
         self._clock = clock
+        self._alone = alone
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._untold: list[tuple[str, int]] = []
         self._open = asyncio.Event()
         self._asked_again = 0.0
 
@@ -37,6 +49,7 @@ class SharedTokens:
     async def running(self) -> AsyncIterator[None]:
         """Opens the store as soon as it can be had, and sweeps it from time to time."""
         task = asyncio.create_task(self._tend())
+        task.add_done_callback(_tell_end)
         try:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._open.wait(), _PAUSE_SECONDS)
@@ -50,19 +63,40 @@ class SharedTokens:
         """As :class:`Replays` says."""
         if not await self._here.first_use(issuer, token_id, until):
             return False
+        used = mark(issuer, token_id), round(until)
         if not self._open.is_set() or time.monotonic() < self._asked_again:
-            return True
+            return self._admitted_alone(used)
         try:
-            return await self._store.use_token(mark(issuer, token_id), round(until))
+            async with self._slots:
+                return await self._store.use_token(*used)
         except self._store.lost as fault:
             self._asked_again = time.monotonic() + _PAUSE_SECONDS
             _LOG.warning("used tokens not shared", fault=type(fault).__name__)
-            return True
+            return self._admitted_alone(used)
+
+    def _admitted_alone(self, used: tuple[str, int]) -> bool:
+        self._alone()
+        if len(self._untold) < _MOST_UNTOLD:
+            self._untold.append(used)
+        return True
 
     async def _tend(self) -> None:
+        swept = float("-inf")
         while True:
             with suppress(*self._store.lost):
                 await self._store.open()
-                await self._store.forget_tokens(int(self._clock()))
+                if time.monotonic() - swept >= _SWEEP_SECONDS:
+                    await self._store.forget_tokens(int(self._clock()))
+                    swept = time.monotonic()
                 self._open.set()
-            await asyncio.sleep(_SWEEP_SECONDS if self._open.is_set() else _PAUSE_SECONDS)
+                while self._untold:
+                    await self._store.use_token(*self._untold[-1])
+                    self._untold.pop()
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+
+def _tell_end(task: asyncio.Task[None]) -> None:
+    """It ends before its time only by a fault that was not foreseen."""
+    fault = None if task.cancelled() else task.exception()
+    if fault:
+        _LOG.error("used tokens no longer shared", fault=type(fault).__name__)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from joserfc.errors import JoseError
-from joserfc.jwk import JWKRegistry, Key, KeySet
+from joserfc.jwk import JWKRegistry, Key, KeySet, RSAKey
 
 from cds_service.errors import SettingsError
 from cds_service.hooks.profiles import PROFILES
@@ -19,6 +19,11 @@ ALGORITHMS = ("ES384", "RS384", "ES256", "RS256", "PS384", "ES512", "RS512", "Ed
 """What a client may be allowed; never ``none`` or a symmetric algorithm (CDS Hooks: JWT Signing Algorithm)."""
 
 RECOMMENDED = ("ES384", "RS384")
+_RESERVED = ("anyone", "unknown")
+_LEAST_RSA_BITS = 2048
+KEY_OF = {"ES": "EC", "RS": "RSA", "PS": "RSA", "Ed": "OKP"}
+"""The type of key for an algorithm, by the first letters of its name."""
+
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 
 
@@ -111,6 +116,9 @@ class _Reading:
         except (OSError, ValueError) as error:
             yield f"jwks: {type(error).__name__}, the file is no JWK Set"
             return
+        fitting = {KEY_OF[name[:2]] for name in client.algorithms if name[:2] in KEY_OF}
+        if not any(key.key_type in fitting for key in self.keys[client.issuer].keys):
+            yield f"jwks: no key of the file fits {', '.join(client.algorithms)}"
         if any("d" in key for key in document["keys"] if isinstance(key, dict)):
             yield "jwks: the file holds a private key; ask the EHR for a new pair and its public half"
 
@@ -131,7 +139,8 @@ def _public_key(jwk: object) -> Key | None:
     if not isinstance(jwk.get("kid"), str) or jwk.get("use", "sig") != "sig":
         return None
     try:
-        return JWKRegistry.import_key({name: jwk[name] for name in jwk if name not in _PRIVATE})
+        key = JWKRegistry.import_key({name: jwk[name] for name in jwk if name not in _PRIVATE})
+        return None if isinstance(key, RSAKey) and key.public_key.key_size < _LEAST_RSA_BITS else key
     except (JoseError, ValueError, TypeError, KeyError):
         return None
 
@@ -181,8 +190,22 @@ def _client_faults(client: Client) -> Iterator[str]:
         for address in getattr(client, field):
             if address.endswith("/"):
                 yield f"{field}: {address!r} must not end with a slash"
+    for address in client.audiences:
+        if address.endswith("/cds-services"):
+            yield f"audiences: {address!r} must be the address before /cds-services"
+    for address in client.origins:
+        if _is_https(address) and not _is_origin(address):
+            yield f"origins: {address!r} must be written as browsers do: in lower case, without path or usual port"
+    if client.name in _RESERVED or not client.name.isprintable():
+        yield f"name: {client.name!r} cannot be used"
     if client.calls_per_minute < 1:
         yield "calls-per-minute: must be at least 1"
+
+
+def _is_origin(address: str) -> bool:
+    parts = urlsplit(address)
+    usual = {"https": 443, "http": 80}[parts.scheme] == parts.port
+    return address == address.lower() and not usual and parts.path in ("", "/")
 
 
 def _is_plain_https(address: str) -> bool:

@@ -32,7 +32,8 @@ class Door:
         beside = settings.database_file.parent if settings.database_file else settings.var
         here = ReplaysInFile(beside / "tokens.sqlite")
         self._shared = None if settings.database_file else _shared(here, settings)
-        on_trial = is_loopback(urlsplit(settings.public_url).hostname or "")
+        audiences = (audience for client in clients.by_issuer.values() for audience in client.audiences)
+        on_trial = settings.on_trial and all(is_loopback(urlsplit(one).hostname or "") for one in audiences)
         self._verifier = Verifier(clients, self._keys, self._shared or here, (settings.public_url,), on_trial=on_trial)
         self._allowance = Allowance()
 
@@ -61,4 +62,4 @@ def _shared(here: ReplaysInFile, settings: Settings) -> SharedTokens:
     from cds_service.record.recorder import store_of
     from cds_service.record.tokens import SharedTokens
 
-    return SharedTokens(here, store_of(settings))
+    return SharedTokens(here, store_of(settings), alone=metrics.TOKENS_ALONE.inc)

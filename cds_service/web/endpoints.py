@@ -53,6 +53,7 @@ def discovery(document: bytes) -> Endpoint:
         app: Assembled = request.app.state.service
         if app.settings.discovery == "token":
             await app.authenticate(request)
+            return Written(document, headers=[NO_STORE])
         return send(request)
 
     return answer

@@ -15,7 +15,7 @@ NOTES = "cds_service.notes"
 """Where an endpoint leaves in the scope what the line of its call shall say besides; never patient data."""
 
 _UUID = re.compile(r"(urn:uuid:)?([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
-_RANDOM = re.compile(r"[0-9a-fA-F-]{8,64}")
+_RANDOM = re.compile(r"[0-9a-fA-F-]{16,64}")
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Of the request under way; every line written meanwhile carries it."""

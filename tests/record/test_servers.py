@@ -101,6 +101,7 @@ def test_a_token_used_at_one_process_is_used_at_the_other(database_url, tmp_path
         "CDS_CLIENTS": str(clients_file),
         "CDS_PUBLIC_URL": BASE,
         "CDS_SECRET": "s" * 32,
+        "CDS_TODAY": "",
     }
     with server_on(tmp_path / "one", **environment) as one, server_on(tmp_path / "other", **environment) as other:
         for first, second in ((one, other), (other, one)):

@@ -1,5 +1,6 @@
 """A token used at one host is refused at every host that shares the database, and a lost database costs no call."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ class Host:
     def __init__(self, folder: Path, database_url: str, clock=lambda: 0.0) -> None:
         self.here = ReplaysInFile(folder / "tokens.sqlite")
         self.store = Store(database_url)
-        self.tokens = SharedTokens(self.here, self.store, clock)
+        self.alone: list[int] = []
+        self.tokens = SharedTokens(self.here, self.store, clock, alone=lambda: self.alone.append(1))
 
     async def __aenter__(self):
         self._running = self.tokens.running()
@@ -83,7 +85,19 @@ async def test_while_the_database_is_lost_calls_are_answered_and_replays_refused
             assert await tokens.first_use("ehr", "u", LATER)
         assert [line["event"] for line in lines] == ["used tokens not shared"]
         assert "MARK" not in str(lines)
-        assert await kept(database_url) == []
+        assert host.alone == [1, 1]
+        await asyncio.sleep(0.2)
+        assert len(await kept(database_url)) == 2
+        async with Host(tmp_path / "other", database_url) as other:
+            assert not await other.first_use("ehr", "t", LATER)
+
+
+async def test_a_crowd_is_no_loss(tmp_path, database_url):
+    host = Host(tmp_path, database_url)
+    async with host as tokens, Host(tmp_path / "other", database_url) as other:
+        admitted = await asyncio.gather(*(tokens.first_use("ehr", f"t{n}", LATER) for n in range(300)))
+        again = await asyncio.gather(*(other.first_use("ehr", f"t{n}", LATER) for n in range(300)))
+    assert (all(admitted), any(again), host.alone) == (True, False, [])
 
 
 async def test_a_database_that_is_not_there_does_not_keep_the_service_from_starting(tmp_path, monkeypatch):

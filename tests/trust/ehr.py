@@ -11,6 +11,7 @@ import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
+from joserfc.jws import JWSRegistry
 
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
@@ -51,7 +52,8 @@ def token(key: Any = EC_KEY, header: dict[str, Any] | None = None, **changed: An
     algorithm = "RS384" if key.key_type == "RSA" else "ES384"
     head = {"alg": algorithm, "kid": key.kid, "typ": "JWT", **(header or {})}
     head = {name: value for name, value in head.items() if value is not ...}
-    return jwt.encode(head, claims(**changed), key, algorithms=[head["alg"]])
+    registry = JWSRegistry(algorithms=[head["alg"]], strict_check_header=False)
+    return jwt.encode(head, claims(**changed), key, registry=registry)
 
 
 CLIENTS = f"""

@@ -37,6 +37,11 @@ def test_a_good_file_is_read(clients_file: Path) -> None:
         (CLIENTS.replace('name = "test-ehr"', 'name = ""'), "client 1: name: empty"),
         (CLIENTS + "calls-per-minute = 'many'", "calls-per-minute: Expected `int`"),
         (CLIENTS + "calls-per-minute = 0", "calls-per-minute: must be at least 1"),
+        (CLIENTS.replace('"test-ehr"', '"anyone"'), "name: 'anyone' cannot be used"),
+        (CLIENTS.replace("alias.test.example", "alias.test.example/cds-services"), "before /cds-services"),
+        (CLIENTS.replace('https://ehr.test.example"]', 'https://ehr.test.example:443"]'), "origins: .* as browsers do"),
+        (CLIENTS.replace('https://ehr.test.example"]', 'https://EHR.test.example"]'), "origins: .* as browsers do"),
+        (CLIENTS + 'algorithms = ["EdDSA"]', "jwks: no key of the file fits EdDSA"),
         (CLIENTS + "algorithms = []", "algorithms: name at least one"),
         (
             CLIENTS.replace("https://alias.test.example", "https://alias.test.example/"),

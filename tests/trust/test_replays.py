@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+import structlog
 
-from cds_service.errors import NotReady
+from cds_service.errors import NotReady, SettingsError
 from cds_service.trust.replays import ReplaysInFile, mark
 
 pytestmark = pytest.mark.anyio
@@ -40,3 +41,29 @@ async def test_a_store_that_cannot_be_written_admits_nobody(tmp_path: Path) -> N
     replays.close()
     with pytest.raises(NotReady):
         await replays.first_use("ehr", "a", 2e9)
+
+
+async def test_trouble_is_told_once_until_it_is_over(tmp_path: Path) -> None:
+    replays = ReplaysInFile(tmp_path / "used.sqlite")
+    replays.close()
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3):
+            with pytest.raises(NotReady):
+                await replays.first_use("ehr", "a", 2e9)
+    assert [line["event"] for line in lines] == ["used tokens not kept, so nobody is let in"]
+
+
+async def test_a_damaged_file_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "used.sqlite"
+    path.write_bytes(b"no database" * 1000)
+    replays = ReplaysInFile(path)
+    assert await replays.first_use("ehr", "a", 2e9)
+    assert not await replays.first_use("ehr", "a", 2e9)
+    replays.close()
+    assert [kept.read_bytes()[:11] for kept in tmp_path.glob("used.sqlite.damaged-*")] == [b"no database"]
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="used tokens cannot be kept there"):
+        ReplaysInFile(tmp_path / "file" / "used.sqlite")

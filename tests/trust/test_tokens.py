@@ -12,7 +12,7 @@ import httpx
 import pytest
 import respx
 from joserfc import jws
-from joserfc.jwk import ECKey, KeySet
+from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from cds_service.errors import NotAuthenticated
 from cds_service.trust import tokens
@@ -126,8 +126,9 @@ async def test_is_refused_with_the_one_answer(case: str, guarded: httpx.AsyncCli
         {"aud": ["https://else.example", BASE + CALL]},
         {"aud": f"https://alias.test.example{CALL}"},
         {"sub": "our-id", "nbf": NOW - 300},
+        {"header": {"foo": 1, "x5t": "abc"}},
     ],
-    ids=["string", "array", "array with another", "configured alias", "claims of Epic"],
+    ids=["string", "array", "array with another", "configured alias", "claims of Epic", "a header with more"],
 )
 async def test_a_valid_token_is_let_in(changed: dict[str, Any], guarded: httpx.AsyncClient) -> None:
     assert (await call(guarded, token(**changed))).status_code == 200
@@ -171,7 +172,8 @@ async def test_discovery_asks_for_a_token_where_the_site_wants_it(clients_file: 
         assert (await guarded.get("/cds-services")).status_code == 401
         for audience, status in ((f"{BASE}/cds-services", 200), (BASE + CALL, 401)):
             held = {"Authorization": f"Bearer {token(aud=audience)}"}
-            assert (await guarded.get("/cds-services", headers=held)).status_code == status
+            answer = await guarded.get("/cds-services", headers=held)
+            assert (answer.status_code, answer.headers["cache-control"]) == (status, "no-store")
 
 
 async def test_feedback_takes_a_token_for_its_own_address_or_for_its_service(guarded: httpx.AsyncClient) -> None:
@@ -258,3 +260,19 @@ async def test_a_published_key_counts_on_a_developer_s_machine_only(
         monkeypatch.setattr(server, "read_clients", lambda *_: clients)
         async with guarding(tmp_path / "clients.toml", base) as guarded:
             assert (await call(guarded, token(known, aud=base + CALL))).status_code == status
+
+
+async def test_keys_of_two_kinds_may_share_an_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = [RSAKey.generate_key(2048, {"kid": "k"}), ECKey.generate_key("P-384", {"kid": "k"})]
+    clients = Clients({ISSUER: Client(name="ehr", issuer=ISSUER)}, {ISSUER: KeySet(both)})
+    monkeypatch.setattr(server, "read_clients", lambda *_: clients)
+    async with guarding(tmp_path / "clients.toml") as guarded:
+        for key in both:
+            assert (await call(guarded, token(key))).status_code == 200
+
+
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
+def test_a_short_rsa_key_is_no_key() -> None:
+    short = RSAKey.generate_key(1024, {"kid": "k"}).as_dict(private=False)
+    with pytest.raises(ValueError, match="no usable key"):
+        public_keys({"keys": [short]})

@@ -110,7 +110,7 @@ def trusting(folder, **environment):
     """The watched service with one trusted EHR, which may call as often as it likes."""
     (folder / "keys.json").write_text(json.dumps({"keys": [key.as_dict(private=False) for key in (EC_KEY, RSA_KEY)]}))
     (folder / "clients.toml").write_text(f"{CLIENTS}calls-per-minute = 1000000000\n")
-    clients = {"CDS_CLIENTS": str(folder / "clients.toml"), "CDS_PUBLIC_URL": BASE}
+    clients = {"CDS_CLIENTS": str(folder / "clients.toml"), "CDS_PUBLIC_URL": BASE, "CDS_TODAY": ""}
     with watched(folder, **clients, **environment) as call:
         yield call
 

@@ -28,6 +28,13 @@ async def post(client, *entries, path=PATH):
         OVERRIDDEN | {"overrideReason": {"userComment": "MARK"}},
         OVERRIDDEN | {"overrideReasons": REASON | {"extension": {"com.epic": 1}}},
         OVERRIDDEN | {"extension": {"x": "y"}, "unheard": "of"},
+        OVERRIDDEN | {"acceptedSuggestions": None, "overrideReason": None},
+        OVERRIDDEN | {"overrideReasons": [REASON]},
+        OVERRIDDEN | {"card": f"urn:uuid:{CARD}"},
+        OVERRIDDEN | {"outcomeTimestamp": "2026-07-01t09:30:00z"},
+        OVERRIDDEN | {"outcomeTimestamp": "2026-06-30T23:59:60Z"},
+        ACCEPTED | {"acceptedSuggestions": ["s1"]},
+        ACCEPTED | {"acceptedSuggestions": [{"id": 3}, None, {"id": "s1"}]},
     ],
 )
 async def test_feedback_is_answered_with_an_empty_object(client, stand_in, entry):
@@ -87,6 +94,16 @@ async def test_other_methods_are_405_and_other_services_404(client):
 
 async def test_a_slash_at_the_end_is_overlooked(client):
     assert (await post(client, ACCEPTED, path=f"{PATH}/")).status_code == 200
+
+
+async def test_a_reason_in_an_array_is_the_reason(client, stand_in):
+    await post(client, OVERRIDDEN | {"overrideReasons": [REASON]})
+    assert stand_in.taken[0].entries[0].reason.code == "risk-benefit-ratio"
+
+
+async def test_more_than_ten_thousand_entries_are_refused_at_once(client, stand_in):
+    answer = await client.post(PATH, content=b'{"feedback":[' + b",".join([b"0"] * 20_000) + b"]}")
+    assert (answer.status_code, answer.json()["issue"][0]["code"]) == (422, "too-long")
 
 
 async def test_ten_thousand_entries_are_taken(client, stand_in):

@@ -103,12 +103,12 @@ async def test_a_call_without_a_token_is_counted_and_audited(clients_file: Path)
     async with guarding(clients_file, audit=folder) as client:
         before = (await client.get("/metrics")).text
         assert (await call(client, None)).status_code == 401
-        assert (await call(client, token(jti="5b1c86c0-9c2d", tenant="north"))).status_code == 200
+        assert (await call(client, token(jti="5b1c86c0-9c2d-4f7e", tenant="north"))).status_code == 200
         after = (await client.get("/metrics")).text
     assert counted(after, name) - counted(before, name) == 1
     refused, answered, _ = audited(folder)
     assert (refused["status"], refused["service"], "caller" in refused) == (401, "rbd-patient-view", False)
-    assert (answered["caller"], answered["tenant"], answered["token"]) == ("test-ehr", "north", "5b1c86c0-9c2d")
+    assert (answered["caller"], answered["tenant"], answered["token"]) == ("test-ehr", "north", "5b1c86c0-9c2d-4f7e")
 
 
 @pytest.mark.anyio
@@ -262,3 +262,8 @@ def test_an_audit_folder_that_cannot_be_written_is_told_in_a_sentence(tmp_path: 
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match=r"CDS_AUDIT: .* cannot be written"):
         Audit(tmp_path / "file")
+
+
+def test_a_folder_without_audit_files_is_no_proof(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["audit", "verify", str(tmp_path)])
+    assert (done.exit_code, "no audit file" in done.output) == (1, True)
