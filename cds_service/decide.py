@@ -46,24 +46,16 @@ class Decision(msgspec.Struct, frozen=True):
 
     cards: tuple[Card, ...] = ()
     evaluations: tuple[Evaluation, ...] = ()
+    found: tuple[str, ...] = ()
+    """Every rule that applies, shown or not."""
+    undetermined: Mapping[str, str] = {}
+    """Per rule that could not be decided, which datum was missing and why."""
     gate: str | None = None
     cut: tuple[tuple[str, ...], ...] = ()
     groups: tuple[Group, ...] = ()
     """What each card was made of, in the order of the cards."""
     muted: Muted = {}
     unstarted: tuple[str, ...] = ()
-
-    @property
-    def found(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(e.rule for e in self.evaluations if e.outcome is Outcome.FOUND))
-
-    @property
-    def undetermined(self) -> dict[str, str]:
-        """Per rule that could not be decided, which datum was missing and why."""
-        found = self.found
-        return {
-            e.rule: e.missing for e in self.evaluations if e.outcome is Outcome.UNDETERMINED and e.rule not in found
-        }
 
     def outcomes(self, unavailable: Mapping[str, str], reason: str | None = None) -> dict[str, object]:
         """The response's extension: "could not look" in machine-readable form, never patient data.
@@ -116,17 +108,25 @@ def conclude(ruleset: Ruleset, service: ServiceText, judged: Judged, visit: Visi
     families = ruleset.content.families
     gone = silenced(judged.found, families) if muted else frozenset()
     shown = [e for e in judged.found if e.key not in muted and e.rule not in gone]
+    decided = _decided(judged, muted)
     if not shown:
-        return Decision((), judged.evaluations, muted=muted, unstarted=judged.unstarted)
+        return decided
     groups = fold(group(shown, ruleset.content), families)
     kept, cut = _capped(groups, ruleset, service)
     presenter = Presenter(ruleset, visit)
-    cards = tuple(presenter.card(g) for g in kept)
+    cards = tuple([presenter.card(g) for g in kept])
+    return msgspec.structs.replace(decided, cards=cards, cut=tuple([g.rules for g in cut]), groups=tuple(kept))
+
+
+def _decided(judged: Judged, muted: Muted) -> Decision:
+    """What was decided, before any card is written."""
+    found = tuple(dict.fromkeys([e.rule for e in judged.evaluations if e.outcome is Outcome.FOUND]))
+    unknown = (e for e in judged.evaluations if e.outcome is Outcome.UNDETERMINED)
+    undetermined = {e.rule: e.missing for e in unknown if e.rule not in found}
     return Decision(
-        cards,
-        judged.evaluations,
-        cut=tuple(g.rules for g in cut),
-        groups=tuple(kept),
+        evaluations=judged.evaluations,
+        found=found,
+        undetermined=undetermined,
         muted=muted,
         unstarted=judged.unstarted,
     )

@@ -13,7 +13,7 @@ from cds_service.content.load import Content
 from cds_service.content.model import RuleContent, ServiceText
 from cds_service.content.text import Filling, filling
 from cds_service.errors import ContentError
-from cds_service.facts.queries import OBSERVATIONS, READS, collection, templates
+from cds_service.facts.queries import OBSERVATIONS, READS, collections, templates
 from cds_service.phenotypes.numbers import Numbers
 from cds_service.rules.review import RULES, Prepared, Rule
 
@@ -64,15 +64,13 @@ def _unpaired(content: Content, functions: Iterable[str]) -> Iterator[str]:
 
 def _prepared(text: RuleContent, rule: Rule, content: Content) -> Prepared:
     reads = frozenset(text.reads)
-    opens = frozenset(map(collection, reads))
     return Prepared(
         rule=rule,
         content=text,
         digest=content.digests[text.id],
         criteria={criterion.id: criterion for criterion in text.criteria},
         reads=reads,
-        opens=opens,
-        keys=frozenset(key for name in opens for key in READS[name]),
+        keys=frozenset(key for name in collections(reads) for key in READS[name]),
         starts_with=frozenset(text.starts_with),
         result_sets=frozenset(r.partition(":")[2] for r in reads if r.startswith(f"{OBSERVATIONS}:")),
     )

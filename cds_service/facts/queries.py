@@ -74,6 +74,12 @@ def collection(read: str) -> str:
     return read.partition(":")[0]
 
 
+@cache
+def collections(reads: frozenset[str]) -> frozenset[str]:
+    """The collections that these reads open."""
+    return frozenset(map(collection, reads))
+
+
 def templates(reads: Iterable[str], codes: Callable[[str], Iterable[tuple[str, str]]]) -> dict[str, str]:
     """The prefetch templates that satisfy the reads; ``codes`` gives the (system, code) pairs of a value set."""
     wanted = set(reads)

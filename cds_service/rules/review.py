@@ -18,6 +18,7 @@ from cds_service.content.model import Criterion, RuleContent
 from cds_service.content.text import Record, Value
 from cds_service.facts.knowledge import Absent, Fact, Known, Unavailable
 from cds_service.facts.patient import Medication, Order, PatientFacts
+from cds_service.facts.queries import collections
 from cds_service.phenotypes.numbers import Numbers
 
 T = TypeVar("T")
@@ -257,8 +258,6 @@ class Prepared(msgspec.Struct, frozen=True):
     digest: str
     criteria: Mapping[str, Criterion]
     reads: frozenset[str]
-    opens: frozenset[str]
-    """The collections that it reads."""
     keys: frozenset[str]
     starts_with: frozenset[str]
     result_sets: frozenset[str]
@@ -266,7 +265,7 @@ class Prepared(msgspec.Struct, frozen=True):
 
 def view(facts: PatientFacts, prepared: Prepared) -> PatientFacts:
     """The facts that a rule declared; asking for any other raises UndeclaredFact."""
-    held = {name: facts.held[name] for name in prepared.opens if name in facts.held}
+    held = {name: facts.held[name] for name in collections(prepared.reads) if name in facts.held}
     return msgspec.structs.replace(facts, held=held, result_sets=prepared.result_sets)
 
 
