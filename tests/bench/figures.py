@@ -22,10 +22,11 @@ from cds_service.hooks.services import Service
 from cds_service.rules.review import Evaluation, Moment, Outcome
 from cds_service.settings import Settings
 from tests.bench import charts, load
-from tests.bench.servers import BARE, RECORDING, SERVICE, running
+from tests.bench.servers import BARE, RECORDING, SERVICE, Server, running
 
 _MIDDLE = charts.SIZES["140 KB"]
 _SEQUENCES = 3
+_WRITTEN_SECONDS = 0.8
 _LONG = charts.SIZES["2 MB"]
 
 
@@ -48,8 +49,8 @@ def worst(count: int) -> Figure:
     """
     body = charts.request("three rules", _LONG)
     with running(SERVICE) as (server,):
-        load.in_sequence(server, body, 5)
-        sequences = [load.in_sequence(server, body, count).latencies for _ in range(_SEQUENCES)]
+        load.in_sequence(server, [body], 5)
+        sequences = [load.in_sequence(server, [body], count).latencies for _ in range(_SEQUENCES)]
     ratio = min(max(latencies) / statistics.median(latencies) for latencies in sequences)
     return Figure(f"worst over median of {count} sequential 2 MB requests, best of {_SEQUENCES} runs", ratio, 3)
 
@@ -59,7 +60,7 @@ def memory(seconds: float) -> Figure:
     connections = 16
     body = charts.request("three rules", _LONG)
     with running(SERVICE) as (server,):
-        load.in_sequence(server, charts.request("three rules", charts.SIZES["10 KB"]), 20)
+        load.in_sequence(server, [charts.request("three rules", charts.SIZES["10 KB"])], 20)
         server.forget_peak()
         idle, _ = server.memory()
         load.for_seconds(server, [body], connections, seconds)
@@ -76,13 +77,32 @@ def short_beside_long(seconds: float) -> Figure:
     return Figure("p99 of 10 KB beside two 5 MB posters, over (a)", service / bare, 0.25)
 
 
-def recording(repeats: int, seconds: float) -> float:
-    """Seconds of CPU that recording adds to a request with a card, each about another patient."""
+def recording(repeats: int, count: int) -> Iterator[Figure]:
+    """What recording adds to a request of 10 KB with a card, each about another patient.
+
+    Two processes of one program may differ by some per cent for as long as they run, so each repeat starts its own.
+    """
     one = charts.request("three rules", charts.SIZES["10 KB"])
-    bodies = [charts.about(f"pat{number:04}", one) for number in range(2000)]
-    with running(SERVICE, RECORDING) as servers:
-        rounds = [[load.for_seconds(server, bodies, 1, seconds).cpu for server in servers] for _ in range(repeats)]
-    return statistics.median(recorded - plain for plain, recorded in rounds)
+    bodies = [charts.about(f"p{number:06}", one) for number in range(2 * count)]
+    ratios = []
+    for _ in range(repeats):
+        with running(SERVICE, RECORDING) as servers:
+            for server in servers:
+                load.in_sequence(server, bodies[:count], count)
+            plain, recorded = (_followed(server, bodies[count:]) for server in servers)
+        ratios.append([over / without for over, without in zip(recorded, plain, strict=True)])
+    latency, cpu = (statistics.median(ratio) for ratio in zip(*ratios, strict=True))
+    yield Figure("recording: latency of a request with a card, over that without recording, p50", latency, 1.05)
+    yield Figure("recording: CPU of the whole process for it, writing included, over that without", cpu, 1.05)
+
+
+def _followed(server: Server, bodies: list[bytes]) -> tuple[float, float]:
+    """The median latency of requests in sequence, and their CPU with all that is written after them."""
+    time.sleep(_WRITTEN_SECONDS)
+    before = server.cpu()
+    measured = load.in_sequence(server, bodies, len(bodies))
+    time.sleep(_WRITTEN_SECONDS)
+    return measured.p50, server.cpu() - before
 
 
 class Bench:

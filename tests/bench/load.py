@@ -102,10 +102,10 @@ def signed(server: Server, body: bytes, tokens: list[str]) -> Measured:
     return _timed(server, all_of_them)
 
 
-def in_sequence(server: Server, body: bytes, count: int) -> Measured:
+def in_sequence(server: Server, bodies: list[bytes], count: int) -> Measured:
     """So many requests, one after the other."""
     left = iter(range(count - 1))
-    return _measured(server, [body], 1, lambda: next(left, None) is not None)
+    return _measured(server, bodies, 1, lambda: next(left, None) is not None)
 
 
 def beside(server: Server, body: bytes, other: bytes, posters: int, seconds: float) -> Measured:
