@@ -63,14 +63,16 @@ class Decision(msgspec.Struct, frozen=True):
         ``unavailable`` are the prefetch keys that could not be had, or not in full, each with why; ``reason`` is why
         nothing could be looked at.
         """
-        told: dict[str, object] = {"found": list(self.found), "undetermined": self.undetermined}
-        if self.muted:
-            told["muted"] = {rule: why for (rule, _), why in self.muted.items()}
-        if unavailable:
-            told["unavailable"] = unavailable
-        if reason:
-            told["reason"] = reason
-        return {"org.rbd-cds.outcomes": told} if any(told.values()) else {}
+        told = {
+            "found": list(self.found),
+            "undetermined": self.undetermined,
+            "muted": {rule: why for (rule, _), why in self.muted.items()},
+            "unavailable": unavailable,
+            "reason": reason,
+        }
+        # CDS Hooks: what has no value is left out, and nothing empty is written.
+        held = {name: value for name, value in told.items() if value}
+        return {"org.rbd-cds.outcomes": held} if held else {}
 
 
 def user_gate(user_id: str) -> str | None:

@@ -73,6 +73,7 @@ class StandIn:
     settings = Settings()
     origins: frozenset[str] | None = None
     needed: tuple[str, ...] = ()
+    callers = 1
 
     def __init__(self) -> None:
         self.services = {

@@ -40,7 +40,7 @@ def create_app(service: Assembled) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.service = service
-    app.state.capacity = Capacity(settings.max_concurrent)
+    app.state.capacity = Capacity(settings.max_concurrent, service.callers)
     app.state.ready = False
     return app
 

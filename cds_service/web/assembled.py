@@ -61,6 +61,10 @@ class Assembled(Protocol):
         """The services by id, in the order of discovery."""
 
     @property
+    def callers(self) -> int:
+        """How many may call: the trusted EHRs, or one for anyone."""
+
+    @property
     def origins(self) -> frozenset[str] | None:
         """The browser origins that may call; None for any."""
 

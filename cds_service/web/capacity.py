@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from cds_service.errors import TooBusy
 from cds_service.web import metrics
 
+_SHARE = 0.75
+"""What one of several callers may fill, so that it shuts nobody out."""
+
 
 class Capacity:
-    """Entered by a call once its caller is known and until its answer is made; TooBusy where there is no room."""
+    """Room for so many calls at once, of which one of several callers may fill three quarters."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, callers: int) -> None:
         self._most = most
-        self._inside = 0
+        self._most_of_one = most if callers < 2 else max(1, int(most * _SHARE))
+        self._inside: Counter[str] = Counter()
 
-    def __enter__(self) -> None:
-        if self._inside >= self._most:
+    @contextmanager
+    def taken_by(self, caller: str) -> Iterator[None]:
+        """From when the caller is known until its answer is made; TooBusy where there is no room."""
+        if self._inside.total() >= self._most or self._inside[caller] >= self._most_of_one:
             raise TooBusy
-        self._inside += 1
+        self._inside[caller] += 1
         metrics.UNDER_WAY.inc()
-
-    def __exit__(self, *_: object) -> None:
-        self._inside -= 1
-        metrics.UNDER_WAY.dec()
+        try:
+            yield
+        finally:
+            self._inside[caller] -= 1
+            metrics.UNDER_WAY.dec()

@@ -27,7 +27,7 @@ async def call(request: Request) -> Response:
     notes.update(kind="hook", service=service.id, hook=service.hook)
     caller = await app.authenticate(request)
     notes.update(caller.told)
-    with request.app.state.capacity:
+    with request.app.state.capacity.taken_by(caller.name):
         body = await read_json_body(request, app.settings.max_body_bytes)
         started = perf_counter()
         hook = parse_request(body, service)

@@ -24,7 +24,7 @@ async def take(request: Request) -> Response:
     notes.update(kind="feedback", service=service.id, hook=service.hook)
     caller = await app.authenticate(request)
     notes.update(caller.told)
-    with request.app.state.capacity:
+    with request.app.state.capacity.taken_by(caller.name):
         report = parse_feedback(await read_json_body(request, app.settings.max_body_bytes))
         notes.update(Counter(entry.outcome for entry in report.entries), unusable=report.unusable)
         notes.update(reasons=app.reasons(report), uuids=_uuids(report))

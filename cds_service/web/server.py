@@ -59,6 +59,10 @@ class House:
         return self._decisions.services
 
     @property
+    def callers(self) -> int:
+        return len(self._clients.by_issuer) if self._clients else 1
+
+    @property
     def origins(self) -> frozenset[str] | None:
         return self._clients.origins if self._clients else None
 

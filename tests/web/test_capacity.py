@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+from contextlib import ExitStack
 
 import httpx
 import pytest
 
-from cds_service.errors import NotAuthenticated
+from cds_service.errors import NotAuthenticated, TooBusy
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
+from cds_service.web.capacity import Capacity
 from tests.web.test_calls import VIEW
 
 pytestmark = pytest.mark.anyio
@@ -93,3 +95,18 @@ async def test_a_caller_who_is_not_known_takes_no_room(narrow, stand_in, monkeyp
     monkeypatch.setattr(stand_in, "authenticate", nobody)
     assert (await narrow.post(CALL, json=VIEW)).status_code == 401
     stand_in.go.set()
+
+
+def test_one_of_several_callers_leaves_room_for_the_others():
+    capacity = Capacity(8, callers=2)
+    with ExitStack() as held:
+        for _ in range(6):
+            held.enter_context(capacity.taken_by("one"))
+        with pytest.raises(TooBusy):
+            held.enter_context(capacity.taken_by("one"))
+        for _ in range(2):
+            held.enter_context(capacity.taken_by("other"))
+        with pytest.raises(TooBusy):
+            held.enter_context(capacity.taken_by("other"))
+    with capacity.taken_by("one"):
+        pass
