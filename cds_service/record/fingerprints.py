@@ -72,7 +72,7 @@ class Fingerprinter:
         prints = {}
         for evaluation in of.found:
             seen = self._print(evaluation, mark, classes[self._company(evaluation)])
-            prints[evaluation.key] = msgspec.structs.replace(seen, **_evidence(evaluation, of, mark))
+            prints[evaluation.key] = msgspec.structs.replace(seen, **_evidence(evaluation, of, mark, marker))
         return prints
 
     def _company(self, evaluation: Evaluation) -> tuple[str, str]:
@@ -118,7 +118,7 @@ def _substances(evaluation: Evaluation) -> list[str]:
     return [subject.ingredient]
 
 
-def _evidence(evaluation: Evaluation, of: Grounds, mark: Mark) -> dict[str, Any]:
+def _evidence(evaluation: Evaluation, of: Grounds, mark: Mark, marker: Marker) -> dict[str, Any]:
     """What the finding rests on, without the order or drug that it is about: as a whole, by entry and by drug."""
     subject = evaluation.subject.source if evaluation.subject else None
     sources = {source for step in evaluation.steps for source in step.sources if source != subject}
@@ -126,13 +126,17 @@ def _evidence(evaluation: Evaluation, of: Grounds, mark: Mark) -> dict[str, Any]
     drafts = [order for order in of.drafts if order.source in sources]
     if not items and not drafts:
         return {}
-    told = sorted(_ENCODER.encode(_undated(item)).decode() for item in (*items, *drafts))
+    told = sorted(_ENCODER.encode(_undated(item)) for item in (*items, *drafts))
     drugs: dict[str, int | None] = {}
     for name, daily in _drugs(items, drafts, sources):
         known, found = drugs.get(mark("drug", name)), band(daily)
         drugs[mark("drug", name)] = found if known is None else max(known, found or known)
     names = sorted({mark("entry", name) for item in items for name in _entries(item)})
-    return {"evidence": mark("evidence", *told), "entries": tuple(names[:_MOST_ENTRIES]), "drugs": drugs}
+    return {
+        "evidence": marker.mark("evidence", *map(msgspec.Raw, told)),
+        "entries": tuple(names[:_MOST_ENTRIES]),
+        "drugs": drugs,
+    }
 
 
 def _drugs(

@@ -34,7 +34,7 @@ class Statements:
         self.mark_answered = known.values(state=ANSWERED)
         # Of two processes that store a card and its answer at once, the second sees what the first has stored.
         self.take_turns = None if on_file else select(func.pg_advisory_xact_lock(LOCK))
-        shown_to = self._is_listed(_CARD.patient), _CARD.state >= SHOWN
+        shown_to = self._is_listed(_CARD.patient), _CARD.state >= SHOWN, _CARD.at < bindparam("before")
         self.shown_of = select(_CARD.patient, _CARD.findings).where(*shown_to)
 
     def listing(self, values: Collection[str]) -> dict[str, object]:

@@ -172,11 +172,12 @@ class Store:
         self._count(execute, kinds.get(Tally, []))
 
     def _withdraw(self, execute: Execute, entries: list[Withdrawn]) -> None:
-        """Of few of these patients anything was shown, so those are looked for first."""
+        """Of few of these patients anything was shown before, so those are looked for first."""
         if not entries:
             return
         gone = {(entry.patient, rule): entry.at for entry in entries for rule in entry.rules}
-        found = execute(self._statements.shown_of, self._statements.listing({entry.patient for entry in entries}))
+        patients = self._statements.listing({entry.patient for entry in entries})
+        found = execute(self._statements.shown_of, patients | {"before": min(entry.at for entry in entries)})
         shown = {(patient, finding.rule) for patient, told in found for finding in recall.read_findings(told)}
         rows = [{"patient": key[0], "rule": key[1], "at": gone[key]} for key in sorted(shown & gone.keys())]
         if rows:
