@@ -2,8 +2,10 @@
 
 import json
 from pathlib import Path
+from time import thread_time
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -570,3 +572,23 @@ def test_no_concept_raises(text: str, code: str, system: str | None) -> None:
     VOCABULARY.diagnosis(found)
     VOCABULARY.codes(found)
     VOCABULARY.drug(found, text)
+
+
+@pytest.mark.parametrize(
+    "concept",
+    [
+        {"coding": [{"system": RXNORM, "code": "2598", "display": "clonazepam"}] * 40_000},
+        {"coding": [{"system": RXNORM, "code": "2598", "display": f"clonazepam {n}"} for n in range(40_000)]},
+        {"text": "clonazepam " * 100_000},
+        {"text": "clonazepam, possible risk of " * 30_000},
+    ],
+    ids=["one coding over and over", "displays", "a text", "a text in doubt"],
+)
+def test_an_endless_concept_takes_no_longer_than_a_long_one(concept: dict[str, object]) -> None:
+    read = msgspec.convert(concept, CodeableConcept)
+    started = thread_time()
+    found = VOCABULARY.drug(read)
+    VOCABULARY.diagnosis(read)
+    assert thread_time() - started < 0.5
+    assert found is not None
+    assert "clonazepam" in found.ingredients

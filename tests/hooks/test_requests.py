@@ -389,3 +389,18 @@ def test_no_text_of_a_refusal_repeats_the_request():
         with pytest.raises(ContractBroken) as refused:
             parsed(body, "order-select")
         assert "MARK" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("member", "many"),
+    [
+        ("draftOrders", lambda n: {"resourceType": "Bundle", "entry": [{"resource": ORDER}] * n}),
+        ("selections", lambda n: ["MedicationRequest/draft-1"] * n),
+    ],
+)
+def test_so_many_orders_are_taken_and_no_more(member, many):
+    body = call()
+    body["context"][member] = many(500)
+    assert parsed(body).drafts
+    body["context"][member] = many(501)
+    assert refusal(body) == (f"context.{member}",)
