@@ -22,6 +22,8 @@ _PAUSE_SECONDS = 1.0
 """How long a lost database is left alone, so that not every call waits for it."""
 _AT_ONCE = 8
 """As many as the pool has connections, so that nobody takes a crowd for a loss."""
+_TRIES = 2
+"""The connections of before a restart of the database are found dead only when they are used."""
 _MOST_UNTOLD = 100_000
 _LOG = structlog.get_logger()
 
@@ -66,13 +68,17 @@ class SharedTokens:
         used = mark(issuer, token_id), round(until)
         if not self._open.is_set() or time.monotonic() < self._asked_again:
             return self._admitted_alone(used)
-        try:
-            async with self._slots:
-                return await self._store.use_token(*used)
-        except self._store.lost as fault:
-            self._asked_again = time.monotonic() + _PAUSE_SECONDS
-            _LOG.warning("used tokens not shared", fault=type(fault).__name__)
-            return self._admitted_alone(used)
+        for tried in range(_TRIES):
+            try:
+                async with self._slots:
+                    return await self._store.use_token(*used)
+            except self._store.lost as fault:
+                # What was not answered in time may have been done: asked again, the token would seem used.
+                if isinstance(fault, TimeoutError) or tried == _TRIES - 1:
+                    _LOG.warning("used tokens not shared", fault=type(fault).__name__)
+                    break
+        self._asked_again = time.monotonic() + _PAUSE_SECONDS
+        return self._admitted_alone(used)
 
     def _admitted_alone(self, used: tuple[str, int]) -> bool:
         self._alone()
@@ -89,10 +95,17 @@ class SharedTokens:
                     await self._store.forget_tokens(int(self._clock()))
                     swept = time.monotonic()
                 self._open.set()
-                while self._untold:
-                    await self._store.use_token(*self._untold[-1])
-                    self._untold.pop()
+                await self._tell_all()
             await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _tell_all(self) -> None:
+        while self._untold:
+            used = self._untold.pop()
+            try:
+                await self._store.use_token(*used)
+            except BaseException:
+                self._untold.append(used)
+                raise
 
 
 def _tell_end(task: asyncio.Task[None]) -> None:

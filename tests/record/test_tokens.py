@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import asyncpg
 import pytest
 import structlog
 from sqlalchemy import select
@@ -71,10 +72,10 @@ async def test_what_has_run_out_is_swept_away_at_the_next_start(tmp_path, databa
 
 
 async def test_while_the_database_is_lost_calls_are_answered_and_replays_refused_here(tmp_path, monkeypatch):
-    monkeypatch.setattr(sharing, "_PAUSE_SECONDS", 0.05)
     database_url = f"sqlite:///{tmp_path}/shared.sqlite"
     host = Host(tmp_path, database_url)
     async with host as tokens:
+        monkeypatch.setattr(sharing, "_PAUSE_SECONDS", 0.05)
 
         async def gone(*_):
             raise OSError("MARK")
@@ -86,10 +87,44 @@ async def test_while_the_database_is_lost_calls_are_answered_and_replays_refused
         assert [line["event"] for line in lines] == ["used tokens not shared"]
         assert "MARK" not in str(lines)
         assert host.alone == [1, 1]
-        await asyncio.sleep(0.2)
+        for _ in range(100):
+            if len(await kept(database_url)) == 2:
+                break
+            await asyncio.sleep(0.05)
         assert len(await kept(database_url)) == 2
         async with Host(tmp_path / "other", database_url) as other:
             assert not await other.first_use("ehr", "t", LATER)
+
+
+async def test_connections_that_a_restart_of_the_database_left_dead_share_all_the_same(tmp_path, postgresql):
+    async def tell(statement):
+        connection = await asyncpg.connect(postgresql % "postgres")
+        await connection.execute(statement)
+        await connection.close()
+
+    await tell("CREATE DATABASE restarted")
+    one, other = (Host(tmp_path / name, postgresql % "restarted") for name in "ab")
+    async with one as here, other as there:
+        assert await here.first_use("ehr", "t", LATER)
+        assert await there.first_use("ehr", "u", LATER)
+        await tell("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'restarted'")
+        assert not await there.first_use("ehr", "t", LATER)
+        assert not await here.first_use("ehr", "u", LATER)
+    assert one.alone == other.alone == []
+
+
+async def test_a_database_that_is_slow_refuses_nobody(tmp_path, database_url, monkeypatch):
+    host = Host(tmp_path, database_url)
+    asked = []
+
+    async def slow(*used):
+        asked.append(used)
+        raise TimeoutError
+
+    async with host as tokens:
+        monkeypatch.setattr(host.store, "use_token", slow)
+        assert await tokens.first_use("ehr", "t", LATER)
+        assert len(asked) == 1
 
 
 async def test_a_crowd_is_no_loss(tmp_path, database_url):
