@@ -141,7 +141,9 @@ def _coded(resource: dict[str, Any], profile: Profile) -> dict[str, Any]:
     codes = concept.get("coding") if isinstance(concept, dict) else None
     if not profile.rxnorm or not isinstance(concept, dict) or not isinstance(codes, list):
         return resource
-    again = [{**code, "system": profile.rxnorm} for code in codes if code.get("system") == RXNORM]
+    again = [
+        {**code, "system": profile.rxnorm} for code in codes if isinstance(code, dict) and code.get("system") == RXNORM
+    ]
     return {**resource, "medicationCodeableConcept": {**concept, "coding": [*codes, *again]}}
 
 

@@ -98,9 +98,14 @@ class Fingerprinter:
             drug=mark("drug", *_substances(evaluation)),
             classes=classes,
             band=band(daily),
-            dose=mark("dose", daily) if daily is not None else "",
+            dose=mark("dose", daily if daily is not None else _unread(subject)) if subject else "",
             draft=mark("draft", subject.source) if isinstance(subject, Order) else "",
         )
+
+
+def _unread(subject: Order | Medication) -> str:
+    """A draft whose dose cannot be told is the same only word for word."""
+    return subject.raw.decode() if isinstance(subject, Order) else ""
 
 
 def band(daily_mg: float | None) -> int | None:
@@ -130,7 +135,7 @@ def _evidence(evaluation: Evaluation, of: Grounds, mark: Mark, marker: Marker) -
     drugs: dict[str, int | None] = {}
     for name, daily in _drugs(items, drafts, sources):
         known, found = drugs.get(mark("drug", name)), band(daily)
-        drugs[mark("drug", name)] = found if known is None else max(known, found or known)
+        drugs[mark("drug", name)] = found if known is None else max(known, known if found is None else found)
     names = sorted({mark("entry", name) for item in items for name in _entries(item)})
     return {
         "evidence": marker.mark("evidence", *map(msgspec.Raw, told)),

@@ -79,7 +79,7 @@ class Memory:
         """Why the finding stays silent; None if it is to be shown."""
         alike = [past for past in before if past.finding.rule == finding.rule]
         here = [past for past in alike if now.hook == ORDER_SIGN and self._is_of_draft(past, finding, now)]
-        said = self._between_hooks(finding, here)
+        said = self._between_hooks(finding, here, now)
         if said or self._sessions_only:
             return said
         # What was said of this very draft at order-select was judged above, more strictly.
@@ -87,13 +87,13 @@ class Memory:
         others = [past for past in alike if past not in judged]
         return next(self._across_sessions(finding, others, now), None)
 
-    def _between_hooks(self, finding: Fingerprint, here: list[Past]) -> str | None:
+    def _between_hooks(self, finding: Fingerprint, here: list[Past], now: Now) -> str | None:
         """From order-select to order-sign: what was answered is not repeated; an unanswered warning is, every time."""
         if finding.indicator == "critical":
             return None
         same = [past for past in here if _unchanged(past.finding, finding)]
         selected = [past for past in same if past.hook == ORDER_SELECT]
-        if any(past.outcome for past in selected):
+        if any(past.outcome and self._is_as_it_was(past, finding, now) for past in selected):
             return "answered at order-select"
         if selected and finding.indicator == "info":
             return "shown at order-select"
@@ -118,10 +118,14 @@ class Memory:
             return False
         if reason.only_for_user and past.user != now.user:
             return False
-        # Of several findings on the card nobody said which one was meant.
-        if reason.until_changed and not now.found.issuperset(past.company):
+        if not self._is_as_it_was(past, finding, now):
             return False
         return now.lasts(past.answered, days=reason.mutes_days, months=reason.mutes_months)
+
+    def _is_as_it_was(self, past: Past, finding: Fingerprint, now: Now) -> bool:
+        """Whether an answer that ends with any change still holds: of several findings nobody said which was meant."""
+        ends = past.outcome == "overridden" and self._reason(past, finding).until_changed
+        return not ends or now.found.issuperset(past.company)
 
     def _reason(self, past: Past, finding: Fingerprint) -> OverrideText:
         """What the reason given means for this finding; one that cannot have been about it is as good as none.
@@ -163,9 +167,8 @@ def _covers(before: Fingerprint, now: Fingerprint) -> bool:
 
 
 def _returned(before: Fingerprint, now: Fingerprint) -> bool:
-    """Whether the same kinds now rest on none of the entries that were judged then: on one that has come since."""
-    same = set(now.classes) == set(before.classes)
-    return same and bool(before.entries and now.entries) and set(now.entries).isdisjoint(before.entries)
+    """Whether the finding now rests on none of the entries that were judged then: on one that has come since."""
+    return bool(before.entries and now.entries) and set(now.entries).isdisjoint(before.entries)
 
 
 def _is_higher(before: int | None, now: int | None) -> bool:
@@ -174,6 +177,6 @@ def _is_higher(before: int | None, now: int | None) -> bool:
 
 
 def _unchanged(before: Fingerprint, now: Fingerprint) -> bool:
-    """The same drug at the same dose, and no finding that was not there."""
+    """The same drug at the same dose, and nothing that was not there."""
     same = (before.drug, before.dose, before.indicator) == (now.drug, now.dose, now.indicator)
-    return same and set(now.classes) <= set(before.classes)
+    return same and _covers(before, now) and not _returned(before, now)

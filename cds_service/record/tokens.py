@@ -71,13 +71,15 @@ class SharedTokens:
         for tried in range(_TRIES):
             try:
                 async with self._slots:
+                    if time.monotonic() < self._asked_again:
+                        return self._admitted_alone(used)
                     return await self._store.use_token(*used)
             except self._store.lost as fault:
                 # What was not answered in time may have been done: asked again, the token would seem used.
                 if isinstance(fault, TimeoutError) or tried == _TRIES - 1:
+                    self._asked_again = time.monotonic() + _PAUSE_SECONDS
                     _LOG.warning("used tokens not shared", fault=type(fault).__name__)
                     break
-        self._asked_again = time.monotonic() + _PAUSE_SECONDS
         return self._admitted_alone(used)
 
     def _admitted_alone(self, used: tuple[str, int]) -> bool:

@@ -189,10 +189,10 @@ def test_a_client_of_version_1_knows_one_selection_behavior() -> None:
 
 def test_epic_finds_rxnorm_under_its_own_name_for_it() -> None:
     code = {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "6711"}
-    drug = {"resourceType": "MedicationRequest", "medicationCodeableConcept": {"coding": [code]}}
+    drug = {"resourceType": "MedicationRequest", "medicationCodeableConcept": {"coding": [code, None]}}
     (suggestion,) = in_dialect("epic", told(drug))["suggestions"]
     codes = suggestion["actions"][0]["resource"]["medicationCodeableConcept"]["coding"]
-    assert codes == [code, {"system": "urn:oid:2.16.840.1.113883.6.88", "code": "6711"}]
+    assert codes == [code, None, {"system": "urn:oid:2.16.840.1.113883.6.88", "code": "6711"}]
 
 
 def test_a_draft_passed_on_unread_is_drafted_anew_for_epic_too() -> None:

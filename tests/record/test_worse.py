@@ -198,3 +198,47 @@ async def test_a_time_that_is_none_shows_the_card(tmp_path):
         async with place.recorder.store.engine.begin() as connection:
             await connection.execute(text("UPDATE answers SET received = 'never', at = 'never'"))
         assert await asked(place, SELECT, DEMENTIA, drafts=(HALF,)) == ["clonazepam-dementia"]
+
+
+async def test_between_hooks_a_higher_dose_of_the_other_drug_is_shown(tmp_path):
+    def opioid(mg):
+        return draft(named("oxycodone 5 mg"), id="d2", dosageInstruction=[dosage(mg)])
+
+    taken = (
+        request(CLONAZEPAM, id="c", dosageInstruction=[dosage(0.5)]),
+        request(named("oxycodone 5 mg"), id="o", dosageInstruction=[dosage(5)]),
+    )
+    async with site(tmp_path) as place:
+        for card in await place.ask(SELECT, patient(), *taken, drafts=(opioid(5), HALF)):
+            assert card.indicator == "warning"
+            await place.overrides(card, "risk-benefit-ratio")
+        assert await place.rules(SIGN, patient(), *taken, drafts=(opioid(5), HALF)) == []
+        assert await place.rules(SIGN, patient(), *taken, drafts=(opioid(60), HALF)) == ["clonazepam-opioid"]
+
+
+async def test_between_hooks_another_record_than_the_wrong_one_is_shown(tmp_path):
+    vascular = condition(coded(ICD10, "F01.50"), id="vascular")
+    async with site(tmp_path) as place:
+        (card,) = await place.ask(SELECT, patient(), DEMENTIA, drafts=(HALF,))
+        await place.overrides(card, "data-wrong")
+        assert await place.rules(SIGN, patient(), DEMENTIA, drafts=(HALF,)) == []
+        assert await place.rules(SIGN, patient(), vascular, drafts=(HALF,)) == ["clonazepam-dementia"]
+        assert await place.rules(SIGN, patient(), DEMENTIA, vascular, drafts=(HALF,)) == ["clonazepam-dementia"]
+
+
+async def test_a_new_fall_is_shown_when_the_other_finding_of_the_card_has_gone(tmp_path):
+    async with site(tmp_path) as place:
+        await answered(place, "risk-benefit-ratio", SELECT, DEMENTIA, FELL, drafts=(HALF,))
+        new = condition(FALL, id="new-fall", onsetDateTime="2026-06-16")
+        assert await asked(place, SELECT, new, drafts=(HALF,)) == ["clonazepam-falls"]
+
+
+async def test_between_hooks_words_of_a_dose_that_change_are_a_changed_dose(tmp_path):
+    def told(words):
+        return HALF | {"dosageInstruction": [{"text": words}]}
+
+    async with site(tmp_path) as place:
+        (card,) = await place.ask(SELECT, patient(), DEMENTIA, drafts=(told("half a tablet at night"),))
+        await place.overrides(card, "limited-time")
+        assert await place.ask(SIGN, patient(), DEMENTIA, drafts=(told("half a tablet at night"),)) == ()
+        assert await place.ask(SIGN, patient(), DEMENTIA, drafts=(told("six tablets as directed"),))
