@@ -22,10 +22,11 @@ def verify_files(folder: Path) -> None:
     """
     from cds_service.record.audit import verify
 
-    broken = not list(folder.glob("audit-*.jsonl"))
+    paths = sorted(folder.glob("audit-*.jsonl"))
+    broken = not paths
     if broken:
         click.echo(f"{folder}: no audit file is here")
-    for path in sorted(folder.glob("audit-*.jsonl")):
+    for path in paths:
         found = verify(path)
         if found.broken_at is not None:
             broken = True

@@ -111,6 +111,13 @@ def test_what_cannot_be_written_is_told_before_anything_is_served(variable, valu
         assert said in run(*command, code=1, **{variable: value})
 
 
+@pytest.mark.parametrize(
+    "address", ["postgresql:MARK", "postgresql://u:MARK@h:MARK/db", "postgresql://u:p@MARK:MARK@h:x/d"]
+)
+def test_no_part_of_an_address_is_repeated_that_may_be_of_a_password(address):
+    assert "MARK" not in run("serve", "--port", "8999", code=1, CDS_DATABASE_URL=address)
+
+
 def test_check_tells_a_variable_that_is_no_setting():
     assert "CDS_SILENT is set, but is no setting" in run("check", CDS_SILENT="yes")
 

@@ -240,7 +240,9 @@ def store_of(settings: Settings) -> Store:
     try:
         return Store(settings.database_url)
     except (ArgumentError, OSError, ValueError) as fault:
-        raise SettingsError([f"CDS_DATABASE_URL: the database cannot be used ({fault})."]) from None
+        # Others may quote a part of the address, and with it of a password.
+        told = fault if isinstance(fault, ArgumentError) else type(fault).__name__
+        raise SettingsError([f"CDS_DATABASE_URL: the database cannot be used ({told})."]) from None
 
 
 def _chart_criteria(content: RuleContent) -> frozenset[str]:
