@@ -1,5 +1,5 @@
 """``python -m cds_service``."""
 
-from cds_service.cli import main
+from cds_service.cli.main import main
 
 main()

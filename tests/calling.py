@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from cds_service.content.places import fhir_examples
 from cds_service.facts.queries import TEMPLATES
-from cds_service.places import fhir_examples
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
-from cds_service.web.server import House
+from cds_service.web.assembly import Application
 from tests.charts import KEYS
 
 Json = dict[str, Any]
@@ -47,12 +47,12 @@ Call = Callable[..., Answer]
 
 
 @contextmanager
-def serving(house: House | None = None, **environment: str) -> Iterator[Call]:
+def serving(house: Application | None = None, **environment: str) -> Iterator[Call]:
     """A function that posts a body to the service of a hook, or elsewhere, in the service's own loop.
 
     A body may come in chunks, and with ``gone`` its client leaves before the end of it.
     """
-    app = create_app(house or House(Settings.read({"CDS_TODAY": TODAY, "CDS_RECORD": "off", **environment})))
+    app = create_app(house or Application(Settings.read({"CDS_TODAY": TODAY, "CDS_RECORD": "off", **environment})))
 
     async def called(scope: Json, messages: list[Json]) -> Answer:
         sent: list[Json] = []

@@ -15,17 +15,17 @@ from typing import Any
 import msgspec
 
 from cds_service.content.model import Phenotype
+from cds_service.content.places import cards
 from cds_service.facts.build import Source, build
 from cds_service.facts.knowledge import Known
+from cds_service.facts.numbers import Numbers
 from cds_service.facts.orders import Drafted
 from cds_service.facts.patient import PatientFacts
 from cds_service.facts.queries import TEMPLATES
 from cds_service.fhir import elements as fhir
-from cds_service.fhir.decoding import Mender
-from cds_service.fhir.valuesets import Vocabulary, read_value_sets
-from cds_service.phenotypes.numbers import Numbers
-from cds_service.places import cards
+from cds_service.fhir.decoding import LenientReader
 from cds_service.settings import Settings
+from cds_service.terminology.vocabulary import Vocabulary, read_value_sets
 
 TODAY = date(2026, 6, 15)
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
@@ -209,7 +209,7 @@ def facts(
 
 
 def typed(one: Json) -> fhir.Resource:
-    read = Mender().resource(written(one))
+    read = LenientReader().resource(written(one))
     assert read is not None, "a resource that can be read"
     return read
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from cds_service.errors import DataMissing
-from cds_service.hooks.feedback import Report
+from cds_service.hooks.feedback import FeedbackBatch
 from cds_service.hooks.prefetch import LeftOut
 from cds_service.hooks.requests import HookRequest
 from cds_service.hooks.responses import Action, Card, Coding, Link, OverrideReason, Response, Source, Suggestion
@@ -19,7 +19,7 @@ from cds_service.hooks.schemas import schema
 from cds_service.hooks.services import Service
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
-from cds_service.web.assembled import ANYONE, Answered, Caller
+from cds_service.web.callers import ANYONE, Caller, HookAnswer
 
 _VALIDATORS = {
     name: jsonschema.Draft202012Validator(schema(name)) for name in ("request", "response", "discovery", "feedback")
@@ -88,7 +88,7 @@ class StandIn:
             for hook, title in _TITLES.items()
         }
         self.seen: list[HookRequest] = []
-        self.taken: list[Report] = []
+        self.taken: list[FeedbackBatch] = []
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -100,21 +100,23 @@ class StandIn:
     def sample(self) -> None:
         pass
 
-    def reasons(self, _: Report) -> Mapping[str, int]:
+    def reasons(self, _: FeedbackBatch) -> Mapping[str, int]:
         return {}
 
     async def authenticate(self, _: Any) -> Any:
         return ANYONE
 
-    async def answer(self, hook: HookRequest, _: Service, __: Caller) -> Answered:
+    async def answer(self, hook: HookRequest, _: Service, __: Caller) -> HookAnswer:
         self.seen.append(hook)
         missing = [key for key in self.needed if hook.prefetch[key] == LeftOut()]
         if missing:
             raise DataMissing(missing)
         cards = _cards(hook) if hook.user_id.startswith("Practitioner") and not hook.not_r4 else ()
-        return Answered(Response(cards=tuple(cards)), {"gather": 0.001, "decide": 0.0005}, {"found": len(tuple(cards))})
+        return HookAnswer(
+            Response(cards=tuple(cards)), {"gather": 0.001, "decide": 0.0005}, {"found": len(tuple(cards))}
+        )
 
-    async def take(self, report: Report, _: Service, __: Caller) -> None:
+    async def take(self, report: FeedbackBatch, _: Service, __: Caller) -> None:
         self.taken.append(report)
 
 

@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 from fhir.resources.R4B import get_fhir_model_class  # noqa: TID251
 
-from cds_service import places
-from cds_service.answering import Answered, DecisionService
+from cds_service.content import places
+from cds_service.decisions.service import DecidedHook, DecisionService
 from cds_service.hooks.requests import parse_request
 from cds_service.hooks.schemas import schema
 from cds_service.settings import Settings
@@ -78,7 +78,7 @@ async def test_the_silent_chart_is_silent(size: int) -> None:
     assert not decision.undetermined
 
 
-async def answered(chart: str, size: int) -> Answered:
+async def answered(chart: str, size: int) -> DecidedHook:
     decisions = DecisionService.of(places.cards(Settings()), lambda: date(2026, 6, 15))
     service = decisions.services["rbd-order-sign"]
     return await decisions.answer(parse_request(charts.request(chart, size), service), service)

@@ -6,14 +6,14 @@ from collections import Counter
 import msgspec
 import pytest
 
-from cds_service.content.page import stale
+from cds_service.authoring.page import stale
+from cds_service.authoring.run_cases import text_of
 from cds_service.content.text import SUMMARY_LIMIT
-from cds_service.decide import evaluations_of
+from cds_service.decisions.decide import evaluations_of
 from cds_service.facts.queries import collection
 from cds_service.fhir.validity import faults_in
-from cds_service.rehearsing import text_of
 from cds_service.rules.review import Moment, Outcome, evaluate, view
-from tests.rehearsal import cases, rehearsals, ruleset, stage
+from tests.case_runs import case_results, cases, ruleset, runner
 
 each_rule = pytest.mark.parametrize("rule", cases())
 ALWAYS_OPEN = {"patient", "orders"}
@@ -22,26 +22,26 @@ ALWAYS_OPEN = {"patient", "orders"}
 
 def steps(rule):
     """Every step of every case, the rules that could not apply included."""
-    for rehearsal in rehearsals(rule):
-        yield from (step for evaluation in full_run(rehearsal) for step in evaluation.steps)
+    for result in case_results(rule):
+        yield from (step for evaluation in full_run(result) for step in evaluation.steps)
 
 
-def full_run(rehearsal):
-    if rehearsal.decision.gate:
+def full_run(result):
+    if result.decision.gate:
         return []
-    service = stage().ruleset.content.service(rehearsal.case.hook)
-    asked = msgspec.structs.replace(service, rules=(rehearsal.rule,))
-    moment = Moment(rehearsal.case.hook)
-    return list(evaluations_of(stage().ruleset, asked, rehearsal.facts, moment, shortcut=False))
+    service = runner().ruleset.content.service(result.case.hook)
+    asked = msgspec.structs.replace(service, rules=(result.rule,))
+    moment = Moment(result.case.hook)
+    return list(evaluations_of(runner().ruleset, asked, result.facts, moment, shortcut=False))
 
 
 def findings(rule):
-    return [e.finding for r in rehearsals(rule) for e in r.evaluations if e.finding]
+    return [e.finding for r in case_results(rule) for e in r.evaluations if e.finding]
 
 
 @each_rule
 def test_each_rule_has_a_silent_case_and_one_that_speaks(rule):
-    assert {Outcome.FOUND, Outcome.NOT_MET} <= {rehearsal.outcome for rehearsal in rehearsals(rule)}
+    assert {Outcome.FOUND, Outcome.NOT_MET} <= {result.outcome for result in case_results(rule)}
 
 
 @each_rule
@@ -113,7 +113,7 @@ def fails_somewhere(rule, prepared):
     return any(
         evaluate(prepared, view(r.facts, prepared), ruleset().numbers, Moment(r.case.hook), e.subject).outcome
         is Outcome.FAILED
-        for r in rehearsals(rule)
+        for r in case_results(rule)
         for e in full_run(r)
         if e.subject or prepared.content.about == "patient"
     )
@@ -121,11 +121,11 @@ def fails_somewhere(rule, prepared):
 
 @each_rule
 def test_the_shortcut_changes_no_outcome(rule):
-    for rehearsal in rehearsals(rule):
-        short = Counter((e.outcome, repr(e.finding)) for e in rehearsal.evaluations)
-        full = Counter((e.outcome, repr(e.finding)) for e in full_run(rehearsal))
-        assert not short - full, rehearsal.case.name
-        assert {outcome for outcome, _ in full - short} <= {Outcome.NOT_MET}, rehearsal.case.name
+    for result in case_results(rule):
+        short = Counter((e.outcome, repr(e.finding)) for e in result.evaluations)
+        full = Counter((e.outcome, repr(e.finding)) for e in full_run(result))
+        assert not short - full, result.case.name
+        assert {outcome for outcome, _ in full - short} <= {Outcome.NOT_MET}, result.case.name
 
 
 @each_rule
@@ -154,17 +154,17 @@ def test_what_a_card_creates_is_fhir_r4(rule):
 
 @each_rule
 def test_what_was_not_checked_is_said(rule):
-    for rehearsal in rehearsals(rule):
-        for evaluation in rehearsal.evaluations:
-            for text in evaluation.not_checked if rehearsal.card and evaluation.finding else ():
-                assert text in text_of(rehearsal.card), rehearsal.case.name
+    for result in case_results(rule):
+        for evaluation in result.evaluations:
+            for text in evaluation.not_checked if result.card and evaluation.finding else ():
+                assert text in text_of(result.card), result.case.name
 
 
 def shown(rule):
-    return [card for rehearsal in rehearsals(rule) for card in rehearsal.decision.cards]
+    return [card for result in case_results(rule) for card in result.decision.cards]
 
 
 def test_the_pages_are_current():
     """Otherwise: cds-service page."""
-    answers = {rule: stage().answers(rule, found) for rule, found in cases().items()}
+    answers = {rule: runner().answers(rule, found) for rule, found in cases().items()}
     assert stale(ruleset().content, answers) == []

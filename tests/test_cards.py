@@ -5,13 +5,13 @@ import json
 import httpx
 import pytest
 
-from cds_service.content.cases import DAY
+from cds_service.authoring.cases import DAY
 from cds_service.fhir.validity import faults_in
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
-from cds_service.web.server import House
+from cds_service.web.assembly import Application
+from tests.case_runs import PARTS, case_results, cases, runner
 from tests.conftest import read_validated
-from tests.rehearsal import PARTS, cases, rehearsals, stage
 
 CASES = [(rule, case) for rule, found in cases().items() for case in found]
 each_case = pytest.mark.parametrize(("rule", "case"), CASES, ids=[f"{rule}/{case.name}" for rule, case in CASES])
@@ -20,25 +20,25 @@ each_rule = pytest.mark.parametrize("rule", cases())
 
 @each_case
 def test_case(rule, case):
-    found = next(rehearsal for rehearsal in rehearsals(rule) if rehearsal.case is case)
-    assert list(stage().disagreements(found)) == [], case.says
+    found = next(result for result in case_results(rule) if result.case is case)
+    assert list(runner().disagreements(found)) == [], case.says
 
 
 @each_rule
 @pytest.mark.anyio
 async def test_the_cases_get_the_same_cards_over_http(rule):
-    app = create_app(House(Settings.read({"CDS_TODAY": DAY.isoformat(), "CDS_RECORD": "off"})))
+    app = create_app(Application(Settings.read({"CDS_TODAY": DAY.isoformat(), "CDS_RECORD": "off"})))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://cds") as client,
     ):
-        for rehearsal in rehearsals(rule):
-            request = read_validated(json.dumps(stage().request(rule, rehearsal.case)).encode(), "request")
-            answer = await client.post(f"/cds-services/rbd-{rehearsal.case.hook}", json=request)
+        for result in case_results(rule):
+            request = read_validated(json.dumps(runner().request(rule, result.case)).encode(), "request")
+            answer = await client.post(f"/cds-services/rbd-{result.case.hook}", json=request)
             said = [(card["summary"], card["detail"]) for card in read_validated(answer.content)["cards"]]
-            assert answer.status_code == 200, rehearsal.case.name
-            assert said == [(card.summary, card.detail) for card in rehearsal.decision.cards], rehearsal.case.name
+            assert answer.status_code == 200, result.case.name
+            assert said == [(card.summary, card.detail) for card in result.decision.cards], result.case.name
 
 
 @each_rule

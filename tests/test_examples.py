@@ -10,7 +10,7 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class  # noqa: TID251
 from pydantic import ValidationError
 
-from cds_service.places import fhir_examples
+from cds_service.content.places import fhir_examples
 
 EXAMPLES = fhir_examples()
 PARTS = sorted((EXAMPLES / "parts").glob("*.json"))

@@ -5,8 +5,8 @@ import copy
 import pytest
 
 from cds_service.content.load import load
-from cds_service.places import cards
-from cds_service.ruleset import assemble
+from cds_service.content.places import cards
+from cds_service.decisions.ruleset import assemble
 from cds_service.settings import Settings
 from tests.calling import EXPECTED, as_bytes, charts, opened, requests, rules_of, serving
 from tests.conftest import read_validated

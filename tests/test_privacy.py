@@ -7,13 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cds_service.answering import DecisionService
 from cds_service.content.load import load
-from cds_service.places import cards
+from cds_service.content.places import cards
+from cds_service.decisions.ruleset import assemble
+from cds_service.decisions.service import DecisionService
 from cds_service.rules.review import Rule
-from cds_service.ruleset import assemble
 from cds_service.settings import Settings
-from cds_service.web.server import House
+from cds_service.web.assembly import Application
 from tests.calling import TODAY, as_bytes, requests, rules_of, serving
 from tests.conftest import read_validated
 from tests.marks import BORN, MARK, TOKEN, kept_quiet, marked
@@ -138,7 +138,7 @@ def call_with_a_broken_rule():
         raise ValueError(f"{review.facts} {review.therapy}")
 
     broken = msgspec.structs.replace(ruleset.rules[FAILING], rule=Rule(FAILING, raising))
-    house = House(Settings.read({"CDS_TODAY": TODAY, "CDS_RECORD": "off"}))
+    house = Application(Settings.read({"CDS_TODAY": TODAY, "CDS_RECORD": "off"}))
     rules = msgspec.structs.replace(ruleset, rules=ruleset.rules | {FAILING: broken})
     house._decisions = DecisionService(rules, house.settings.today)
     with serving(house) as called:

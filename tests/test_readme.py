@@ -13,13 +13,13 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from cds_service.cli import main
+from cds_service.cli.main import main
 from cds_service.hooks.profiles import PROFILES
 from cds_service.settings import Settings
 from cds_service.trust.clients import Client
 from cds_service.web.app import create_app
+from cds_service.web.assembly import Application
 from cds_service.web.metrics import REGISTRY
-from cds_service.web.server import House
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,7 +61,7 @@ def test_every_command_line_is_of_a_kind_that_is_tested() -> None:
 
 
 async def answer(path: str, body: bytes | None = None) -> Any:
-    app = create_app(House(Settings(fixed_day=DAY, record="off")))
+    app = create_app(Application(Settings(fixed_day=DAY, record="off")))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

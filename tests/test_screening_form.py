@@ -6,12 +6,12 @@ import re
 import pytest
 
 from cds_service.content.forms import FILE, faults_of_form
+from cds_service.content.places import cards, fhir_examples
 from cds_service.facts.queries import QUESTIONS
 from cds_service.facts.results import SCREEN
 from cds_service.fhir.validity import faults_in
-from cds_service.places import cards, fhir_examples
 from cds_service.settings import Settings
-from tests.rehearsal import rehearsals
+from tests.case_runs import case_results
 
 TEXT = (cards(Settings()) / FILE).read_text(encoding="utf-8")
 FORM = json.loads(TEXT)
@@ -81,7 +81,7 @@ async def test_the_form_takes_no_answers(client):
 
 
 def test_the_task_refers_to_the_form_by_address_and_canonical():
-    (asked,) = (r for r in rehearsals("rbd-screen") if r.case.name == "movements-unasked")
+    (asked,) = (r for r in case_results("rbd-screen") if r.case.name == "movements-unasked")
     task = asked.card.suggestions[0].actions[0].resource
     assert task["focus"]["reference"] == "http://127.0.0.1:8000/Questionnaire/rbd-screen"
     assert task["focus"]["identifier"]["value"] == FORM["url"] == SCREEN

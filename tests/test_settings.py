@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from cds_service import places
+from cds_service.content import places
 from cds_service.errors import SettingsError
 from cds_service.settings import Settings
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from cds_service.content.text import LABEL_LIMIT, SUMMARY_LIMIT, Record, clipped, escape, placeholders, show
-from tests.rehearsal import cases, rehearsals, ruleset
+from tests.case_runs import case_results, cases, ruleset
 
 # A word for a risk on a clonazepam card, and the value sets of which one has to be in the chart.
 RISKS = {
@@ -29,11 +29,11 @@ def told(card):
 
 @pytest.mark.parametrize("rule", CLONAZEPAM)
 def test_a_clonazepam_card_names_only_risks_found_in_this_patient(rule):
-    for rehearsal in rehearsals(rule):
-        for card in (c for c in rehearsal.decision.cards if c.source.topic.code in CLONAZEPAM):
+    for result in case_results(rule):
+        for card in (c for c in result.decision.cards if c.source.topic.code in CLONAZEPAM):
             for word, sets in RISKS.items():
                 if re.search(word, told(card).partition("**Not checked:**")[0], re.IGNORECASE):
-                    assert sets & rehearsal.facts.concepts, f"{rehearsal.case.name}: {word} in {told(card)}"
+                    assert sets & result.facts.concepts, f"{result.case.name}: {word} in {told(card)}"
 
 
 # What could not be verified, in the words in which it would be printed.
@@ -80,7 +80,7 @@ SHORT |= {"clearance": 7, "maximum": 7, "wash_out": 4, "months": 9, "duration": 
 
 
 def test_the_longest_summary_of_every_case_fits():
-    longest = [card.summary for rule in cases() for r in rehearsals(rule) for card in r.decision.cards]
+    longest = [card.summary for rule in cases() for r in case_results(rule) for card in r.decision.cards]
     assert max(map(len, longest)) <= SUMMARY_LIMIT
 
 

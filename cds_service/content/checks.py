@@ -38,9 +38,9 @@ def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> I
             yield f"{file}: reads: {read!r} is none of {', '.join(READS)}"
         elif read.startswith(f"{OBSERVATIONS}:") and read.partition(":")[2] not in sets:
             yield f"{file}: reads: no value set {read.partition(':')[2]!r}"
-    for name in rule.starts_with:
+    for name in rule.triggers:
         if name not in sets and name != UNREADABLE_DRUG:
-            yield f"{file}: starts-with: no value set {name!r}"
+            yield f"{file}: triggers: no value set {name!r}"
     for cited in rule.evidence:
         if cited.id not in content.evidence:
             yield f"{file}: evidence: {cited.id!r} is not in evidence.toml"

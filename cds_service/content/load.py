@@ -29,8 +29,8 @@ from cds_service.content.model import (
     SuggestionText,
 )
 from cds_service.errors import ContentError
-from cds_service.fhir.valuesets import ValueSet, Vocabulary, read_value_sets
-from cds_service.phenotypes.numbers import Numbers
+from cds_service.facts.numbers import Numbers
+from cds_service.terminology.vocabulary import ValueSet, Vocabulary, read_value_sets
 
 T = TypeVar("T")
 

@@ -99,7 +99,7 @@ class RuleContent(Strict, frozen=True, kw_only=True):
     about: About
     family: str
     reads: tuple[str, ...]
-    starts_with: tuple[str, ...]
+    triggers: tuple[str, ...]
     """Value sets without any of which, in chart or drafts, the rule cannot apply."""
     statements: tuple[str, ...]
     """Statements of the sources (S1-01 ... S2-55) that live here."""

@@ -22,20 +22,20 @@ from cds_service.facts.patient import (
     Classified,
     Collection,
     Condition,
+    DiagnosticReport,
     Drug,
     Medication,
     Observation,
     Order,
     PatientFacts,
+    PlannedCare,
     Procedure,
-    Report,
-    Request,
     ScreeningAnswer,
 )
 from cds_service.facts.queries import READS, TEMPLATES, UNREADABLE_DRUG
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Age, Interval, age_on, interval
-from cds_service.fhir.valuesets import Vocabulary
+from cds_service.terminology.vocabulary import Vocabulary
 
 R = TypeVar("R", bound=fhir.Resource)
 Taken = TypeVar("Taken", fhir.MedicationRequest, fhir.MedicationStatement, fhir.MedicationDispense)
@@ -249,12 +249,12 @@ class Reader:
         found = [p for p in found if p.day is None or p.day.first <= self.today]
         return tuple(sorted(found, key=_newness, reverse=True))
 
-    def requests(self) -> tuple[Request, ...]:
+    def requests(self) -> tuple[PlannedCare, ...]:
         found = (results.service_request(r, self.vocabulary) for r in self.chart.of(fhir.ServiceRequest))
         return tuple(sorted((r for r in found if r), key=_source))
 
-    def plans(self) -> tuple[Request, ...]:
-        found: list[Request | None] = [
+    def plans(self) -> tuple[PlannedCare, ...]:
+        found: list[PlannedCare | None] = [
             *(results.care_plan(r, self.vocabulary) for r in self.chart.of(fhir.CarePlan)),
             *(results.task(r, self.vocabulary) for r in self.chart.of(fhir.Task)),
         ]
@@ -264,7 +264,7 @@ class Reader:
         found = (results.allergy(r, self.vocabulary) for r in self.chart.of(fhir.AllergyIntolerance))
         return tuple(sorted((a for a in found if a), key=_source))
 
-    def reports(self) -> tuple[Report, ...]:
+    def reports(self) -> tuple[DiagnosticReport, ...]:
         by_id = {o.source.removeprefix("Observation/"): o for o in self.observations}
         found = [r for d in self.chart.of(fhir.DiagnosticReport) if (r := results.report(d, self.vocabulary, by_id))]
         return tuple(sorted(found, key=_newness, reverse=True))
@@ -299,11 +299,11 @@ _COLLECTIONS: dict[str, tuple[_Kinds, Callable[[Reader], tuple[Classified, ...]]
 # The order of entries in a Bundle means nothing, so it must not tell which of two facts comes first.
 
 
-def _source(item: Condition | Request | Allergy) -> str:
+def _source(item: Condition | PlannedCare | Allergy) -> str:
     return item.source
 
 
-def _newness(item: Observation | Procedure | Report) -> tuple[date, str, str]:
+def _newness(item: Observation | Procedure | DiagnosticReport) -> tuple[date, str, str]:
     written = item.written if isinstance(item, Observation) else ""
     return item.day.last if item.day else date.min, written, item.source
 

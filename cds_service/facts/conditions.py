@@ -10,7 +10,7 @@ import msgspec
 from cds_service.facts.patient import Condition
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Interval, interval
-from cds_service.fhir.valuesets import Vocabulary
+from cds_service.terminology.vocabulary import Vocabulary
 
 _NOT_MEANT = {"refuted", "entered-in-error", "differential"}
 _POSSIBLE = {"unconfirmed", "provisional"}

@@ -15,9 +15,9 @@ from cds_service.facts.doses import dose
 from cds_service.facts.patient import Dose, Drug, Medication
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Interval, interval, months_before
-from cds_service.fhir.products import is_extended_release, known_product
 from cds_service.fhir.quantities import amount, convert
-from cds_service.fhir.valuesets import Match, Vocabulary
+from cds_service.terminology.products import is_extended_release, known_product
+from cds_service.terminology.vocabulary import Match, Vocabulary
 
 _ORDER_INTENTS = {None, "order", "original-order", "instance-order", "reflex-order", "filler-order"}
 _NEVER_TAKEN = {"entered-in-error", "draft", "cancelled", "not-taken", "intended", "declined"}

@@ -11,7 +11,7 @@ from cds_service.facts.drugs import Pharmacy, Reason
 from cds_service.facts.patient import Dose, Order
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import interval
-from cds_service.fhir.valuesets import Vocabulary
+from cds_service.terminology.vocabulary import Vocabulary
 
 _NOT_TOLD = Dose(why_not="the drug is none that the value sets know")
 _INTENTS = {None, "order", "original-order", "instance-order", "reflex-order", "filler-order"}

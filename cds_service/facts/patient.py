@@ -165,7 +165,7 @@ class Procedure(msgspec.Struct, frozen=True):
     words: str = ""
 
 
-class Request(msgspec.Struct, frozen=True):
+class PlannedCare(msgspec.Struct, frozen=True):
     """A ServiceRequest, CarePlan or Task that is on record."""
 
     sets: frozenset[str]
@@ -181,7 +181,7 @@ class Allergy(msgspec.Struct, frozen=True):
     source: str
 
 
-class Report(msgspec.Struct, frozen=True):
+class DiagnosticReport(msgspec.Struct, frozen=True):
     """A final diagnostic report with the results it holds."""
 
     sets: frozenset[str]
@@ -308,13 +308,13 @@ class PatientFacts(msgspec.Struct, frozen=True):
         """Procedures done, or under way as a therapy, newest first."""
         return self._pick("procedures", Procedure, sets)
 
-    def requests(self, *sets: str) -> Fact[tuple[Request, ...]]:
+    def requests(self, *sets: str) -> Fact[tuple[PlannedCare, ...]]:
         """ServiceRequests on record, open or done."""
-        return self._pick("requests", Request, sets)
+        return self._pick("requests", PlannedCare, sets)
 
-    def plans(self, *sets: str) -> Fact[tuple[Request, ...]]:
+    def plans(self, *sets: str) -> Fact[tuple[PlannedCare, ...]]:
         """CarePlans and Tasks on record, open or done."""
-        return self._pick("plans", Request, sets)
+        return self._pick("plans", PlannedCare, sets)
 
     def allergies(self, *names: str) -> Fact[tuple[Allergy, ...]]:
         """Allergies to an ingredient or to a value set of drugs."""
@@ -322,6 +322,6 @@ class PatientFacts(msgspec.Struct, frozen=True):
             "allergies", Allergy, None, lambda a: not a.ingredients.isdisjoint(names) or not a.sets.isdisjoint(names)
         )
 
-    def reports(self, *sets: str) -> Fact[tuple[Report, ...]]:
+    def reports(self, *sets: str) -> Fact[tuple[DiagnosticReport, ...]]:
         """Final diagnostic reports, newest first."""
-        return self._pick("reports", Report, sets)
+        return self._pick("reports", DiagnosticReport, sets)

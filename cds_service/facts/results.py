@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
-from cds_service.facts.patient import Allergy, Observation, Procedure, Report, Request, ScreeningAnswer
+from cds_service.facts.patient import Allergy, DiagnosticReport, Observation, PlannedCare, Procedure, ScreeningAnswer
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Interval, interval
 from cds_service.fhir.quantities import amount
-from cds_service.fhir.valuesets import Vocabulary
+from cds_service.terminology.vocabulary import Vocabulary
 
 CODES = "urn:org.rbd-cds:codes"
 SCREEN = "urn:org.rbd-cds:Questionnaire:rbd-screen"
@@ -144,20 +144,20 @@ _OPEN = {"draft", "active", "on-hold", "requested", "received", "accepted", "rea
 _DONE = {"completed"}
 
 
-def service_request(resource: fhir.ServiceRequest, vocabulary: Vocabulary) -> Request | None:
+def service_request(resource: fhir.ServiceRequest, vocabulary: Vocabulary) -> PlannedCare | None:
     if resource.do_not_perform or resource.intent in ("proposal", "option"):
         return None
     day = interval(resource.authored_on) or effective(resource.occurrence_date_time, resource.occurrence_period)
     return _request(resource.status, vocabulary, [resource.code], f"ServiceRequest/{resource.id}", day)
 
 
-def care_plan(resource: fhir.CarePlan, vocabulary: Vocabulary) -> Request | None:
+def care_plan(resource: fhir.CarePlan, vocabulary: Vocabulary) -> PlannedCare | None:
     concepts = [*fhir.many(resource.category), fhir.CodeableConcept(text=resource.title)]
     day = (interval(resource.period.start) if resource.period else None) or interval(resource.created)
     return _request(resource.status, vocabulary, concepts, f"CarePlan/{resource.id}", day)
 
 
-def task(resource: fhir.Task, vocabulary: Vocabulary) -> Request | None:
+def task(resource: fhir.Task, vocabulary: Vocabulary) -> PlannedCare | None:
     concepts = [resource.code, fhir.CodeableConcept(text=resource.description)]
     day = interval(resource.authored_on) or interval(resource.last_modified)
     return _request(resource.status, vocabulary, concepts, f"Task/{resource.id}", day)
@@ -169,11 +169,11 @@ def _request(
     concepts: Sequence[fhir.CodeableConcept | None],
     source: str,
     day: Interval | None,
-) -> Request | None:
+) -> PlannedCare | None:
     if status not in _OPEN and status not in _DONE:
         return None
     sets = frozenset(s for concept in concepts if (m := vocabulary.codes(concept)) for s in m.sets)
-    return Request(sets, source, status in _OPEN, day) if sets else None
+    return PlannedCare(sets, source, status in _OPEN, day) if sets else None
 
 
 def allergy(resource: fhir.AllergyIntolerance, vocabulary: Vocabulary) -> Allergy | None:
@@ -195,7 +195,7 @@ def allergy(resource: fhir.AllergyIntolerance, vocabulary: Vocabulary) -> Allerg
 
 def report(
     resource: fhir.DiagnosticReport, vocabulary: Vocabulary, observations: Mapping[str, Observation]
-) -> Report | None:
+) -> DiagnosticReport | None:
     """A final report; its results are those that were sent or are contained in it."""
     if resource.status not in _FINAL:
         return None
@@ -211,7 +211,7 @@ def report(
         elif (held := contained.get(reference.reference or "")) and (own := read_observation(held, vocabulary)):
             found.append(own)
     day = effective(resource.effective_date_time, resource.effective_period) or interval(resource.issued)
-    return Report(match.sets, f"DiagnosticReport/{resource.id}", day, tuple(found))
+    return DiagnosticReport(match.sets, f"DiagnosticReport/{resource.id}", day, tuple(found))
 
 
 _CODED = ("http://loinc.org", "http://snomed.info/sct", CODES)

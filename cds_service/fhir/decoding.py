@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from cds_service.fhir import elements as fhir
-from cds_service.fhir.mending import is_known, read_resource
+from cds_service.fhir.lenient import is_known, read_resource
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ _MENDING_SECONDS = 0.25
 """Processor time for mending in one request: a body of nothing but oddities must not hold up everyone else."""
 
 
-class Mender:
+class LenientReader:
     """Reads resources, mending those that need it while its time lasts; the others then count as unreadable."""
 
     def __init__(self, seconds: float = _MENDING_SECONDS) -> None:
@@ -50,7 +50,7 @@ class _LooseBundle(msgspec.Struct, gc=False, rename="camel"):
     entry: list[msgspec.Raw] | None = None
 
 
-def read_value(raw: bytes | msgspec.Raw, mender: Mender) -> fhir.Resource | None:
+def read_value(raw: bytes | msgspec.Raw, mender: LenientReader) -> fhir.Resource | None:
     """The resource in some JSON; None when it cannot be read. In a Bundle each entry is read for itself."""
     try:
         return _RESOURCE.decode(raw)
@@ -84,14 +84,14 @@ def _links(value: object) -> Iterator[fhir.BundleLink]:
             yield msgspec.convert(link, fhir.BundleLink)
 
 
-def _entry(raw: msgspec.Raw, mender: Mender) -> fhir.Entry | None:
+def _entry(raw: msgspec.Raw, mender: LenientReader) -> fhir.Entry | None:
     try:
         return _ENTRY.decode(raw)
     except msgspec.ValidationError:
         return None if bytes(raw) == b"null" else _mended_entry(raw, mender)
 
 
-def _mended_entry(raw: msgspec.Raw, mender: Mender) -> fhir.Entry | None:
+def _mended_entry(raw: msgspec.Raw, mender: LenientReader) -> fhir.Entry | None:
     """An entry without a resource stands for one that cannot be read; None for a type that is not of FHIR."""
     written = (read_as(OBJECT, raw) or {}).get("resource")
     if written is None:

@@ -2,7 +2,7 @@
 
 Only what a fact needs is named; every other member is skipped by the decoder at no cost.
 Lists that real clients send as a single object are typed ``Many`` and read with :func:`many`.
-What cannot be decoded as typed goes through :mod:`cds_service.fhir.mending`.
+What cannot be decoded as typed goes through :mod:`cds_service.fhir.lenient`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Union
 
 import msgspec
 
-from cds_service.fhir.type_names import OTHER_RELEASES, UNREAD
+from cds_service.fhir.resource_types import OTHER_RELEASES, UNREAD
 
 NOT_R4 = OTHER_RELEASES
 T = TypeVar("T")

@@ -15,7 +15,7 @@ import msgspec
 
 from cds_service.errors import ContractBroken, NotJson
 from cds_service.fhir import elements as fhir
-from cds_service.fhir.decoding import OBJECT, TEXT, Mender, has_endless_number, read_as, read_value
+from cds_service.fhir.decoding import OBJECT, TEXT, LenientReader, has_endless_number, read_as, read_value
 from cds_service.hooks.prefetch import Value
 
 
@@ -73,7 +73,7 @@ def read_envelope(body: bytes) -> Envelope:
         return _member_by_member(body)
 
 
-def read_draft(raw: msgspec.Raw, mender: Mender) -> fhir.Resource | None:
+def read_draft(raw: msgspec.Raw, mender: LenientReader) -> fhir.Resource | None:
     """The resource of a draft; None when there is none, or none that can be read."""
     written = bytes(raw)
     return mender.resource(raw) if written and _is_text(written) else None
@@ -126,7 +126,7 @@ def _drafts(raw: msgspec.Raw | None) -> DraftBundle | None:
 
 
 def _prefetch(raw: msgspec.Raw | None) -> dict[str, Value]:
-    mender = Mender()
+    mender = LenientReader()
     values = {key: (written, read_value(written, mender)) for key, written in (read_as(OBJECT, raw) or {}).items()}
     return {key: value for key, (written, value) in values.items() if value is not None or _is_null(written)}
 

@@ -39,7 +39,7 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     comment: str | None = None
 
 
-class Report(msgspec.Struct, frozen=True):
+class FeedbackBatch(msgspec.Struct, frozen=True):
     """One call's entries, and how many of them could not be used."""
 
     entries: tuple[Feedback, ...]
@@ -65,13 +65,13 @@ class _Body(msgspec.Struct):
     feedback: list[Any]
 
 
-def parse_feedback(body: bytes) -> Report:
+def parse_feedback(body: bytes) -> FeedbackBatch:
     """The entries in a body; ContractBroken when it has some and none can be used."""
     sent = _sent(body)
     entries = tuple(entry for entry in map(_entry, sent) if entry is not None)
     if sent and not entries:
         raise ContractBroken("feedback", "None of the entries is complete enough to be used.")
-    return Report(entries, len(sent) - len(entries))
+    return FeedbackBatch(entries, len(sent) - len(entries))
 
 
 def _sent(body: bytes) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from cds_service.fhir.systems import RXNORM
+from cds_service.fhir.code_systems import RXNORM
 from cds_service.hooks.responses import Action, Card, DeleteById, Response, Suggestion
 
 AnyAction: TypeAlias = Action | DeleteById

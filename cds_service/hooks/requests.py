@@ -11,7 +11,7 @@ import msgspec
 
 from cds_service.errors import ContractBroken, NotJson
 from cds_service.fhir import elements as fhir
-from cds_service.fhir.decoding import Mender
+from cds_service.fhir.decoding import LenientReader
 from cds_service.hooks.envelope import Context, DraftEntry, Envelope, FhirAuthorization, read_draft, read_envelope
 from cds_service.hooks.prefetch import Answer, Contents, contents, read_answers
 from cds_service.hooks.services import Service
@@ -131,7 +131,7 @@ def _is_id(text: str) -> bool:
 
 
 def _drafts(context: Context, service: Service) -> Iterator[Draft]:
-    mender = Mender()
+    mender = LenientReader()
     for entry in _orders(context) if service.takes_orders else ():
         resource = read_draft(entry.resource, mender)
         if resource is not None:

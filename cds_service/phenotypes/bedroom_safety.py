@@ -7,10 +7,10 @@ from datetime import date
 from typing import TypeAlias
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, either
-from cds_service.facts.patient import PatientFacts, Procedure, Request
+from cds_service.facts.patient import PatientFacts, PlannedCare, Procedure
 from cds_service.fhir.dates import Interval, within_months
 
-Advice: TypeAlias = Request | Procedure
+Advice: TypeAlias = PlannedCare | Procedure
 
 
 def advised(facts: PatientFacts, months: int) -> Fact[Advice]:
@@ -29,7 +29,7 @@ def _given(facts: PatientFacts, in_time: Callable[[Interval | None], bool]) -> F
 
 
 def _first(
-    found: Fact[tuple[Request, ...]] | Fact[tuple[Procedure, ...]], in_time: Callable[[Interval | None], bool]
+    found: Fact[tuple[PlannedCare, ...]] | Fact[tuple[Procedure, ...]], in_time: Callable[[Interval | None], bool]
 ) -> Fact[Advice]:
     if not isinstance(found, Known):
         return found

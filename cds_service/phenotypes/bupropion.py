@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from cds_service.facts.knowledge import Absent, Known
+from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import PatientFacts
 from cds_service.phenotypes.mao_inhibitors import INHIBITORS, recently_taken
-from cds_service.phenotypes.numbers import Numbers
 from cds_service.phenotypes.stopping import BENZODIAZEPINES, in_steps
 
 

@@ -7,10 +7,10 @@ from enum import Enum
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, either
+from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import Condition, PatientFacts
 from cds_service.fhir.dates import Interval, within_months
 from cds_service.phenotypes import labs
-from cds_service.phenotypes.numbers import Numbers
 
 DEMENTIA_SETS = ("alzheimer-disease", "dementia-with-lewy-bodies", "creutzfeldt-jakob-disease", "dementia")
 _SCORES = {"moca-total": "MoCA", "mmse-total": "MMSE"}

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, either
+from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import Condition, Observation, PatientFacts
 from cds_service.fhir.dates import Interval, spell, within_months
 from cds_service.phenotypes import labs
 from cds_service.phenotypes.labs import Result
-from cds_service.phenotypes.numbers import Numbers
 
 
 class FallRisk(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cds_service.facts.patient import Order
-from cds_service.fhir.wording import words
+from cds_service.terminology.phrases import words
 
 _INJECTED = {"injection", "injectable", "infusion", "intravenous", "iv"}
 

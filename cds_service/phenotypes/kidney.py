@@ -8,11 +8,11 @@ from collections.abc import Callable
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import PatientFacts
 from cds_service.fhir.dates import Interval, within_months
 from cds_service.phenotypes import labs
 from cds_service.phenotypes.labs import Result
-from cds_service.phenotypes.numbers import Numbers
 
 
 class Clearance(msgspec.Struct, frozen=True):

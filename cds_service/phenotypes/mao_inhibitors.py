@@ -7,10 +7,10 @@ from enum import Enum
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, together
+from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import Medication, Order, PatientFacts
 from cds_service.phenotypes import pairs
 from cds_service.phenotypes.antidepressants import is_hypnotic_doxepin
-from cds_service.phenotypes.numbers import Numbers
 from cds_service.phenotypes.pairs import Side, TakesCard
 from cds_service.phenotypes.therapy import unread
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known
+from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import Condition, Medication, PatientFacts
 from cds_service.fhir.dates import Interval, within_months
-from cds_service.fhir.wording import words
 from cds_service.phenotypes.antidepressants import is_hypnotic_doxepin
 from cds_service.phenotypes.cognition import DEMENTIA_SETS
-from cds_service.phenotypes.numbers import Numbers
+from cds_service.terminology.phrases import words
 
 CAUSE_SETS = (
     "ssri",

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import Condition, Medication, PatientFacts
 from cds_service.fhir.dates import Interval, spell, within_days, within_months
 from cds_service.phenotypes import kidney, labs, myoclonus
-from cds_service.phenotypes.numbers import Numbers
 
 VALUES = {"sodium": "mmol/L", "glucose": "mg/dL", "calcium": "mg/dL"}
 _INJURIES = {

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Absent, Fact, Known, Unavailable, either
-from cds_service.facts.patient import PatientFacts, Request
+from cds_service.facts.numbers import Numbers
+from cds_service.facts.patient import PatientFacts, PlannedCare
 from cds_service.fhir.dates import Interval, within_months
-from cds_service.phenotypes.numbers import Numbers
 
 TESTS = ("eeg", "mri-brain", "emg")
 BLOODS = {
@@ -60,7 +60,7 @@ def _done(facts: PatientFacts, months: int, name: str) -> Fact[object]:
     return gap if isinstance(gap, Unavailable) else ABSENT
 
 
-def ordered(facts: PatientFacts, months: int, *sets: str) -> Fact[tuple[Request, ...]]:
+def ordered(facts: PatientFacts, months: int, *sets: str) -> Fact[tuple[PlannedCare, ...]]:
     """Orders that are open, or were completed in the window."""
     found = facts.requests(*sets)
     if not isinstance(found, Known):

@@ -8,11 +8,11 @@ from datetime import timedelta
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import Condition, Medication, PatientFacts, ScreeningAnswer
 from cds_service.fhir.dates import Interval, within_months
 from cds_service.phenotypes import rbd
 from cds_service.phenotypes.bedroom_safety import advised_by
-from cds_service.phenotypes.numbers import Numbers
 from cds_service.phenotypes.rbd import Flag
 
 _DANGEROUS = ("complex-movements", "injury")

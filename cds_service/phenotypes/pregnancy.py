@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, either
+from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import PatientFacts
 from cds_service.fhir.dates import Interval, within_days
-from cds_service.phenotypes.numbers import Numbers
 
 
 class Pregnancy(msgspec.Struct, frozen=True):

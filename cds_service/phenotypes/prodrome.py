@@ -7,11 +7,11 @@ from enum import Enum
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import Condition, PatientFacts
 from cds_service.fhir.dates import Interval, within_months
 from cds_service.phenotypes import cognition
 from cds_service.phenotypes.cognition import Kind
-from cds_service.phenotypes.numbers import Numbers
 
 _MOTOR = {"parkinsonism": "parkinsonism", "gait-slowing": "slowed gait"}
 _OTHERS = {

@@ -13,12 +13,12 @@ from enum import Enum
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import Condition, PatientFacts, ScreeningAnswer
 from cds_service.facts.queries import QUESTIONS
 from cds_service.fhir.dates import Interval, within_days, within_months
 from cds_service.phenotypes import labs
 from cds_service.phenotypes.labs import Result
-from cds_service.phenotypes.numbers import Numbers
 
 SYNUCLEIN_SETS = ("parkinson-disease", "dementia-with-lewy-bodies", "multiple-system-atrophy")
 _MOVEMENTS = {"complex-movements", "dream-enactment", "brief-jerks", "sustained-contractions"}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, either
+from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import Condition, PatientFacts, Procedure
 from cds_service.fhir.dates import Interval, within_months
 from cds_service.fhir.quantities import Amount
 from cds_service.phenotypes import labs
 from cds_service.phenotypes.labs import Result
-from cds_service.phenotypes.numbers import Numbers
 
 
 class Apnea(msgspec.Struct, frozen=True):

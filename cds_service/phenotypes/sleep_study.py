@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, either
-from cds_service.facts.patient import Observation, Order, PatientFacts, Procedure, Report, Request
+from cds_service.facts.numbers import Numbers
+from cds_service.facts.patient import DiagnosticReport, Observation, Order, PatientFacts, PlannedCare, Procedure
 from cds_service.fhir.dates import Interval, within_days, within_months
-from cds_service.phenotypes.numbers import Numbers
 from cds_service.phenotypes.rbd import Level, Suspicion
 
 ATTENDED = "sleep-study-attended"
@@ -44,15 +44,15 @@ def for_study(found: Fact[Suspicion]) -> Fact[Suspicion]:
     return ABSENT if isinstance(found, Known) and found.value.level not in LEVELS_FOR_STUDY else found
 
 
-def done(facts: PatientFacts, months: int) -> Fact[tuple[Procedure | Report, ...]]:
+def done(facts: PatientFacts, months: int) -> Fact[tuple[Procedure | DiagnosticReport, ...]]:
     """Attended sleep studies of the window, as procedures or as results; one without a date counts."""
     studies = _dated(facts.procedures(ATTENDED), months, facts)
     return either(studies, _dated(facts.reports(ATTENDED), months, facts))
 
 
 def _dated(
-    found: Fact[tuple[Procedure, ...]] | Fact[tuple[Report, ...]], months: int, facts: PatientFacts
-) -> Fact[tuple[Procedure | Report, ...]]:
+    found: Fact[tuple[Procedure, ...]] | Fact[tuple[DiagnosticReport, ...]], months: int, facts: PatientFacts
+) -> Fact[tuple[Procedure | DiagnosticReport, ...]]:
     if not isinstance(found, Known):
         return found
     recent = tuple(study for study in found.value if _recent(study.day, months, facts))
@@ -63,12 +63,12 @@ def _recent(day: Interval | None, months: int, facts: PatientFacts) -> bool:
     return day is None or within_months(day, months, facts.today)
 
 
-def is_readable(report: Report) -> bool:
+def is_readable(report: DiagnosticReport) -> bool:
     """Whether a report brings a scored result on REM sleep without atonia, whatever it says."""
     return any(not result.sets.isdisjoint(RESULTS) for result in report.results)
 
 
-def on_order(facts: PatientFacts) -> Fact[tuple[Request, ...]]:
+def on_order(facts: PatientFacts) -> Fact[tuple[PlannedCare, ...]]:
     """Attended sleep studies that are ordered and not done."""
     found = facts.requests(ATTENDED)
     if not isinstance(found, Known):
@@ -77,7 +77,7 @@ def on_order(facts: PatientFacts) -> Fact[tuple[Request, ...]]:
     return Known(waiting, tuple(request.source for request in waiting)) if waiting else ABSENT
 
 
-def without_atonia(facts: PatientFacts, numbers: Numbers) -> Fact[tuple[Report, Observation]]:
+def without_atonia(facts: PatientFacts, numbers: Numbers) -> Fact[tuple[DiagnosticReport, Observation]]:
     """The newest sleep-study report of the window whose scored result shows REM sleep without atonia.
 
     A percentage counts only with the method that its code names; signals are never read.

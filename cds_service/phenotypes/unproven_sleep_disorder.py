@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, either
+from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import PatientFacts
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import sleep_apnea
-from cds_service.phenotypes.numbers import Numbers
 
 
 class Suspected(msgspec.Struct, frozen=True):

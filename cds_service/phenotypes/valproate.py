@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, either
+from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import Order, PatientFacts
 from cds_service.fhir.dates import Interval
-from cds_service.phenotypes.numbers import Numbers
 from cds_service.phenotypes.pregnancy import pregnancy
 
 _CONTRAINDICATIONS = {

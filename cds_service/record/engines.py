@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from cds_service.record.driver import Driver
-from cds_service.sqlite_files import write_ahead
+from cds_service.record.sqlite_files import write_ahead
 
 READ_SECONDS = 0.1
 """What a request waits for at most."""

@@ -32,7 +32,7 @@ class Call(msgspec.Struct, frozen=True):
 class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     """A finding without its content: what two findings of one patient are compared by.
 
-    ``drug``, ``classes``, ``dose``, ``draft`` and ``evidence`` are marks of :class:`~cds_service.record.keys.Marker`.
+    ``drug``, ``classes``, ``dose``, ``draft`` and ``evidence`` are pseudonyms.
     """
 
     rule: str
@@ -69,7 +69,7 @@ class ShownCard(msgspec.Struct, frozen=True, kw_only=True, tag="card"):
     shown: bool = True
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, tag="answer"):
+class CardAnswer(msgspec.Struct, frozen=True, kw_only=True, tag="answer"):
     """What a clinician did with a card, as a client reported it; a comment is never among it."""
 
     card: str
@@ -102,7 +102,7 @@ class Withdrawn(msgspec.Struct, frozen=True, kw_only=True, tag="withdrawn"):
     rules: tuple[str, ...]
 
 
-Entry: TypeAlias = ShownCard | Answer | Tally | Withdrawn
+Entry: TypeAlias = ShownCard | CardAnswer | Tally | Withdrawn
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -112,7 +112,7 @@ class Batch(msgspec.Struct, frozen=True):
     entries: tuple[Entry, ...]
 
 
-class Past(msgspec.Struct, frozen=True):
+class ShownBefore(msgspec.Struct, frozen=True):
     """A finding that was shown for this patient, with what became of its card, if anything did."""
 
     card: str

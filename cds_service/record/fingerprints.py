@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 import msgspec
 
 from cds_service.content.model import Indicator
-from cds_service.decide import Judged
+from cds_service.decisions.decide import Judged
+from cds_service.decisions.ruleset import Ruleset
 from cds_service.facts.patient import Classified, Medication, Order
 from cds_service.record.entries import Fingerprint
-from cds_service.record.keys import Marker
+from cds_service.record.pseudonyms import Pseudonymizer
 from cds_service.rules.review import Evaluation
-from cds_service.ruleset import Ruleset
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _MOST_ENTRIES = 32
@@ -24,7 +24,7 @@ Prints = dict[tuple[str, str], Fingerprint]
 """By rule and subject."""
 
 
-class Grounds(msgspec.Struct, frozen=True):
+class Evidence(msgspec.Struct, frozen=True):
     """What fingerprints are taken of, without the rest of the chart."""
 
     found: tuple[Evaluation, ...] = ()
@@ -33,10 +33,10 @@ class Grounds(msgspec.Struct, frozen=True):
     drafts: tuple[Order, ...] = ()
 
 
-def grounds(judged: Judged) -> Grounds:
+def evidence_of(judged: Judged) -> Evidence:
     sources = {source for evaluation in judged.found for step in evaluation.steps for source in step.sources}
     pools = tuple(pool for held in judged.facts.held.values() if (pool := _akin(held.items, sources)))
-    return Grounds(judged.found, pools, tuple(order for order in judged.facts.orders if order.source in sources))
+    return Evidence(judged.found, pools, tuple(order for order in judged.facts.orders if order.source in sources))
 
 
 def _akin(items: Iterable[Classified], sources: Collection[str]) -> tuple[Classified, ...]:
@@ -62,7 +62,7 @@ class Fingerprinter:
         assert evaluation.finding is not None  # noqa: S101 - it was found
         return self._rules[evaluation.rule].indicator[evaluation.finding.indicator].indicator
 
-    def prints(self, of: Grounds, marker: Marker) -> Prints:
+    def prints(self, of: Evidence, marker: Pseudonymizer) -> Prints:
         """One fingerprint per finding."""
         classes = {
             company: tuple(sorted(marker.mark("class", name) for name in names))
@@ -123,7 +123,7 @@ def _substances(evaluation: Evaluation) -> list[str]:
     return [subject.ingredient]
 
 
-def _evidence(evaluation: Evaluation, of: Grounds, mark: Mark, marker: Marker) -> dict[str, Any]:
+def _evidence(evaluation: Evaluation, of: Evidence, mark: Mark, marker: Pseudonymizer) -> dict[str, Any]:
     """What the finding rests on, without the order or drug that it is about: as a whole, by entry and by drug."""
     subject = evaluation.subject.source if evaluation.subject else None
     sources = {source for step in evaluation.steps for source in step.sources if source != subject}

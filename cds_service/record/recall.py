@@ -17,7 +17,7 @@ from sqlalchemy import BindParameter, Case, Select, bindparam, case, func, selec
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cds_service.record.driver import Driver
-from cds_service.record.entries import Fingerprint, Part, Past
+from cds_service.record.entries import Fingerprint, Part, ShownBefore
 from cds_service.record.tables import ANSWERED, ANSWERS, CARDS, SHOWN, WITHDRAWALS
 
 _CARD = CARDS.c
@@ -61,7 +61,7 @@ _STATEMENTS: Mapping[Part, Select[Any]] = {
 }
 
 
-async def read(engine: AsyncEngine, patient: str, parts: Iterable[Part], since: int) -> list[Past]:
+async def read(engine: AsyncEngine, patient: str, parts: Iterable[Part], since: int) -> list[ShownBefore]:
     """The parts of a patient's past that are asked for, from any database; ``since`` is where recent begins."""
     values = {"patient": patient, "since": since}
     rows: Rows = {}
@@ -78,7 +78,7 @@ class FileReader:
         address = f"{path.absolute().as_uri()}?mode=ro"
         self._driver = Driver(lambda: sqlite3.connect(address, uri=True, timeout=0))
 
-    def read(self, patient: str, parts: Iterable[Part], since: int) -> list[Past]:
+    def read(self, patient: str, parts: Iterable[Part], since: int) -> list[ShownBefore]:
         """As :func:`read`."""
         values = {"patient": patient, "since": since}
         rows: Rows = {}
@@ -101,7 +101,7 @@ def _needed(parts: Iterable[Part], rows: Rows) -> Iterator[Part]:
         yield "withdrawals"
 
 
-def _told(rows: Rows) -> list[Past]:
+def _told(rows: Rows) -> list[ShownBefore]:
     """One entry per finding shown."""
     if not any(rows.values()):
         return []
@@ -110,13 +110,13 @@ def _told(rows: Rows) -> list[Past]:
     return [past for row in (*rows["answered"], *shown.values()) for past in _pasts(row, withdrawn)]
 
 
-def _pasts(row: Iterable[Any], withdrawn: Mapping[str, int]) -> Iterator[Past]:
+def _pasts(row: Iterable[Any], withdrawn: Mapping[str, int]) -> Iterator[ShownBefore]:
     card, at, hook, indicator, user, encounter, told, *answer = row
     findings = read_findings(told)
     company = tuple((finding.rule, finding.evidence) for finding in findings)
     for finding in findings:
         gone = withdrawn.get(finding.rule, 0) > at
-        yield Past(card, at, hook, indicator, user, encounter, finding, gone, company, *answer)
+        yield ShownBefore(card, at, hook, indicator, user, encounter, finding, gone, company, *answer)
 
 
 def read_findings(told: str) -> tuple[Fingerprint, ...]:

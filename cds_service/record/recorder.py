@@ -14,18 +14,18 @@ import structlog
 from sqlalchemy.exc import ArgumentError
 
 from cds_service.content.model import RuleContent
-from cds_service.decide import Decision, Judged, Muted
+from cds_service.decisions.decide import Decision, Judged, Muted
+from cds_service.decisions.group import CardGroup
+from cds_service.decisions.ruleset import Ruleset
 from cds_service.errors import NotReady, SettingsError
-from cds_service.hooks.feedback import Feedback, Report
-from cds_service.joining import Group
-from cds_service.record.entries import Answer, Call, Past, Presented, ShownCard, Withdrawn
-from cds_service.record.fingerprints import Fingerprinter, Grounds, Prints, grounds
-from cds_service.record.keys import Keys, Marker, keys_of
-from cds_service.record.memory import Memory, Now
+from cds_service.hooks.feedback import Feedback, FeedbackBatch
+from cds_service.record.entries import Call, CardAnswer, Presented, ShownBefore, ShownCard, Withdrawn
+from cds_service.record.fingerprints import Evidence, Fingerprinter, Prints, evidence_of
+from cds_service.record.mute_policy import MutePolicy, Now
+from cds_service.record.pseudonyms import Keys, Pseudonymizer, keys_of
 from cds_service.record.store import Store
 from cds_service.record.writer import TallyKey, Writer
 from cds_service.rules.review import Evaluation, Outcome
-from cds_service.ruleset import Ruleset
 from cds_service.settings import Settings
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -44,7 +44,7 @@ class Recorder:
         self.fingerprinter = Fingerprinter(ruleset)
         offered = {name: p.content.override for name, p in ruleset.rules.items()}
         memory, overrides = ruleset.content.memory, ruleset.content.overrides
-        self.memory = Memory(memory, overrides, offered, sessions_only=settings.memory == "off")
+        self.memory = MutePolicy(memory, overrides, offered, sessions_only=settings.memory == "off")
         self.store = store_of(settings)
         self.writer = Writer(self.store, settings.var / "journal")
         self.now = now or settings.now
@@ -69,11 +69,11 @@ class Recorder:
         finally:
             await self.store.close()
 
-    def attend(self, call: Call) -> Attendance:
+    def attend(self, call: Call) -> CallRecord:
         """To be asked, and told, about one call."""
-        return Attendance(self, call)
+        return CallRecord(self, call)
 
-    async def take(self, report: Report, service: str, client: str) -> None:
+    async def take(self, report: FeedbackBatch, service: str, client: str) -> None:
         """Keeps feedback; NotReady where neither the disk nor the store would take it, so that it is sent again."""
         if not report.entries:
             return
@@ -89,11 +89,11 @@ class Recorder:
         """Deletes what is older than the retention; the number of rows."""
         return await self.store.prune(self.now() - self._retention)
 
-    def _answer(self, entry: Feedback, service: str, client: str, received: int) -> Answer:
+    def _answer(self, entry: Feedback, service: str, client: str, received: int) -> CardAnswer:
         """What is kept of an entry: no free text, and nothing that a client may have put in its place."""
         card = entry.card.lower()
         code = entry.reason.code if entry.reason else ""
-        return Answer(
+        return CardAnswer(
             card=card if _UUID.fullmatch(card) else self.keys.name(entry.card),
             outcome=entry.outcome,
             at=_milliseconds(entry.at),
@@ -111,7 +111,7 @@ class Recorder:
             await asyncio.sleep(_DAY_SECONDS)
 
 
-class Attendance:
+class CallRecord:
     """One call: its patient's memory is asked before, and what came of it is noted after.
 
     Most of the work is left to the writer: of what is here, only the answer to :meth:`recall` is waited for.
@@ -121,12 +121,12 @@ class Attendance:
         self._recorder = recorder
         self._call = call
         self._at = recorder.now()
-        self._grounds = Grounds()
+        self._grounds = Evidence()
 
     async def recall(self, judged: Judged) -> Muted:
         """The findings that stay silent; none if the store cannot be read: better a card too many."""
         recorder, memory, hook = self._recorder, self._recorder.memory, self._call.hook
-        self._grounds = grounds(judged)
+        self._grounds = evidence_of(judged)
         if not memory.has_a_say(hook):
             return {}
         parts = memory.needs([recorder.fingerprinter.indicator(evaluation) for evaluation in judged.found], hook)
@@ -139,7 +139,7 @@ class Attendance:
             _LOG.warning("memory not read", fault=type(fault).__name__)
             return {}
 
-    def _muted(self, before: list[Past], at: int) -> Muted:
+    def _muted(self, before: list[ShownBefore], at: int) -> Muted:
         found = frozenset((one.rule, one.evidence) for one in self._prints.values())
         now = Now(self._at, at, self._call.hook, self._user, self._encounter, found)
         why = {key: self._recorder.memory.why_muted(one, before, now) for key, one in self._prints.items()}
@@ -158,7 +158,7 @@ class Attendance:
         return self._recorder.keys.user(self._call.issuer, self._call.user_id)
 
     @cached_property
-    def _marker(self) -> Marker:
+    def _marker(self) -> Pseudonymizer:
         return self._recorder.keys.marker(self._patient)
 
     @cached_property
@@ -197,7 +197,7 @@ class Attendance:
             if evaluation.outcome is Outcome.FOUND and evaluation.rule in self._recorder.drafts:
                 yield evaluation.rule, "draft"
 
-    def _card(self, uuid: str, group: Group) -> ShownCard:
+    def _card(self, uuid: str, group: CardGroup) -> ShownCard:
         findings = [joined.evaluation.key for joined in (*group.members, *group.folded)]
         return ShownCard(
             card=uuid,

@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cds_service.record import recall
 from cds_service.record.driver import Execute
 from cds_service.record.engines import READ_SECONDS, postgresql_engine, sqlite_engine, writing_driver
-from cds_service.record.entries import Answer, Batch, Entry, Part, Past, ShownCard, Tally, Withdrawn
+from cds_service.record.entries import Batch, CardAnswer, Entry, Part, ShownBefore, ShownCard, Tally, Withdrawn
 from cds_service.record.statements import Statements
 from cds_service.record.tables import (
     ANSWERS,
@@ -116,7 +116,7 @@ class Store:
             ]
         return sum(result.rowcount for result in done)
 
-    async def before(self, patient: str, parts: Iterable[Part], since: int) -> list[Past]:
+    async def before(self, patient: str, parts: Iterable[Part], since: int) -> list[ShownBefore]:
         """What was shown and answered for a patient; one of ``lost`` if it cannot be had in time."""
         if self._reader:
             return self._reader.read(patient, parts, since)
@@ -160,7 +160,7 @@ class Store:
         kinds: dict[type, list[Any]] = {}
         for entry in entries:
             kinds.setdefault(type(entry), []).append(entry)
-        cards, answers = kinds.get(ShownCard, []), kinds.get(Answer, [])
+        cards, answers = kinds.get(ShownCard, []), kinds.get(CardAnswer, [])
         if cards:
             execute(known.add_cards, [_row(card) for card in cards])
         if answers:

@@ -20,7 +20,7 @@ def bedroom_safety(review: Review) -> Finding:
     review.unless("palliative-care", palliative_care(facts))
     seen = review.known("may-be-injured", _may_be_injured(rbd.suspicion(facts, review.numbers)))
     review.unless("advised", advised(facts, int(review.number("advice-months"))))
-    review.note_unknown("injury-recorded", facts.answer("injury"))
+    review.consider("injury-recorded", facts.answer("injury"))
     injury = _injury(review, seen)
     return Finding(
         _card(seen),

@@ -22,7 +22,7 @@ def clonazepam_abrupt_stop(review: Review) -> Finding:
     review.only_if("taken-regularly", taken)
     start = taken.value[0] if isinstance(taken, Known) and taken.value else None
     rbd = facts.conditions("rbd")
-    review.note_unknown("rbd", rbd)
+    review.consider("rbd", rbd)
     values: dict[str, Value] = {
         "drug": "clonazepam",
         "found": Record(order.words),

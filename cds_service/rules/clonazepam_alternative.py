@@ -89,9 +89,9 @@ def _for_rbd(review: Review) -> tuple[tuple[str, ...], tuple[str, ...], str]:
     allergy = facts.allergies("melatonin")
     fluvoxamine = facts.current_drugs("ssri")
     liver = facts.conditions("liver-failure")
-    review.note_unknown("melatonin-allergy", allergy)
-    review.note_unknown("fluvoxamine", fluvoxamine)
-    review.note_unknown("liver-failure", liver)
+    review.consider("melatonin-allergy", allergy)
+    review.consider("fluvoxamine", fluvoxamine)
+    review.consider("liver-failure", liver)
     refused: tuple[str, ...] = ()
     if isinstance(allergy, Known):
         refused = ("no-melatonin-allergy",)

@@ -23,7 +23,7 @@ def clonazepam_dose(review: Review) -> Finding:
     starts_high = _starts_high(review, daily)
     review.only_if("over-limit", Known(daily, (order.source,)) if high else starts_high)
     if high:
-        review.note_unknown("start-from-65", starts_high)
+        review.consider("start-from-65", starts_high)
     older = isinstance(starts_high, Known)
     values: dict[str, Value] = {
         "dose": daily,

@@ -13,10 +13,10 @@ from cds_service.rules.review import Finding, Moment, Record, Review, rule
 def clonazepam_falls(review: Review) -> Finding:
     proposed(review)
     risk = review.known("fall-risk", fall_risk.fall_risk(review.facts, review.numbers))
-    review.note_unknown("fall-denied", risk.denial)
+    review.consider("fall-denied", risk.denial)
     offer = alternative(review, risk.label)
     hypotension, sedatives = review.facts.conditions("orthostatic-hypotension"), _sedatives(review.facts)
-    review.note_unknown("orthostatic-hypotension", hypotension)
+    review.consider("orthostatic-hypotension", hypotension)
     notes = ["beers-falls"]
     if isinstance(hypotension, Known):
         notes.append("hypotension")

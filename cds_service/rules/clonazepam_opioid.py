@@ -32,10 +32,10 @@ def clonazepam_opioid(review: Review) -> Finding:
     review.only_if("opioid-at-signing", name == "clonazepam" or review.moment is Moment.SIGN, therapy.source)
     found = review.known("other-one", _pairs(review, Side(name, therapy)))
     pair, *rest = sorted(found, key=lambda p: p.rank)
-    review.note_unknown("both-taken", pair.both_taken)
-    review.note_unknown("addiction-treatment", pair.for_addiction)
+    review.consider("both-taken", pair.both_taken)
+    review.consider("addiction-treatment", pair.for_addiction)
     apnea = sleep_apnea.apnea(review.facts, review.numbers)
-    review.note_unknown("sleep-apnea", apnea)
+    review.consider("sleep-apnea", apnea)
     values = {"drug": name, **_values(pair, rest, apnea.value.label if isinstance(apnea, Known) else "")}
     card = _card(review, pair)
     notes = [*_notes(review, pair), *(key for key in ("others", "apnea") if values[key])]

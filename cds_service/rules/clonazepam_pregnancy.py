@@ -16,7 +16,7 @@ def clonazepam_pregnancy(review: Review) -> Finding:
     given(review)
     found = review.known("pregnancy", pregnancy(review.facts, review.numbers))
     epilepsy = _for_epilepsy(review.order, review.facts)
-    review.note_unknown("epilepsy", epilepsy)
+    review.consider("epilepsy", epilepsy)
     seizures = isinstance(epilepsy, Known)
     values: dict[str, Value] = {"drug": "clonazepam", "found": Record(found.words), "when": found.when}
     purpose = indication(review.order, review.facts)

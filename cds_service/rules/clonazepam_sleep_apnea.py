@@ -21,7 +21,7 @@ def clonazepam_sleep_apnea(review: Review) -> Finding:
     proposed(review)
     apnea = review.known("sleep-apnea", sleep_apnea.apnea(review.facts, review.numbers))
     therapy = sleep_apnea.airway_pressure(review.facts, review.numbers)
-    review.note_unknown("airway-pressure", therapy)
+    review.consider("airway-pressure", therapy)
     treated = isinstance(therapy, Known)
     label = apnea.label if treated else f"{apnea.label} without PAP"
     offer = alternative(review, apnea.label)

@@ -20,7 +20,7 @@ def maoi_combination(review: Review) -> Finding:
     review.unless("hypnotic-doxepin", mao.is_hypnotic(side, review.numbers))
     found = review.known("combination", _graded(review, side))
     (grade, meeting), *rest = found
-    review.note_unknown("both-taken", meeting.both_taken)
+    review.consider("both-taken", meeting.both_taken)
     card = _card(grade, meeting)
     other = _other(side, meeting)
     others = listed(_other(side, m).ingredient for _, m in rest)

@@ -13,7 +13,7 @@ from cds_service.rules.review import Finding, Review
 def levetiracetam(review: Review, disorder: Condition, values: dict[str, Value]) -> Finding:
     """The part of the rule on levetiracetam; dialysis counts before any clearance."""
     order, dialysis = review.order, review.facts.conditions("dialysis")
-    review.note_unknown("dialysis", dialysis)
+    review.consider("dialysis", dialysis)
     on_dialysis = isinstance(dialysis, Known) and not all(c.possible for c in dialysis.value)
     over = review.known("over-the-label", _dialysed(review) if on_dialysis else _excess(review))
     immediate = order.drug is not None and not order.drug.extended_release and not is_injected(order)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cds_service.content.text import Value, escape, listed, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, either
-from cds_service.facts.patient import Condition, Request
+from cds_service.facts.patient import Condition, PlannedCare
 from cds_service.fhir.dates import Interval, spell, within_months
 from cds_service.phenotypes import fall_risk, myoclonus
 from cds_service.rules.review import Finding, Review, rule
@@ -16,9 +16,9 @@ def myoclonus_physiotherapy(review: Review) -> Finding:
     disorder = review.known("myoclonus", myoclonus.diagnosis(facts))
     falls = fall_risk.fall_risk(facts, review.numbers)
     gait = myoclonus.diagnosis(facts, "gait-disorder")
-    review.note_unknown("fall-risk", falls)
-    review.note_unknown("fall-denied", falls.value.denial if isinstance(falls, Known) else ABSENT)
-    review.note_unknown("gait-disorder", gait)
+    review.consider("fall-risk", falls)
+    review.consider("fall-denied", falls.value.denial if isinstance(falls, Known) else ABSENT)
+    review.consider("gait-disorder", gait)
     labels: list[str] = []
     told: list[str] = []
     if isinstance(falls, Known):
@@ -56,7 +56,7 @@ def _only_gap(found: Fact[object]) -> Fact[str]:
     return ABSENT if isinstance(found, Known) else found
 
 
-def _physiotherapy(review: Review) -> Fact[tuple[Request, ...]]:
+def _physiotherapy(review: Review) -> Fact[tuple[PlannedCare, ...]]:
     """Orders or referrals of the last months; one without a date counts."""
     found = review.facts.requests("physiotherapy")
     if not isinstance(found, Known):

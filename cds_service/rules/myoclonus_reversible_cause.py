@@ -26,7 +26,7 @@ def myoclonus_reversible_cause(review: Review) -> Finding:
         "brain-injury": causes.injuries(facts, numbers),
     }
     for criterion, fact in looked.items():
-        review.note_unknown(criterion, fact)
+        review.consider(criterion, fact)
     found = review.known("reversible-cause", together(*looked.values()))
     values = {
         "found": escape(disorder.words),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cds_service.content.text import Value, escape, listed, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known
-from cds_service.facts.patient import Request
+from cds_service.facts.patient import PlannedCare
 from cds_service.phenotypes import bupropion, myoclonus, rbd
 from cds_service.phenotypes.rbd import Level, Suspicion
 from cds_service.phenotypes.therapy import current_of
@@ -24,7 +24,7 @@ def myoclonus_serotonergic(review: Review) -> Finding:
     review.unless("already-taken", current_of(order, facts))
     review.unless("rbd-known-or-suspected", _known_or_suspected(rbd.suspicion(facts, review.numbers)))
     task = _open_task(review)
-    review.note_unknown("screening-open", task)
+    review.consider("screening-open", task)
     partners = listed(_partners(review))
     ask = _unasked(review)
     values: dict[str, Value] = {
@@ -58,7 +58,7 @@ def _unasked(review: Review) -> bool:
     return not child and rbd.flags(review.facts, review.numbers)["dream-enactment"].yes is None
 
 
-def _open_task(review: Review) -> Fact[tuple[Request, ...]]:
+def _open_task(review: Review) -> Fact[tuple[PlannedCare, ...]]:
     found = review.facts.plans("rbd-screen-task")
     if not isinstance(found, Known):
         return found

@@ -43,17 +43,17 @@ def _hazards(review: Review) -> Fact[tuple[Hazard, ...]]:
     """What was found; without anything, unavailable if something could not be looked at."""
     facts, numbers = review.facts, review.numbers
     looked: list[Fact[Hazard]] = [label.contraindicated(facts), label.fetal_harm(facts, numbers)]
-    review.note_unknown("contraindication", looked[0])
-    review.note_unknown("pregnancy", looked[1])
+    review.consider("contraindication", looked[0])
+    review.consider("pregnancy", looked[1])
     age = label.childbearing_age(facts, numbers)
-    review.note_unknown("childbearing-age", age)
+    review.consider("childbearing-age", age)
     if isinstance(age, Known) and not isinstance(looked[1], Known):
         covered = label.contraception(facts)
-        review.note_unknown("contraception", covered)
+        review.consider("contraception", covered)
         age = ABSENT if isinstance(covered, Known) else age
     looked += [] if isinstance(looked[1], Known) else [age]
     looked.append(label.absence_status(facts, review.order))
-    review.note_unknown("absence-epilepsy-with-clonazepam", looked[-1])
+    review.consider("absence-epilepsy-with-clonazepam", looked[-1])
     found = tuple(fact.value for fact in looked if isinstance(fact, Known))
     missing = next((fact for fact in looked if isinstance(fact, Unavailable)), ABSENT)
     return Known(found) if found else missing

@@ -34,12 +34,12 @@ def myoclonus_workup(review: Review) -> Finding:
     review.unless("epilepsy", facts.conditions("epilepsy", "progressive-myoclonus-epilepsy"))
     review.unless("only-in-sleep", myoclonus.only_asleep(facts, disorder, numbers))
     tests = workup(facts, numbers)
-    review.note_unknown("already-ordered", facts.requests(*ORDER_SETS, _REFERRAL))
+    review.consider("already-ordered", facts.requests(*ORDER_SETS, _REFERRAL))
     for name, fact in tests.done.items():
-        review.note_unknown(name, fact)
+        review.consider(name, fact)
     missing = review.known("work-up-incomplete", tests.missing)
     drugs = myoclonus.drugs(facts, numbers)
-    review.note_unknown("drug-that-can-cause-it", drugs)
+    review.consider("drug-that-can-cause-it", drugs)
     fast = myoclonus.rapid_dementia(facts, numbers.months("myoclonus", "dementia-months"))
     values: dict[str, Value] = {
         "Myoclonus": "Possible myoclonus" if disorder.possible else "Myoclonus",

@@ -17,7 +17,7 @@ def psg_result(review: Review) -> Finding:
     review.unless("rbd-in-history", facts.past_conditions("rbd"))
     flags = rbd.flags(facts, review.numbers)
     enacts = any(flags[name].yes for name in _BEHAVIOR)
-    review.note_unknown("behavior", facts.answer("dream-enactment"))
+    review.consider("behavior", facts.answer("dream-enactment"))
     apnea = sleep_apnea.index(facts, review.numbers)
     moderate = review.numbers.value("sleep-apnea", "index-moderate")
     high = isinstance(apnea, Known) and apnea.value.amount.definitely_at_least(moderate)

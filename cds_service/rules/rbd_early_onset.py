@@ -30,7 +30,7 @@ def rbd_early_onset(review: Review) -> Finding:
     suspected = seen.level is Level.SUSPECTED
     study = _study(review)
     review.unless("study-done-or-ordered", study if suspected else ABSENT)
-    review.note_unknown("associated-drug-current", facts.current_drugs(*antidepressants.SETS))
+    review.consider("associated-drug-current", facts.current_drugs(*antidepressants.SETS))
     named, others = drugs(facts), _others(facts)
     notes = [
         "screen",

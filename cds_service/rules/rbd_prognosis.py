@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cds_service.content.text import Value, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, either
-from cds_service.facts.patient import Condition, PatientFacts, Request
+from cds_service.facts.patient import Condition, PatientFacts, PlannedCare
 from cds_service.fhir.dates import Age, within_months
 from cds_service.phenotypes import antidepressants, rbd, sleep_study
 from cds_service.phenotypes.cognition import DEMENTIA_SETS
@@ -25,7 +25,7 @@ def rbd_prognosis(review: Review) -> Finding:
     review.only_if("confirmed", _confirmed(disorder, facts))
     review.only_if("old-enough", _from(facts.age, int(review.number("from-age"))))
     review.unless("followed-up", _referred(facts, int(review.number("follow-up-months"))))
-    review.note_unknown("associated-drug", facts.current_drugs(*antidepressants.SETS))
+    review.consider("associated-drug", facts.current_drugs(*antidepressants.SETS))
     values: dict[str, Value] = {
         "found": Record(disorder.words),
         "when": since(disorder.since),
@@ -48,7 +48,7 @@ def _from(age: Fact[Age], years: int) -> Fact[Age]:
     return age if isinstance(age, Known) and age.value.at_least(years) else ABSENT
 
 
-def _referred(facts: PatientFacts, months: int) -> Fact[tuple[Request, ...]]:
+def _referred(facts: PatientFacts, months: int) -> Fact[tuple[PlannedCare, ...]]:
     found = facts.requests("referral-neurology", "referral-sleep-medicine")
     if not isinstance(found, Known):
         return found

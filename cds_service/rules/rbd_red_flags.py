@@ -15,7 +15,7 @@ def rbd_red_flags(review: Review) -> Finding:
     seen = review.known("suspected", _suspected(rbd.suspicion(facts, review.numbers)))
     review.unless("studied", sleep_study.done(facts, review.numbers.months("sleep-study", "study-months")))
     review.unless("study-ordered", sleep_study.on_order(facts))
-    review.note_unknown("associated-drug-current", facts.current_drugs(*antidepressants.SETS))
+    review.consider("associated-drug-current", facts.current_drugs(*antidepressants.SETS))
     return Finding(
         "suspected",
         "injury" if seen.says("injury") else "no-injury",

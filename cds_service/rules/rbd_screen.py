@@ -6,7 +6,7 @@ import msgspec
 
 from cds_service.content.text import Value, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, either
-from cds_service.facts.patient import Condition, PatientFacts, Request
+from cds_service.facts.patient import Condition, PatientFacts, PlannedCare
 from cds_service.facts.queries import QUESTIONS
 from cds_service.fhir.dates import within_months
 from cds_service.phenotypes import rbd, sleep_study
@@ -101,7 +101,7 @@ def _studied(review: Review, seen: Fact[Suspicion]) -> Fact[object]:
     return either(done, sleep_study.on_order(review.facts))
 
 
-def _sent(facts: PatientFacts, months: int) -> Fact[tuple[Request, ...]]:
+def _sent(facts: PatientFacts, months: int) -> Fact[tuple[PlannedCare, ...]]:
     found = facts.plans("rbd-screen-task")
     if not isinstance(found, Known):
         return found

@@ -17,9 +17,9 @@ import structlog
 from cds_service.content.model import Criterion, RuleContent
 from cds_service.content.text import Record, Value
 from cds_service.facts.knowledge import Absent, Fact, Known, Unavailable
+from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import Medication, Order, PatientFacts
 from cds_service.facts.queries import collections
-from cds_service.phenotypes.numbers import Numbers
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -176,7 +176,7 @@ class Review:
         if found is None:
             self._go_on(criterion)
 
-    def note_unknown(self, criterion: str, fact: Fact[object]) -> None:
+    def consider(self, criterion: str, fact: Fact[object]) -> None:
         """Record a fact that changes only the words of the card; unavailable adds to what was not checked."""
         known = isinstance(fact, Known)
         unknown = isinstance(fact, Unavailable)
@@ -259,7 +259,7 @@ class Prepared(msgspec.Struct, frozen=True):
     criteria: Mapping[str, Criterion]
     reads: frozenset[str]
     keys: frozenset[str]
-    starts_with: frozenset[str]
+    triggers: frozenset[str]
     result_sets: frozenset[str]
 
 

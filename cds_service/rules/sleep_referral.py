@@ -8,7 +8,7 @@ import msgspec
 
 from cds_service.content.text import Value, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
-from cds_service.facts.patient import Procedure, Request
+from cds_service.facts.patient import PlannedCare, Procedure
 from cds_service.fhir.dates import Interval, within_days, within_months
 from cds_service.phenotypes import persistence, rbd, sleep_study, unproven_sleep_disorder
 from cds_service.phenotypes.palliative import palliative_care
@@ -143,7 +143,7 @@ def _other(review: Review, seen: Fact[Suspicion]) -> Fact[Reason]:
     return Known(Reason("other-disorder", values), found.sources)
 
 
-def _referred(review: Review) -> Fact[tuple[Request, ...]]:
+def _referred(review: Review) -> Fact[tuple[PlannedCare, ...]]:
     facts, months = review.facts, int(review.number("referral-months"))
     found = facts.requests("referral-sleep-medicine")
     if not isinstance(found, Known):

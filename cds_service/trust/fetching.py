@@ -6,7 +6,7 @@ import asyncio
 
 import httpx
 
-from cds_service.fhir.tls import trusted
+from cds_service.fhir_client.tls import trusted
 
 _SECONDS = 3.0
 _LARGEST_SET = 256 * 1024

@@ -19,7 +19,7 @@ from joserfc.jws import JWSRegistry
 
 from cds_service.errors import NotAuthenticated, NotEntitled
 from cds_service.trust.clients import KEY_OF, Client, Clients
-from cds_service.trust.keys import KeyRing
+from cds_service.trust.jwks import KeyRing
 
 LONGEST_TOKEN = 8 * 1024
 LEEWAY = 60

@@ -5,31 +5,36 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from tempfile import TemporaryDirectory
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from cds_service import places
+from cds_service.content import places
 from cds_service.content.forms import screening_form
 from cds_service.errors import CallRefused
 from cds_service.hooks.services import Discovery
-from cds_service.web import catalogue, endpoints, feedback, memory, metrics, pages
-from cds_service.web.assembled import Assembled
+from cds_service.settings import Settings, hand_down
+from cds_service.web import catalogue, endpoints, feedback, gc_tuning, metrics, pages
+from cds_service.web.assembly import Application
 from cds_service.web.capacity import Capacity
-from cds_service.web.edge import Edge
+from cds_service.web.logs import configure
+from cds_service.web.middleware import CallMiddleware
 from cds_service.web.problems import on_http_exception, on_refusal
+from cds_service.web.protocol import BoundedProtocol
 from cds_service.web.routes import Address, ExactRoutes, get
 
 
-def create_app(service: Assembled) -> Starlette:
+def create_app(service: Application) -> Starlette:
     """The service over HTTP."""
     settings = service.settings
     app = Starlette(
         routes=[ExactRoutes(_addresses(service))],
         middleware=[
             Middleware(
-                Edge,
+                CallMiddleware,
                 origins=service.origins,
                 observe=service.called,
                 https=settings.public_url.startswith("https://"),
@@ -45,7 +50,7 @@ def create_app(service: Assembled) -> Starlette:
     return app
 
 
-def _addresses(service: Assembled) -> dict[str, Address]:
+def _addresses(service: Application) -> dict[str, Address]:
     offered = Discovery.of(service.services.values(), service.settings.spec_version)
     calls = {f"/cds-services/{name}": Address({"POST": endpoints.call}, {"id": name}) for name in service.services}
     answers = {
@@ -67,10 +72,39 @@ def _addresses(service: Assembled) -> dict[str, Address]:
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    service: Assembled = app.state.service
+    service: Application = app.state.service
     async with service.running():
-        memory.settle()
+        gc_tuning.settle()
         app.state.ready = True
         yield
         app.state.ready = False
     gc.unfreeze()
+
+
+def of_environment() -> Starlette:
+    """The application with the settings of the environment, for a server that imports it by name."""
+    settings = Settings.of_environment()
+    configure(settings.log_level)
+    return create_app(Application(settings))
+
+
+def run(settings: Settings, *, workers: int = 1) -> None:
+    """Serves until it is told to stop; requests under way are answered first."""
+    with TemporaryDirectory(prefix="rbd-cds-") as counted:
+        if workers > 1:
+            # Read by prometheus_client when a worker imports it.
+            hand_down("PROMETHEUS_MULTIPROC_DIR", counted)
+        uvicorn.run(
+            "cds_service.web.app:of_environment",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=workers,
+            http=BoundedProtocol,
+            ws="none",
+            loop="uvloop",
+            access_log=False,
+            server_header=False,
+            log_config=None,
+            timeout_graceful_shutdown=10,
+        )

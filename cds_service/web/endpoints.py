@@ -13,15 +13,16 @@ from cds_service.errors import NotReady
 from cds_service.hooks.prefetch import states
 from cds_service.hooks.requests import parse_request
 from cds_service.web.answers import FHIR_JSON, JSON, NO_STORE, RawHeaders, Written, not_modified
-from cds_service.web.assembled import Answered, Assembled
+from cds_service.web.assembly import Application
 from cds_service.web.bodies import read_json_body
+from cds_service.web.callers import HookAnswer
 from cds_service.web.logs import NOTES, uuid_or_none
 from cds_service.web.routes import Endpoint
 
 
 async def call(request: Request) -> Response:
     """POST /cds-services/{id}: one hook, answered."""
-    app: Assembled = request.app.state.service
+    app: Application = request.app.state.service
     service = app.services[request.path_params["id"]]
     notes = request.scope[NOTES]
     notes.update(kind="hook", service=service.id, hook=service.hook)
@@ -39,7 +40,7 @@ async def call(request: Request) -> Response:
     return _written(answer, timings)
 
 
-def _written(answer: Answered, timings: dict[str, float]) -> Response:
+def _written(answer: HookAnswer, timings: dict[str, float]) -> Response:
     body = answer.body if isinstance(answer.body, bytes) else answer.body.encode()
     parts = ", ".join(f"{name};dur={seconds * 1000:.2f}" for name, seconds in timings.items())
     return Written(body, headers=[NO_STORE, (b"server-timing", parts.encode())])
@@ -50,7 +51,7 @@ def discovery(document: bytes) -> Endpoint:
     send = _unless_known(document, JSON)
 
     async def answer(request: Request) -> Response:
-        app: Assembled = request.app.state.service
+        app: Application = request.app.state.service
         if app.settings.discovery == "token":
             await app.authenticate(request)
             return Written(document, headers=[NO_STORE])

@@ -7,9 +7,9 @@ from collections import Counter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cds_service.hooks.feedback import Report, parse_feedback
+from cds_service.hooks.feedback import FeedbackBatch, parse_feedback
 from cds_service.web.answers import NO_STORE, Written
-from cds_service.web.assembled import Assembled
+from cds_service.web.assembly import Application
 from cds_service.web.bodies import read_json_body
 from cds_service.web.logs import NOTES, uuid_or_none
 
@@ -18,7 +18,7 @@ _MOST_CARDS_NAMED = 50
 
 async def take(request: Request) -> Response:
     """POST /cds-services/{id}/feedback: answered once it is kept, whatever the service's own cards are by now."""
-    app: Assembled = request.app.state.service
+    app: Application = request.app.state.service
     service = app.services[request.path_params["id"]]
     notes = request.scope[NOTES]
     notes.update(kind="feedback", service=service.id, hook=service.hook)
@@ -32,7 +32,7 @@ async def take(request: Request) -> Response:
     return Written(b"{}", headers=[NO_STORE])
 
 
-def _uuids(report: Report) -> list[str]:
+def _uuids(report: FeedbackBatch) -> list[str]:
     """The cards that are spoken of, as far as they may be ours; of a long batch the first."""
     found = (uuid_or_none(entry.card) for entry in report.entries[:_MOST_CARDS_NAMED])
     return [uuid for uuid in found if uuid]

@@ -20,8 +20,8 @@ from prometheus_client.values import MutexValue, ValueClass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cds_service.decide import Decision
-from cds_service.hooks.feedback import Report
+from cds_service.decisions.decide import Decision
+from cds_service.hooks.feedback import FeedbackBatch
 from cds_service.rules.review import Outcome
 from cds_service.web.answers import NO_STORE, Written
 
@@ -106,7 +106,7 @@ def decided(service: str, decision: Decision, gaps: Mapping[str, str]) -> None:
         _missing(key, why).inc()
 
 
-def answered(report: Report, service: str, client: str) -> None:
+def answered(report: FeedbackBatch, service: str, client: str) -> None:
     """What clinicians did with cards."""
     for entry in report.entries:
         _FEEDBACK.labels(service, client, entry.outcome).inc()

@@ -13,8 +13,8 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
+from cds_service.content.places import fhir_examples
 from cds_service.facts.queries import TEMPLATES
-from cds_service.places import fhir_examples
 
 EXAMPLES = fhir_examples()
 TODAY = date(2026, 6, 15)

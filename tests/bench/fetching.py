@@ -16,16 +16,16 @@ from contextlib import contextmanager
 import uvloop
 
 from cds_service.facts.queries import TEMPLATES
-from cds_service.fhir.access import FhirAccess, Query, Target
-from cds_service.fhir.egress import Base
+from cds_service.fhir_client.access import FhirAccess, FhirQuery, Target
+from cds_service.fhir_client.egress import Base
 from cds_service.hooks.prefetch import query, resolve
 from tests.bench.figures import Figure
-from tests.fhir import misbehaving
+from tests.fhir_client import misbehaving
 
 _LATENCY = 0.02
 _DEADLINE = 0.4
 _FIVE = ("conditions", "medicationRequests", "observations", "procedures", "allergies")
-_QUERIES = {key: Query(query(TEMPLATES[key]).kind, resolve(TEMPLATES[key], "pat-1")) for key in TEMPLATES}
+_QUERIES = {key: FhirQuery(query(TEMPLATES[key]).kind, resolve(TEMPLATES[key], "pat-1")) for key in TEMPLATES}
 
 
 def figures(repeats: int) -> Iterator[Figure]:
@@ -39,7 +39,7 @@ def figures(repeats: int) -> Iterator[Figure]:
     yield Figure("a FHIR server that hangs: longest wait over the deadline", max(late) / _DEADLINE, 1.1)
 
 
-async def _walls(target: Target, asked: list[dict[str, Query]], times: int) -> list[list[float]]:
+async def _walls(target: Target, asked: list[dict[str, FhirQuery]], times: int) -> list[list[float]]:
     """The seconds that each set of queries takes, by turns."""
     access = FhirAccess(_DEADLINE)
     await access.ready()

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from cds_service import places
-from cds_service.answering import DecisionService
-from cds_service.decide import evaluations_of
+from cds_service.content import places
+from cds_service.decisions.decide import evaluations_of
+from cds_service.decisions.gather import gather_sent
+from cds_service.decisions.service import DecisionService
 from cds_service.facts.patient import PatientFacts
-from cds_service.gather import gather_sent
 from cds_service.hooks.envelope import read_envelope
 from cds_service.hooks.requests import parse_request
 from cds_service.hooks.services import Service

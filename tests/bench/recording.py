@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
-from cds_service.web.server import House
+from cds_service.web.assembly import Application
 from tests.bench import charts
 
 _ROUNDS, _REQUESTS = 7, 400
@@ -37,7 +37,7 @@ async def main() -> None:
         apps = {}
         for name, environment in _MODES.items():
             folder = stack.enter_context(TemporaryDirectory())
-            app = create_app(House(Settings.read({"CDS_TODAY": "2026-06-15", "CDS_VAR": folder, **environment})))
+            app = create_app(Application(Settings.read({"CDS_TODAY": "2026-06-15", "CDS_VAR": folder, **environment})))
             await stack.enter_async_context(app.router.lifespan_context(app))
             apps[name] = app
         print("| chart | body | " + " | ".join(f"{name}, us" for name in _MODES) + " | record over nothing | both |")

@@ -31,10 +31,10 @@ PATH = "/cds-services/rbd-order-sign"
 _APPS = {
     BARE: "tests.bench.endpoints:bare",
     CEILING: "tests.bench.endpoints:ceiling",
-    SERVICE: "cds_service.web.server:application",
-    RECORDING: "cds_service.web.server:application",
+    SERVICE: "cds_service.web.app:of_environment",
+    RECORDING: "cds_service.web.app:of_environment",
     SIGNED_CEILING: "tests.bench.endpoints:signed_ceiling",
-    SIGNED_SERVICE: "cds_service.web.server:application",
+    SIGNED_SERVICE: "cds_service.web.app:of_environment",
 }
 _START_SECONDS = 20
 _MIB = 1024

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cds_service.content.forms import FILE
-from cds_service.places import cards
+from cds_service.content.places import cards
 from cds_service.settings import Settings
 
 FILES = {
@@ -93,7 +93,7 @@ version = "1.0.0"
 about = "patient"
 family = "tremor"
 reads = ["patient", "conditions"]
-starts-with = ["rbd"]
+triggers = ["rbd"]
 statements = []
 override = ["data-wrong"]
 

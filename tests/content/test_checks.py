@@ -11,7 +11,7 @@ EDITS = {
     "an-unknown-family": (CARD, 'family = "tremor"', 'family = "chorea"', "family: 'chorea' is not in families.toml"),
     "an-unknown-read": (CARD, '"conditions"]', '"horoscopes"]', "reads: 'horoscopes' is none of"),
     "a-read-of-no-value-set": (CARD, '"conditions"]', '"observations:luck"]', "reads: no value set 'luck'"),
-    "a-start-of-no-value-set": (CARD, '["rbd"]', '["luck"]', "starts-with: no value set 'luck'"),
+    "a-start-of-no-value-set": (CARD, '["rbd"]', '["luck"]', "triggers: no value set 'luck'"),
     "evidence-of-nobody": (CARD, 'id = "source-1"', 'id = "source-2"', "evidence: 'source-2' is not in evidence.toml"),
     "a-source-of-a-variant-alone": (
         CARD,

@@ -3,8 +3,8 @@
 import pytest
 
 from cds_service.content.load import digest, load
+from cds_service.decisions.ruleset import assemble
 from cds_service.errors import ContentError
-from cds_service.ruleset import assemble
 
 
 def faults(small):

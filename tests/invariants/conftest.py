@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from tests.calling import as_bytes, charts, opened, requests, serving, without_uuids
-from tests.rehearsal import cases, stage
+from tests.case_runs import cases, runner
 
 
 class Bases:
@@ -30,7 +30,7 @@ def bases():
     found = dict(requests())
     found |= {f"opened/{name}": opened(name) for name in charts()}
     for rule, held in cases().items():
-        found |= {f"{rule}/{case.name}": stage().request(rule, case) for case in held}
+        found |= {f"{rule}/{case.name}": runner().request(rule, case) for case in held}
     return Bases(found)
 
 

@@ -11,16 +11,16 @@ from typing import Any
 
 import msgspec
 
-from cds_service.answering import Answered, DecisionService
+from cds_service.decisions.ruleset import Ruleset
+from cds_service.decisions.service import DecidedHook, DecisionService
 from cds_service.hooks.feedback import parse_feedback
 from cds_service.hooks.requests import parse_request
 from cds_service.hooks.responses import Card
 from cds_service.record.entries import Call
 from cds_service.record.recorder import Recorder
-from cds_service.ruleset import Ruleset
 from cds_service.settings import Settings
+from tests.case_runs import ruleset
 from tests.charts import KEYS, Json
-from tests.rehearsal import ruleset
 
 NOON = dt.datetime(2026, 6, 15, 12, tzinfo=dt.UTC)
 
@@ -54,7 +54,7 @@ class Site:
         silent = settings.mode == "silent"
         self.decisions = DecisionService(rules, lambda: self.now.date(), silent=silent)
         self.recorder = Recorder(settings, rules, now=lambda: self.now)
-        self.answered: Answered | None = None
+        self.answered: DecidedHook | None = None
 
     def passes(self, **time: float) -> None:
         self.now += dt.timedelta(**time)

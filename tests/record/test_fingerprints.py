@@ -5,12 +5,12 @@ import json
 import msgspec
 import pytest
 
-from cds_service.decide import judge
-from cds_service.presenting import Visit
-from cds_service.record.fingerprints import Fingerprinter, band, grounds
-from cds_service.record.keys import Keys
+from cds_service.decisions.cards import Visit
+from cds_service.decisions.decide import judge
+from cds_service.record.fingerprints import Fingerprinter, band, evidence_of
+from cds_service.record.pseudonyms import Keys
+from tests.case_runs import ruleset
 from tests.charts import ALZHEIMER, CLONAZEPAM, FALL, condition, dosage, draft, facts, patient, request
-from tests.rehearsal import ruleset
 
 KEYS = Keys("s" * 32)
 VISIT = Visit("Practitioner/p1", "example")
@@ -21,7 +21,7 @@ HALF = draft(CLONAZEPAM, id="the-draft", dosageInstruction=[dosage(0.5)])
 def prints(*chart, hook="order-select", drafts=(HALF,), patient_key="p"):
     text = ruleset().content.service(hook)
     judged = judge(ruleset(), text, facts(*chart, drafts=drafts, signing=hook == "order-sign"), VISIT)
-    made = Fingerprinter(ruleset()).prints(grounds(judged), KEYS.marker(patient_key))
+    made = Fingerprinter(ruleset()).prints(evidence_of(judged), KEYS.marker(patient_key))
     return {rule: found for (rule, _), found in made.items()}
 
 

@@ -160,9 +160,9 @@ async def test_what_is_older_than_the_retention_goes_at_the_start(tmp_path):
 
 async def test_no_record_means_no_file(tmp_path):
     from cds_service.settings import Settings
-    from cds_service.web.server import House
+    from cds_service.web.assembly import Application
 
-    house = House(Settings(record="off", var=tmp_path / "var"))
+    house = Application(Settings(record="off", var=tmp_path / "var"))
     async with house.running():
         pass
     assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from cds_service.places import fhir_examples
+from cds_service.content.places import fhir_examples
 from cds_service.record.store import Store
 from cds_service.record.tables import ANSWERS, CARDS
 from tests.processes import eventually, serving

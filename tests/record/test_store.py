@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import ArgumentError
 
 from cds_service.record import tables
-from cds_service.record.entries import Answer, Batch, Fingerprint, ShownCard, Tally, Withdrawn
+from cds_service.record.entries import Batch, CardAnswer, Fingerprint, ShownCard, Tally, Withdrawn
 from cds_service.record.store import Store
 from cds_service.record.tables import ANSWERS, CARDS, JOURNALS, TALLIES, WITHDRAWALS
 
@@ -29,7 +29,7 @@ def card(name="c1", **members):
 
 def answer(name="c1", at=NOW, **members):
     given = {"outcome": "overridden", "received": NOW, "service": "s", "client": "ehr", "reason": "limited-time"}
-    return Answer(card=name, at=at, **(given | members))
+    return CardAnswer(card=name, at=at, **(given | members))
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from cds_service.rules.review import Moment, Outcome, evaluate, view
+from tests.case_runs import ruleset
 from tests.charts import ICD10, answers, coded, condition, facts, patient
-from tests.rehearsal import ruleset
 
 OLD = patient("1951-03-02")
 PARKINSON = condition(coded(ICD10, "G20.A1", "Parkinson's disease"))

@@ -10,11 +10,11 @@ import structlog
 from cds_service.facts.queries import TEMPLATES
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
-from cds_service.web.server import House
+from cds_service.web.assembly import Application
 from tests.calling import TODAY, requests, rules_of
 from tests.conftest import _speaking_to
-from tests.fhir import misbehaving
-from tests.fhir.misbehaving import FAULTS, searchset, sends
+from tests.fhir_client import misbehaving
+from tests.fhir_client.misbehaving import FAULTS, searchset, sends
 from tests.lateness import measured
 
 pytestmark = pytest.mark.anyio
@@ -48,7 +48,7 @@ def house():
         "CDS_DEADLINE_MS": str(int(DEADLINE * 1000)),
         "CDS_FHIR_SERVERS": "https://fhir.example.org/r4",
     }
-    return House(Settings.read(environment))
+    return Application(Settings.read(environment))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from joserfc.jws import JWSRegistry
 
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
-from cds_service.web.server import House
+from cds_service.web.assembly import Application
 
 ISSUER = "https://ehr.test.example"
 BASE = "https://cds.test.example"
@@ -89,7 +89,7 @@ async def guarding(clients_file: Path, base: str = BASE, **more: Any) -> AsyncIt
     """The real service with the trusted clients of a file."""
     folder = clients_file.parent
     written = {"record": "off", "var": folder, "database_url": f"sqlite:///{folder}/cds-service.sqlite"}
-    app = create_app(House(Settings(clients=clients_file, public_url=base, **written, **more)))
+    app = create_app(Application(Settings(clients=clients_file, public_url=base, **written, **more)))
     transport = httpx.ASGITransport(app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url=base) as client:
         yield client

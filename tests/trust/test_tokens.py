@@ -15,13 +15,13 @@ from joserfc import jws
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from cds_service.errors import NotAuthenticated
+from cds_service.record.used_tokens_file import UsedTokensFile
 from cds_service.trust import tokens
 from cds_service.trust.clients import Client, Clients, public_keys
 from cds_service.trust.fetching import fetch_key_set
-from cds_service.trust.keys import KeyRing
-from cds_service.trust.replays import ReplaysInFile
+from cds_service.trust.jwks import KeyRing
 from cds_service.trust.tokens import PUBLISHED_KEYS, Verifier
-from cds_service.web import server
+from cds_service.web import assembly
 from tests.trust.ehr import (
     BASE,
     CALL,
@@ -227,7 +227,7 @@ WHEN_PRINTED = 1311281000
 async def printed_is_let_in(tmp_path: Path, at: float, *, on_trial: bool) -> bool:
     ehr = Client(name="ehr", issuer="https://fhir-ehr.example.com/", jku="https://fhir-ehr.example.com/jwk_uri")
     clients = Clients({ehr.issuer: ehr}, {ehr.issuer: public_keys({"keys": [PRINTED_KEY]})})
-    replays = ReplaysInFile(tmp_path / "used.sqlite")
+    replays = UsedTokensFile(tmp_path / "used.sqlite")
     ring = KeyRing(clients, fetch_key_set)
     verifier = Verifier(clients, ring, replays, ("https://cds.example.org",), lambda: at, on_trial=on_trial)
     try:
@@ -244,7 +244,11 @@ async def test_the_printed_token_is_signed_by_the_printed_key(tmp_path: Path, mo
     assert await printed_is_let_in(tmp_path, WHEN_PRINTED, on_trial=True)
 
 
-@pytest.mark.parametrize(("at", "on_trial"), [(WHEN_PRINTED, True), (time.time(), True), (WHEN_PRINTED, False)])
+@pytest.mark.parametrize(
+    ("at", "on_trial"),
+    [(WHEN_PRINTED, True), (time.time(), True), (WHEN_PRINTED, False)],
+    ids=["when printed", "now", "when printed, not on trial"],
+)
 async def test_the_printed_token_is_refused(tmp_path: Path, at: float, on_trial: bool) -> None:
     """It lives three years, has expired, and anyone can sign with its key."""
     assert not await printed_is_let_in(tmp_path, at, on_trial=on_trial)
@@ -257,7 +261,7 @@ async def test_a_published_key_counts_on_a_developer_s_machine_only(
     known = ECKey.generate_key("P-384", {"kid": kid})
     clients = Clients({ISSUER: Client(name="ehr", issuer=ISSUER)}, {ISSUER: KeySet([known])})
     for base, status in ((BASE, 401), ("http://127.0.0.1:8000", 200)):
-        monkeypatch.setattr(server, "read_clients", lambda *_: clients)
+        monkeypatch.setattr(assembly, "read_clients", lambda *_: clients)
         async with guarding(tmp_path / "clients.toml", base) as guarded:
             assert (await call(guarded, token(known, aud=base + CALL))).status_code == status
 
@@ -265,7 +269,7 @@ async def test_a_published_key_counts_on_a_developer_s_machine_only(
 async def test_keys_of_two_kinds_may_share_an_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     both = [RSAKey.generate_key(2048, {"kid": "k"}), ECKey.generate_key("P-384", {"kid": "k"})]
     clients = Clients({ISSUER: Client(name="ehr", issuer=ISSUER)}, {ISSUER: KeySet(both)})
-    monkeypatch.setattr(server, "read_clients", lambda *_: clients)
+    monkeypatch.setattr(assembly, "read_clients", lambda *_: clients)
     async with guarding(tmp_path / "clients.toml") as guarded:
         for key in both:
             assert (await call(guarded, token(key))).status_code == 200

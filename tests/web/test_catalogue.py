@@ -8,15 +8,15 @@ import pytest
 
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
+from cds_service.web.assembly import Application
 from cds_service.web.catalogue import rendered
-from cds_service.web.server import House
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
 async def browser(anyio_backend: str) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(House(Settings(record="off")))
+    app = create_app(Application(Settings(record="off")))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

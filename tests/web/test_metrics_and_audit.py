@@ -15,13 +15,13 @@ import respx
 from click.testing import CliRunner
 
 from cds_service import __version__
-from cds_service.cli import main
+from cds_service.cli.main import main
 from cds_service.content.load import load
 from cds_service.errors import SettingsError
 from cds_service.record.audit import Audit, verify
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
-from cds_service.web.server import House
+from cds_service.web.assembly import Application
 from tests.trust.ehr import call, clients_file, guarding, token
 
 __all__ = ["clients_file"]
@@ -31,7 +31,7 @@ CALL = "/cds-services/rbd-order-select"
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(House(settings))
+    app = create_app(Application(settings))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

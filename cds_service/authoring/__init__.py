@@ -1,0 +1,1 @@
+"""For those who write and review cards: cases, pages, explanations."""

@@ -1,0 +1,161 @@
+"""What a request gets and why, in words for a person at a terminal.
+
+The steps are those of the evaluations themselves: nothing is worked out a second time.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from cds_service.content.criteria import sentence
+from cds_service.content.load import Content
+from cds_service.content.model import Criterion, RuleContent
+from cds_service.content.text import plain
+from cds_service.decisions.decide import Decision, evaluations_of
+from cds_service.decisions.service import DecisionService
+from cds_service.errors import CallRefused, ContractBroken, DataMissing, NotJson
+from cds_service.fhir_client.access import FhirGrant
+from cds_service.hooks.requests import parse_request
+from cds_service.hooks.responses import Card
+from cds_service.hooks.services import Service
+from cds_service.rules.review import Evaluation, Moment, Outcome, Step
+
+WIDTH = 100
+_TOLD = {True: "yes", False: "no", None: "unknown"}
+
+
+class Explained(msgspec.Struct, frozen=True):
+    """A decision with the steps of every rule of the service, those that could not apply among them."""
+
+    decision: Decision
+    evaluations: tuple[Evaluation, ...]
+    gaps: Mapping[str, str] = {}
+
+
+class _Named(msgspec.Struct):
+    hook: str
+
+
+async def explain(body: bytes, answering: DecisionService, grant: FhirGrant | None = None) -> Explained:
+    """What the service of the request's hook answers; raises CallRefused where it would refuse the request."""
+    service = _service(body, answering.services)
+    hook = parse_request(body, service)
+    answered = await answering.answer(hook, service, grant)
+    if answered.decision.gate or answered.facts is None:
+        return Explained(answered.decision, ())
+    text = answering.ruleset.content.service(service.hook)
+    asked = evaluations_of(answering.ruleset, text, answered.facts, Moment(service.hook), shortcut=False)
+    return Explained(answered.decision, tuple(asked), answered.facts.gaps)
+
+
+def _service(body: bytes, services: Mapping[str, Service]) -> Service:
+    try:
+        named = msgspec.json.decode(body, type=_Named)
+    except msgspec.ValidationError:
+        raise ContractBroken("hook", "A required member is missing or not a string.", code="required") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise NotJson from None
+    found = next((service for service in services.values() if service.hook == named.hook), None)
+    if found is None:
+        raise ContractBroken("hook", "No service answers this hook.")
+    return found
+
+
+def refusal(refused: CallRefused) -> Iterator[str]:
+    """A refusal in a sentence; where data are missing, with the reason of each."""
+    where = f" ({', '.join(refused.expression)})" if refused.expression else ""
+    yield f"The service answers {refused.status}: {refused.text}{where}"
+    if isinstance(refused, DataMissing):
+        yield from (f"  {key}: {why}" for key, why in refused.reasons.items())
+
+
+def cards(decision: Decision) -> Iterator[str]:
+    """The cards as a clinician reads them."""
+    if decision.gate:
+        yield f"No card: {decision.gate}."
+    elif not decision.cards:
+        yield "No card."
+    for card in decision.cards:
+        yield from (*_card(card), "")
+
+
+def _card(card: Card) -> Iterator[str]:
+    yield from _wrapped(f"{card.indicator.upper()}  {card.summary}")
+    for paragraph in plain(card.detail or "").split("\n\n"):
+        yield from ("", *_wrapped(paragraph, "  "))
+    if card.suggestions:
+        yield from ("", "  Suggestions:")
+    for suggestion in card.suggestions:
+        yield f"    - {suggestion.label}{' (recommended)' if suggestion.is_recommended else ''}"
+        yield from (f"        {action.type}: {action.description}" for action in suggestion.actions)
+    if card.override_reasons:
+        yield from ("", *_wrapped(f"Reasons to override: {'; '.join(r.display for r in card.override_reasons)}.", "  "))
+
+
+def why(content: Content, explained: Explained, *, everything: bool = False) -> Iterator[str]:
+    """Why each rule spoke, step by step, and in one line why it did not; ``everything`` gives those steps as well."""
+    shown = {rule for card in explained.decision.cards for rule in (card.extension or {})["org.rbd-cds.rules"]}
+    for evaluation in explained.evaluations:
+        rule = content.rules[evaluation.rule]
+        hidden = "" if rule.id in shown else _hidden(rule, explained.decision)
+        yield f"{_name(rule, evaluation)}: {_outcome(content, rule, evaluation)}{hidden}"
+        if everything or evaluation.outcome is Outcome.FOUND:
+            yield from (line for step in evaluation.steps for line in _step(content, rule, step))
+            yield ""
+
+
+def _name(rule: RuleContent, evaluation: Evaluation) -> str:
+    about = f" on {evaluation.subject.source}" if evaluation.subject else ""
+    return f"{rule.id} {rule.version}{about}"
+
+
+def _hidden(rule: RuleContent, decision: Decision) -> str:
+    """Why what was found is on no card."""
+    if rule.id not in decision.found:
+        return ""
+    if rule.status != "active":
+        return "; not shown, because the rule is a draft"
+    cut = any(rule.id in rules for rules in decision.cut)
+    return "; not shown, because other cards come first" if cut else "; not shown, because another card stands for it"
+
+
+def _outcome(content: Content, rule: RuleContent, evaluation: Evaluation) -> str:
+    if evaluation.finding is not None:
+        indicator = rule.indicator[evaluation.finding.indicator].indicator
+        return f"{indicator}, in the words of {evaluation.finding.card}"
+    if evaluation.outcome is Outcome.FAILED:
+        return "no card, because the rule failed; the log says where"
+    last = evaluation.steps[-1]
+    said = _sentence(content, rule, last)
+    if evaluation.outcome is Outcome.UNDETERMINED:
+        return f"no card, because this cannot be told: {said} ({last.why})"
+    return f"no card, because this is {'so' if _holds(rule, last) else 'not so'}: {said}"
+
+
+def _step(content: Content, rule: RuleContent, step: Step) -> Iterator[str]:
+    basis = ", ".join(step.sources) or step.why
+    told = f"{_TOLD[_holds(rule, step)]:8}{_sentence(content, rule, step)}"
+    yield from _wrapped(f"{told} [{basis}]" if basis else told, "  ", " " * 10)
+
+
+def _holds(rule: RuleContent, step: Step) -> bool | None:
+    """Whether the sentence of the criterion is true of the patient; a step tells whether the rule may go on."""
+    if step.met is None or _criterion(rule, step).kind != "unless":
+        return step.met
+    return not step.met
+
+
+def _criterion(rule: RuleContent, step: Step) -> Criterion:
+    return next(c for c in rule.criteria if c.id == step.criterion)
+
+
+def _sentence(content: Content, rule: RuleContent, step: Step) -> str:
+    return sentence(content, rule, _criterion(rule, step))
+
+
+def _wrapped(text: str, indent: str = "", further: str | None = None) -> Sequence[str]:
+    below = indent if further is None else further
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=below)

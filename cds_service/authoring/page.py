@@ -1,0 +1,363 @@
+"""The pages that clinicians read: one for each card folder, and the catalogue.
+
+They are generated, so that every changed word and answer shows in a review.
+Running the cases is left to the caller.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from cds_service.authoring.cases import Case
+from cds_service.content.criteria import sentence, when
+from cds_service.content.load import Content
+from cds_service.content.model import Criterion, Note, Parameter, RuleContent, Statement, SuggestionText
+from cds_service.content.text import Values, fill, listed, placeholders
+from cds_service.facts.queries import READS, TEMPLATES, collection
+from cds_service.hooks.responses import Card
+
+GRADES = {
+    1: "label contraindication or boxed warning",
+    2: "guideline or validated tool",
+    3: "expert consensus, cohorts or series",
+    4: "the sources alone, or judgement",
+}
+_MADE = "*Written by `cds-service page` from `card.toml` and `cases.toml`: change those.*"
+_STATUS = {
+    "draft": "draft: evaluated and recorded, not shown",
+    "active": "active: shown",
+    "retired": "retired: kept, not run",
+}
+_ABOUT = {
+    "each-order": "each draft order",
+    "each-drug": "each current drug",
+    "each-therapy": "each draft order; when the chart is opened, each current drug",
+    "patient": "the patient",
+}
+_SUBJECT = {"each-order": "order", "each-drug": "drug", "each-therapy": "order or drug"}
+_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
+
+
+class CaseAnswer(msgspec.Struct, frozen=True):
+    """What a case got."""
+
+    case: Case
+    said: str
+    """An indicator, ``silent`` or ``undetermined``."""
+    variant: str | None = None
+    notes: tuple[str, ...] = ()
+    values: Values = {}
+    card: Card | None = None
+    alone: bool = False
+    """The card speaks for this rule only."""
+    missing: str = ""
+
+
+Answers = Mapping[str, Sequence[CaseAnswer]]
+
+
+def pages(content: Content, answers: Answers) -> dict[str, str]:
+    """Every generated page by its path under the folder of cards."""
+    made = {f"{name}/README.md": rule_page(content, name, answers[name]) for name in content.rules}
+    return {"README.md": catalogue(content), "statements.md": inventory(content), **made}
+
+
+def stale(content: Content, answers: Answers) -> list[str]:
+    """The pages that are not what the content says now."""
+    made = pages(content, answers)
+    return [name for name, text in made.items() if _on_disk(content, name) != text]
+
+
+def _on_disk(content: Content, name: str) -> str | None:
+    path = content.folder / name
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def rule_page(content: Content, name: str, answers: Sequence[CaseAnswer]) -> str:
+    """The page of one card folder."""
+    rule = content.rules[name]
+    sections = (
+        _head(content, rule),
+        _criteria(content, rule),
+        _indicators(content, rule),
+        _words(content, rule, answers),
+        _offers(content, rule, answers),
+        _overrides(content, rule),
+        _numbers(content, rule),
+        _evidence(content, rule),
+        _cases(answers),
+        _foot(content, rule),
+    )
+    return "\n".join(line for section in sections for line in section).rstrip() + "\n"
+
+
+def _head(content: Content, rule: RuleContent) -> Iterator[str]:
+    services = [s for s in content.services.service if rule.id in s.rules]
+    review = rule.review
+    keys = dict.fromkeys(key for read in rule.reads for key in READS[collection(read)])
+    yield from (f"# {rule.title}", "", rule.question, "", _MADE, "")
+    yield from _table(
+        ("", ""),
+        [
+            ("Rule", f"`{rule.id}` ({rule.code})"),
+            ("Status", _STATUS[rule.status]),
+            ("Clinical review", f"{review.clinical_review}; written by {review.written_by}, due {review.next_review}"),
+            ("Asked at", ", ".join(s.hook for s in services) or "no hook: no service lists it"),
+            ("About", _ABOUT[rule.about]),
+            *_together(content, rule),
+            ("Reads", ", ".join(key for key in TEMPLATES if key in keys)),
+        ],
+    )
+    if rule.remark:
+        yield from (*_sentences(rule.remark), "")
+
+
+def _together(content: Content, rule: RuleContent) -> Iterator[tuple[str, str]]:
+    """How the finding goes with others: one card for a family, folds, silences."""
+    if rule.about != "patient":
+        title = content.families.family[rule.family].title
+        yield "Shares a card with", f"other findings about the same {_SUBJECT[rule.about]}: {title}"
+    folds = content.families.fold
+    takes = [name for fold in folds if fold.by == rule.id for name in fold.takes]
+    silences = [name for fold in folds if fold.by == rule.id for name in fold.silences]
+    taken = [fold.by for fold in folds if rule.id in {name.partition("/")[0] for name in fold.takes}]
+    silenced = [fold.by for fold in folds if rule.id in fold.silences]
+    for title, names in (
+        ("Takes in", takes),
+        ("Is taken in by", taken),
+        ("Silences", silences),
+        ("Is silenced by", silenced),
+    ):
+        present = [f"`{name}`" for name in names if name.partition("/")[0] in content.rules]
+        if present:
+            yield title, ", ".join(present)
+
+
+def _criteria(content: Content, rule: RuleContent) -> Iterator[str]:
+    yield from ("## When it speaks", "")
+    titles = {"only-if": "Only if:", "unless": "Not if:", "changes-words": "Its words change with:"}
+    for kind, title in titles.items():
+        found = [c for c in rule.criteria if c.kind == kind]
+        if found:
+            yield from (title, "", *(line for c in found for line in _criterion(content, rule, c)), "")
+
+
+def _criterion(content: Content, rule: RuleContent, criterion: Criterion) -> Iterator[str]:
+    yield f"- {sentence(content, rule, criterion)}"
+    if criterion.goes_on:
+        yield f'  Where that cannot be looked up, the card says "Not checked: {criterion.not_checked}".'
+    elif criterion.if_unknown is None:
+        yield "  Where that cannot be looked up, it stays silent, and the response says so."
+
+
+def _indicators(content: Content, rule: RuleContent) -> Iterator[str]:
+    yield from ("## How serious", "")
+    yield from _table(
+        ("indicator", "when"), [(i.indicator, when(content, rule, i.when)) for i in rule.indicator.values()]
+    )
+
+
+def _words(content: Content, rule: RuleContent, answers: Sequence[CaseAnswer]) -> Iterator[str]:
+    yield from ("## What it says", "", "Each line with the values of a case below.", "")
+    rows = []
+    for key, card in rule.card.items():
+        answer = _example(a for a in answers if a.variant == key)
+        said = fill(card.summary, answer.values) if answer else card.summary
+        rows.append((f"`{key}`", when(content, rule, card.when), said))
+    yield from _table(("words", "when", "summary"), rows)
+    whole = _example(a for a in answers if a.card)
+    if whole is not None and whole.card is not None:
+        yield from _whole(whole, whole.card)
+    shared = content.families.family[rule.family].note
+    reached = {key: a for a in answers for key in a.notes}
+    notes = [(rule.note.get(key) or shared[key], answer) for key, answer in reached.items()]
+    yield from _notes(content, rule, notes)
+
+
+def _example(answers: Iterable[CaseAnswer]) -> CaseAnswer | None:
+    """The first case whose card speaks for the rule alone, else the first."""
+    found = list(answers)
+    return next((a for a in found if a.alone), found[0] if found else None)
+
+
+def _whole(answer: CaseAnswer, card: Card) -> Iterator[str]:
+    yield from (f"The whole card of the case `{answer.case.name}`:", "", f"> **{card.indicator}** {card.summary}", ">")
+    for paragraph in (card.detail or "").split("\n\n"):
+        yield from (f"> {line}" for line in _sentences(paragraph))
+        yield ">"
+    labels = (f"{s.label}{' (recommended)' if s.is_recommended else ''}" for s in card.suggestions)
+    yield from (f"> Offers: {'; '.join(labels) or 'nothing'}.", "")
+
+
+def _notes(content: Content, rule: RuleContent, notes: Sequence[tuple[Note, CaseAnswer]]) -> Iterator[str]:
+    if notes:
+        yield from ("Paragraphs that are added:", "")
+        rows = [(when(content, rule, note.when), fill(note.text, answer.values)) for note, answer in notes]
+        yield from _table(("when", "paragraph"), rows)
+
+
+def _offers(content: Content, rule: RuleContent, answers: Sequence[CaseAnswer]) -> Iterator[str]:
+    offered: dict[str, list[str]] = {}
+    for key, card in rule.card.items():
+        for name in card.suggestions:
+            offered.setdefault(name, []).append(key)
+    yield from ("## What it offers", "")
+    if not offered:
+        yield from ("Nothing.", "")
+        return
+    rows = []
+    for name, keys in offered.items():
+        text = content.suggestions[name]
+        answer = _example(a for a in answers if a.variant in keys)
+        values = {**dict.fromkeys(_named(text), "..."), **(answer.values if answer else {})}
+        rows.append((fill(text.label, values), "; ".join(_actions(text, values)), listed(f"`{k}`" for k in keys)))
+    yield from _table(("suggestion", "what it does", "with the words"), rows)
+    yield from ("Nothing is applied by itself: what is created is a draft or a request.", "")
+
+
+def _actions(text: SuggestionText, values: Values) -> Iterator[str]:
+    if text.remove_draft:
+        yield fill(text.remove_draft, values)
+    yield from (fill(create.description, values) for create in text.create)
+    if text.change_dose:
+        yield fill(text.change_dose, values)
+
+
+def _named(text: SuggestionText) -> frozenset[str]:
+    descriptions = [text.label, text.remove_draft, text.change_dose, *(c.description for c in text.create)]
+    return frozenset(name for said in descriptions if said for name in placeholders(said))
+
+
+def _overrides(content: Content, rule: RuleContent) -> Iterator[str]:
+    yield from ("## Reasons to override", "")
+    yield from (f"- {content.overrides[code].display}" for code in rule.override)
+    yield ""
+
+
+def _numbers(content: Content, rule: RuleContent) -> Iterator[str]:
+    named = {name for text in _sentences_of(rule) for name in placeholders(text)}
+    shared = [
+        (key, p.id, found)
+        for p in content.phenotypes.values()
+        for key, found in p.parameter.items()
+        if not named.isdisjoint({key, f"{p.id}/{key}"} - rule.parameter.keys())
+    ]
+    rows = [_number(key, "this card", found) for key, found in rule.parameter.items()]
+    rows += [_number(key, f"`phenotypes/{home}.toml`", found) for key, home, found in shared]
+    if rows:
+        yield from ("## Numbers", "", *_table(("number", "value", "home", "source"), rows))
+
+
+def _sentences_of(rule: RuleContent) -> Iterator[str]:
+    yield from (c.text for c in rule.criteria)
+    for chosen in (rule.indicator, rule.card, rule.note):
+        yield from (one.when for one in chosen.values())
+
+
+def _number(name: str, home: str, found: Parameter) -> tuple[str, str, str, str]:
+    return name, f"{found.value:g} {found.unit}", home, found.source
+
+
+def _evidence(content: Content, rule: RuleContent) -> Iterator[str]:
+    yield from ("## Evidence", "")
+    for cited in rule.evidence:
+        source = content.evidence[cited.id]
+        yield f"- **{source.label}** (grade {cited.grade}, {GRADES[cited.grade]}; {source.strength}): {cited.says}"
+        yield f"  {source.citation}."
+        yield f"  <{source.url}>"
+    yield ""
+    if rule.statements:
+        yield from (f"Statements of the two source documents that live here: {', '.join(rule.statements)}.", "")
+
+
+def _cases(answers: Sequence[CaseAnswer]) -> Iterator[str]:
+    yield from ("## Cases", "", "Today is 15 June 2026; what a case does not name is known to be empty.", "")
+    rows = [(a.case.says, a.case.hook, _told(a), f"`{a.case.name}`") for a in answers]
+    yield from _table(("patient and event", "hook", "answer", "case"), rows)
+
+
+def _told(answer: CaseAnswer) -> str:
+    if answer.said == "silent":
+        return "silence"
+    if answer.said == "undetermined":
+        return f"cannot be told ({answer.missing})"
+    hidden = "" if answer.case.shown else ", not shown"
+    return f"**{answer.said}** `{answer.variant}`{hidden}"
+
+
+def _foot(content: Content, rule: RuleContent) -> Iterator[str]:
+    yield f"Version {rule.version}, digest `{content.digests[rule.id]}`."
+
+
+def catalogue(content: Content) -> str:
+    """One line for each card, by family."""
+    families = {key: [r for r in content.rules.values() if r.family == key] for key in content.families.family}
+    lines = [
+        "# Cards",
+        "",
+        _MADE.replace("`card.toml` and `cases.toml`", "the card folders"),
+        "",
+        "Grade: " + "; ".join(f"{grade} {text}" for grade, text in GRADES.items()) + ".",
+        "",
+    ]
+    for key, rules in families.items():
+        if rules:
+            lines += [f"## {content.families.family[key].title}", "", *_listing(content, rules)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _listing(content: Content, rules: Iterable[RuleContent]) -> Iterator[str]:
+    weight = content.families.weight
+    ordered = sorted(rules, key=lambda r: (weight.index(r.id) if r.id in weight else len(weight), r.id))
+    rows = [
+        (
+            f"[{rule.title}]({rule.id}/README.md)",
+            rule.question,
+            listed(i for i in ("critical", "warning", "info") if i in {x.indicator for x in rule.indicator.values()}),
+            ", ".join(s.hook for s in content.services.service if rule.id in s.rules) or "none",
+            ", ".join(str(grade) for grade in sorted({c.grade for c in rule.evidence})),
+            rule.status,
+        )
+        for rule in ordered
+    ]
+    return _table(("card", "question", "indicator", "hooks", "grade", "status"), rows)
+
+
+def inventory(content: Content) -> str:
+    """Each statement of the two sources with the place where it lives, or why it is not computed."""
+    rows = [(name, found.says, "; ".join(_homes(content, name, found))) for name, found in content.statements.items()]
+    lines = [
+        "# Where each statement of the sources lives",
+        "",
+        _MADE.replace("`card.toml` and `cases.toml`", "`statements.toml` and the card files"),
+        "",
+        "S1 is a movement-disorder clinic's page on myoclonus, S2 an article on neck twitching in sleep and RBD.",
+        "They say what this service is about; cards cite the primary sources.",
+        "",
+        *_table(("statement", "what it says", "where it lives"), rows),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _homes(content: Content, name: str, found: Statement) -> Iterator[str]:
+    yield from (f"[{rule}]({rule}/README.md)" for rule, text in content.rules.items() if name in text.statements)
+    yield from (f"question `{question}`" for question in found.questions)
+    yield from (f"[{place}]({place})" for place in found.places)
+    if found.not_computed:
+        yield f"not computed: {found.not_computed}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{' --- |' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+    yield ""
+
+
+def _sentences(paragraph: str) -> list[str]:
+    """One sentence per line."""
+    return _END.split(paragraph)

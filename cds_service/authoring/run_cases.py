@@ -1,0 +1,148 @@
+"""Runs the written cases through the whole path, as the hook requests they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from cds_service.authoring.cases import DAY, Case, Json, Parts, request
+from cds_service.authoring.page import CaseAnswer
+from cds_service.content.load import Content
+from cds_service.content.text import plain
+from cds_service.decisions.cards import Visit
+from cds_service.decisions.decide import Decision, decide
+from cds_service.decisions.gather import gather_sent
+from cds_service.decisions.ruleset import Ruleset
+from cds_service.decisions.service import DecisionService
+from cds_service.facts.patient import PatientFacts
+from cds_service.hooks.requests import parse_request
+from cds_service.hooks.responses import Card
+from cds_service.rules.review import Evaluation, Outcome
+
+
+class CaseResult(msgspec.Struct, frozen=True):
+    """A case with what became of it."""
+
+    rule: str
+    case: Case
+    facts: PatientFacts
+    decision: Decision
+
+    @property
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        """Those of the case's own rule; none where it could not apply from the start."""
+        return tuple(e for e in self.decision.evaluations if e.rule == self.rule)
+
+    @property
+    def outcome(self) -> Outcome:
+        """Found if the rule found anything, else the first outcome that is not a plain no."""
+        outcomes = {e.outcome for e in self.evaluations}
+        ranked = (Outcome.FOUND, Outcome.FAILED, Outcome.UNDETERMINED)
+        return next((outcome for outcome in ranked if outcome in outcomes), Outcome.NOT_MET)
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """The evaluation that settled the outcome."""
+        return next((e for e in self.evaluations if e.outcome is self.outcome), None)
+
+    @property
+    def card(self) -> Card | None:
+        """The card that speaks for the rule, alone or with others."""
+        return next((c for c in self.decision.cards if self.rule in (c.extension or {})["org.rbd-cds.rules"]), None)
+
+
+class CaseRunner:
+    """The service on the day of the cases; rules that are still drafts are asked as well."""
+
+    def __init__(self, ruleset: Ruleset, parts: Parts) -> None:
+        self.ruleset = msgspec.structs.replace(ruleset, content=_with_drafts(ruleset.content))
+        self._parts = parts
+        self._by_hook = {s.hook: s for s in DecisionService(self.ruleset, lambda: DAY).services.values()}
+
+    def request(self, rule: str, case: Case) -> Json:
+        """The hook request that the case stands for."""
+        return request(rule, case, self._by_hook[case.hook].prefetch, self._parts)
+
+    def run(self, rule: str, case: Case) -> CaseResult:
+        """The case's answer; raises CallRefused for a case that leaves out more than an answer needs."""
+        service = self._by_hook[case.hook]
+        hook = parse_request(msgspec.json.encode(self.request(rule, case)), service)
+        content = self.ruleset.content
+        facts = gather_sent(hook, service.prefetch, content.vocabulary, DAY)
+        visit = Visit(hook.user_id, hook.patient_id, hook.encounter_id)
+        return CaseResult(rule, case, facts, decide(self.ruleset, content.service(case.hook), facts, visit))
+
+    def indicator(self, rule: str, evaluation: Evaluation) -> str:
+        assert evaluation.finding is not None, "only a finding has an indicator"  # noqa: S101
+        return self.ruleset.rules[rule].content.indicator[evaluation.finding.indicator].indicator
+
+    def disagreements(self, result: CaseResult) -> Iterator[str]:
+        """What differs from what the case expects."""
+        case, evaluation = result.case, result.evaluation
+        got = self._answer(result)
+        if got != case.expect:
+            yield f"expected {case.expect}, got {got}{_because(evaluation)}"
+        elif case.found and evaluation is not None and evaluation.finding is not None:
+            if evaluation.finding.card != case.card:
+                yield f"expected the words of {case.card}, got those of {evaluation.finding.card}"
+            if self.ruleset.rules[result.rule].content.status == "active":
+                yield from _about_card(case, result.card)
+        elif result.card is not None:
+            yield f"expected {case.expect}, and a card names the rule"
+
+    def answers(self, rule: str, cases: Iterable[Case]) -> tuple[CaseAnswer, ...]:
+        """What the cases of a rule got, for its page."""
+        return tuple(self._told(self.run(rule, case)) for case in cases)
+
+    def _told(self, result: CaseResult) -> CaseAnswer:
+        evaluation, card = result.evaluation, result.card
+        finding = evaluation.finding if evaluation else None
+        missing = evaluation.missing if evaluation and not finding else ""
+        said = self._answer(result)
+        if finding is None:
+            return CaseAnswer(result.case, said, missing=missing)
+        alone = card is not None and (card.extension or {})["org.rbd-cds.rules"] == [result.rule]
+        return CaseAnswer(
+            result.case, said, finding.card, finding.notes, {"clause": "", **finding.values}, card=card, alone=alone
+        )
+
+    def _answer(self, result: CaseResult) -> str:
+        if result.outcome is Outcome.NOT_MET:
+            return "silent"
+        evaluation = result.evaluation
+        found = evaluation is not None and evaluation.finding is not None
+        return self.indicator(result.rule, evaluation) if evaluation and found else result.outcome.value
+
+
+def _with_drafts(content: Content) -> Content:
+    drafts = tuple(name for name, rule in content.rules.items() if rule.status == "draft")
+    offered = tuple(
+        msgspec.structs.replace(s, rules=(*s.rules, *(d for d in drafts if d not in s.rules)))
+        for s in content.services.service
+    )
+    return msgspec.structs.replace(content, services=msgspec.structs.replace(content.services, service=offered))
+
+
+def _because(evaluation: Evaluation | None) -> str:
+    if evaluation is None or not evaluation.steps:
+        return ""
+    last = evaluation.steps[-1]
+    return f" ({last.criterion}{': ' if last.why else ''}{last.why})"
+
+
+def _about_card(case: Case, card: Card | None) -> Iterator[str]:
+    if case.shown != (card is not None):
+        yield "expected a card that names the rule" if case.shown else "expected no card that names the rule"
+    elif card is not None:
+        said = text_of(card)
+        yield from (f"the card does not say {words!r}" for words in case.words if words not in said)
+        yield from (f"the card says {words!r}" for words in case.not_words if words in said)
+
+
+def text_of(card: Card) -> str:
+    """Everything on a card that a clinician can read, without the marks of Markdown."""
+    parts = [card.summary, plain(card.detail or "")]
+    for suggestion in card.suggestions:
+        parts += [suggestion.label, *(action.description for action in suggestion.actions)]
+    return "\n".join(parts)

@@ -1,0 +1,162 @@
+"""The command line. What a command needs is imported when it runs, so that ``--help`` is fast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from cds_service import __version__
+from cds_service.cli import audit, authoring, fhir, record
+from cds_service.cli.start import assembled, cases_of, fail, require_written, short, trusted_clients
+from cds_service.content import places
+from cds_service.errors import ContentError, FaultsFound
+from cds_service.settings import Settings
+
+if TYPE_CHECKING:
+    from cds_service.decisions.ruleset import Ruleset
+    from cds_service.trust.clients import Clients
+
+EXAMPLE = "order-select-rbd-dementia"
+
+
+class _Group(click.Group):
+    """Faults are told in sentences, not as a trace."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except FaultsFound as found:
+            fail(str(found))
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="cds-service")
+def main() -> None:
+    """Decision support over CDS Hooks: RBD, unsafe clonazepam, myoclonus.
+
+    Settings come from the environment (CDS_...); `cds-service check` prints those in force.
+
+    Exit codes: 0 done; 1 faults were found, or the request was refused; 2 the command was not understood.
+    """
+
+
+fhir.register(main)
+audit.register(main)
+record.register(main)
+authoring.register(main)
+
+
+@main.command()
+@click.option("--host", help="Address to listen on, before CDS_HOST.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on, before CDS_PORT.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes that answer.")
+def serve(host: str | None, port: int | None, workers: int) -> None:
+    """Answer hooks over HTTP until stopped.
+
+    Exit codes: 0 stopped; 1 the settings or the cards have faults, or the port is taken.
+    """
+    from cds_service.web import app
+
+    given = {name: str(value) for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = Settings.in_force(**given)
+    trusted_clients(settings, assembled(settings))
+    require_written(settings)
+    _require_free(settings.host, settings.port)
+    for line in _addresses(settings):
+        click.echo(line)
+    app.run(settings, workers=workers)
+
+
+def _require_free(host: str, port: int) -> None:
+    import socket
+
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as refusal:
+        fail(f"Port {port} of {host} cannot be listened on: {refusal.strerror}. Choose another with --port.")
+
+
+def _addresses(settings: Settings) -> Iterator[str]:
+    base = f"http://{settings.host}:{settings.port}"
+    served = "anyone on this machine" if settings.open else f"the EHRs of {settings.clients}"
+    yield f"cds-service {__version__} answers {served} on {base}"
+    yield f"  services  {base}/cds-services"
+    yield f"  health    {base}/health/ready"
+    if settings.fixed_day:
+        yield f"  CDS_TODAY fixes the day at {settings.fixed_day}: for tests and demonstrations only."
+    if settings.mode == "silent":
+        yield "  CDS_MODE is silent: nothing is shown."
+    yield "A card from a shipped example:"
+    example = places.fhir_examples() / "requests" / f"{EXAMPLE}.json"
+    yield (
+        f"  curl -s -H 'Content-Type: application/json' --data @{short(example)} {base}/cds-services/rbd-order-select"
+    )
+
+
+@main.command()
+def check() -> None:
+    """Report every fault of settings, trusted EHRs, cards and cases.
+
+    Prints the settings and the EHRs in force; a fault is told with its file and key.
+
+    Exit codes: 0 no fault; 1 faults.
+    """
+    settings = Settings.in_force()
+    click.echo("Settings in force")
+    for variable, value in settings.told().items():
+        click.echo(f"  {variable:18}{value}")
+    found: list[FaultsFound] = []
+    ruleset = None
+    with _collected(found):
+        ruleset = assembled(settings)
+        faults = list(_faults(ruleset))
+        if faults:
+            raise ContentError(faults)
+    with _collected(found):
+        require_written(settings)
+    for name in settings.unknown_variables():
+        click.echo(f"  {name} is set, but is no setting.")
+    with _collected(found):
+        for line in _clients_in_force(trusted_clients(settings, ruleset)):
+            click.echo(line)
+    if found or ruleset is None:
+        fail("\n".join(map(str, found)))
+    content = ruleset.content
+    counted = (
+        (len(content.rules), "rules"),
+        (len(content.value_sets), "value sets"),
+        (len(cases_of(ruleset)[1]), "cases"),
+    )
+    click.echo(f"Cards in {short(content.folder)}: {', '.join(f'{n} {what}' for n, what in counted)}. No fault found.")
+
+
+@contextmanager
+def _collected(found: list[FaultsFound]) -> Iterator[None]:
+    try:
+        yield
+    except FaultsFound as faults:
+        found.append(faults)
+
+
+def _clients_in_force(clients: Clients | None) -> Iterator[str]:
+    if clients is None:
+        return
+    yield "Trusted EHRs"
+    for client in clients.by_issuer.values():
+        keys = " and ".join(filter(None, (client.jwks, client.jku)))
+        yield f"  {client.name}: {client.issuer}, keys of {keys} by {', '.join(client.algorithms)}, {client.profile}"
+
+
+def _faults(ruleset: Ruleset) -> Iterator[str]:
+    from cds_service.fhir.validity import faults_in
+
+    content = ruleset.content
+    for name, resource in content.resources.items():
+        yield from (f"suggestions/{name}: {fault}" for fault in faults_in(resource))
+    runner, cases = cases_of(ruleset)
+    for rule, case in cases:
+        disagreements = runner.disagreements(runner.run(rule, case))
+        yield from (f"{rule}/cases.toml: {case.name}: {fault}" for fault in disagreements)

@@ -1,0 +1,1 @@
+"""One hook, answered. Knows nothing of HTTP."""

@@ -1,0 +1,213 @@
+"""Facts in, :class:`Decision` out: runs the rules of a service and joins their findings into few cards.
+
+Families, weight, folding and caps are data (``cards/families.toml``, clinical specification 2.7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from cds_service.content.model import WEIGHT_OF, ServiceText
+from cds_service.decisions.cards import CardWriter, Visit
+from cds_service.decisions.group import CardGroup, fold, group, silenced
+from cds_service.decisions.ruleset import Ruleset
+from cds_service.facts.knowledge import Known, Unavailable
+from cds_service.facts.patient import Medication, Order, PatientFacts
+from cds_service.hooks.responses import Card
+from cds_service.rules.review import Evaluation, Moment, Outcome, Prepared, Step, evaluate, view
+
+CLINICIANS = ("Practitioner/", "PractitionerRole/")
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """What the rules of a service found, before anything is left out or joined."""
+
+    facts: PatientFacts
+    evaluations: tuple[Evaluation, ...] = ()
+    found: tuple[Evaluation, ...] = ()
+    """The findings of active rules; those of drafts are evaluated and not shown."""
+    gate: str | None = None
+    unstarted: tuple[str, ...] = ()
+    """Rules about the patient that nothing in a chart read in full could start."""
+
+
+Muted: TypeAlias = Mapping[tuple[str, str], str]
+"""Findings not to be shown again, by rule and subject (:attr:`Evaluation.key`), each with why."""
+
+Recall: TypeAlias = Callable[[Judged], Awaitable[Muted]]
+"""Looks up which findings were answered before."""
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What one request leads to; ``cut`` are groups that the caps left out."""
+
+    cards: tuple[Card, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
+    found: tuple[str, ...] = ()
+    """Every rule that applies, shown or not."""
+    undetermined: Mapping[str, str] = {}
+    """Per rule that could not be decided, which datum was missing and why."""
+    gate: str | None = None
+    cut: tuple[tuple[str, ...], ...] = ()
+    groups: tuple[CardGroup, ...] = ()
+    """What each card was made of, in the order of the cards."""
+    muted: Muted = {}
+    unstarted: tuple[str, ...] = ()
+
+    def outcomes(self, unavailable: Mapping[str, str], reason: str | None = None) -> dict[str, object]:
+        """The response's extension: "could not look" in machine-readable form, never patient data.
+
+        ``unavailable`` are the prefetch keys that could not be had, or not in full, each with why; ``reason`` is why
+        nothing could be looked at.
+        """
+        told = {
+            "found": list(self.found),
+            "undetermined": self.undetermined,
+            "muted": {rule: why for (rule, _), why in self.muted.items()},
+            "unavailable": unavailable,
+            "reason": reason,
+        }
+        # CDS Hooks: what has no value is left out, and nothing empty is written.
+        held = {name: value for name, value in told.items() if value}
+        return {"org.rbd-cds.outcomes": held} if held else {}
+
+
+def user_gate(user_id: str) -> str | None:
+    """Why nothing may be shown to this user, whatever the data (G-01)."""
+    return None if user_id.startswith(CLINICIANS) else "the user is not a Practitioner or PractitionerRole"
+
+
+def gate(user_id: str, facts: PatientFacts) -> str | None:
+    """Why nothing may be shown, whatever the rules say (G-01, G-02); None if cards may be shown."""
+    return user_gate(user_id) or ("the patient has died" if facts.dead else None)
+
+
+def decide(
+    ruleset: Ruleset, service: ServiceText, facts: PatientFacts, visit: Visit, muted: Muted | None = None
+) -> Decision:
+    """The cards for one request."""
+    return conclude(ruleset, service, judge(ruleset, service, facts, visit), visit, muted or {})
+
+
+def judge(ruleset: Ruleset, service: ServiceText, facts: PatientFacts, visit: Visit) -> Judged:
+    """What the rules find in these facts, if this user may be shown anything about this patient."""
+    closed = gate(visit.user_id, facts)
+    if closed:
+        return Judged(facts, gate=closed)
+    unstarted: list[str] = []
+    evaluations = tuple(evaluations_of(ruleset, service, facts, Moment(service.hook), unstarted=unstarted))
+    found = tuple(e for e in evaluations if e.finding and ruleset.rules[e.rule].content.status == "active")
+    return Judged(facts, evaluations, found, unstarted=tuple(unstarted))
+
+
+def conclude(ruleset: Ruleset, service: ServiceText, judged: Judged, visit: Visit, muted: Muted) -> Decision:
+    """The cards of what was found and is not muted; a muted finding still silences what it always silences."""
+    if judged.gate:
+        return Decision(gate=judged.gate)
+    families = ruleset.content.families
+    gone = silenced(judged.found, families) if muted else frozenset()
+    shown = [e for e in judged.found if e.key not in muted and e.rule not in gone]
+    decided = _decided(judged, muted)
+    if not shown:
+        return decided
+    groups = fold(group(shown, ruleset.content), families)
+    kept, cut = _capped(groups, ruleset, service)
+    presenter = CardWriter(ruleset, visit)
+    cards = tuple([presenter.card(g) for g in kept])
+    return msgspec.structs.replace(decided, cards=cards, cut=tuple([g.rules for g in cut]), groups=tuple(kept))
+
+
+def _decided(judged: Judged, muted: Muted) -> Decision:
+    """What was decided, before any card is written."""
+    found = tuple(dict.fromkeys([e.rule for e in judged.evaluations if e.outcome is Outcome.FOUND]))
+    unknown = (e for e in judged.evaluations if e.outcome is Outcome.UNDETERMINED)
+    undetermined = {e.rule: e.missing for e in unknown if e.rule not in found}
+    return Decision(
+        evaluations=judged.evaluations,
+        found=found,
+        undetermined=undetermined,
+        muted=muted,
+        unstarted=judged.unstarted,
+    )
+
+
+def evaluations_of(
+    ruleset: Ruleset,
+    service: ServiceText,
+    facts: PatientFacts,
+    moment: Moment,
+    *,
+    shortcut: bool = True,
+    unstarted: list[str] | None = None,
+) -> Iterator[Evaluation]:
+    """Runs every rule of the service that could apply.
+
+    A rule none of whose starting value sets occurs in a chart that could be read in full is not met; with
+    ``shortcut`` off it is run all the same, to see its steps. Such rules about the patient are added to ``unstarted``.
+    """
+    for name in service.rules:
+        prepared = ruleset.rules[name]
+        if prepared.content.status == "retired":
+            continue
+        complete = not facts.gaps or prepared.keys.isdisjoint(facts.gaps)
+        if shortcut and complete and prepared.triggers.isdisjoint(facts.concepts):
+            if unstarted is not None and prepared.content.about == "patient":
+                unstarted.append(name)
+            continue
+        yield from _run(prepared, ruleset, facts, moment)
+
+
+def _run(prepared: Prepared, ruleset: Ruleset, facts: PatientFacts, moment: Moment) -> Iterator[Evaluation]:
+    seen = view(facts, prepared)
+    subjects = list(_subjects(prepared, facts, moment))
+    for subject in subjects:
+        yield evaluate(prepared, seen, ruleset.numbers, moment, subject)
+    if not subjects:
+        yield _nothing_to_review(prepared, facts, moment)
+
+
+def _subjects(prepared: Prepared, facts: PatientFacts, moment: Moment) -> Iterable[Order | Medication | None]:
+    about = prepared.content.about
+    if about == "patient":
+        return (None,)
+    if about == "each-drug" or (about == "each-therapy" and moment is Moment.VIEW):
+        taken = facts.current_drugs(*(prepared.triggers or ()))
+        return taken.value if isinstance(taken, Known) else ()
+    return [o for o in facts.orders if o.selected or moment is Moment.SIGN]
+
+
+def _nothing_to_review(prepared: Prepared, facts: PatientFacts, moment: Moment) -> Evaluation:
+    """No order or current drug: not met, or undetermined where it could not be told which drugs are current."""
+    first = prepared.content.criteria[0].id
+    by_drug = prepared.content.about == "each-drug" or moment is Moment.VIEW
+    taken = facts.current_drugs(*prepared.triggers) if by_drug else None
+    if isinstance(taken, Unavailable):
+        return Evaluation(prepared.rule.id, Outcome.UNDETERMINED, (Step(first, None, (), taken.why),))
+    return Evaluation(prepared.rule.id, Outcome.NOT_MET, (Step(first, False),))
+
+
+def _capped(groups: list[CardGroup], ruleset: Ruleset, service: ServiceText) -> tuple[list[CardGroup], list[CardGroup]]:
+    """The groups that fit the hook's caps, criticals first and never cut."""
+    cap = ruleset.content.families.cap[service.hook]
+    kept: list[CardGroup] = []
+    cut: list[CardGroup] = []
+    per_order: dict[str, int] = {}
+    for joined in sorted(groups, key=lambda g: _order(g, ruleset)):
+        subject = joined.subject.source if joined.subject else ""
+        over = len(kept) >= cap.cards or (
+            cap.per_order is not None and joined.subject is not None and per_order.get(subject, 0) >= cap.per_order
+        )
+        if over and joined.indicator != "critical":
+            cut.append(joined)
+            continue
+        per_order[subject] = per_order.get(subject, 0) + 1
+        kept.append(joined)
+    return kept, cut
+
+
+def _order(joined: CardGroup, ruleset: Ruleset) -> tuple[int, int, str]:
+    weight = ruleset.weight[joined.leader.evaluation.rule]
+    return WEIGHT_OF[joined.indicator], weight, joined.subject.source if joined.subject else ""

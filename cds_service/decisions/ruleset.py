@@ -1,0 +1,76 @@
+"""The rules that run: every card folder tied to its function, with what each reads and starts with worked out once."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from cds_service import rules as rules_package
+from cds_service.content.load import Content
+from cds_service.content.model import RuleContent, ServiceText
+from cds_service.content.text import Filling, filling
+from cds_service.errors import ContentError
+from cds_service.facts.numbers import Numbers
+from cds_service.facts.queries import OBSERVATIONS, READS, collections, templates
+from cds_service.rules.review import RULES, Prepared, Rule
+
+
+class Ruleset(msgspec.Struct, frozen=True):
+    """Content and functions together."""
+
+    content: Content
+    rules: dict[str, Prepared]
+    numbers: Numbers
+    weight: dict[str, int]
+    resources: dict[str, Filling]
+    """The files of ``cards/suggestions``, ready to be filled."""
+
+    def prefetch(self, service: ServiceText) -> dict[str, str]:
+        """The prefetch templates of a service: what its rules read, and nothing else."""
+        active = (self.rules[name] for name in service.rules)
+        reads = {read for prepared in active if prepared.content.status != "retired" for read in prepared.reads}
+        return templates(reads | {"patient"}, self.content.vocabulary.codes_of)
+
+
+def assemble(content: Content) -> Ruleset:
+    """Ties cards to functions; raises ContentError for a card without function and a function without card."""
+    functions = registered()
+    faults = list(_unpaired(content, functions))
+    if faults:
+        raise ContentError(faults)
+    prepared = {name: _prepared(text, functions[name], content) for name, text in content.rules.items()}
+    weight = {name: place for place, name in enumerate(content.families.weight)}
+    resources = {name: filling(template) for name, template in content.resources.items()}
+    return Ruleset(content, prepared, content.numbers, weight, resources)
+
+
+def registered() -> dict[str, Rule]:
+    """Every rule function of the package; importing a rule's module registers it."""
+    for module in pkgutil.iter_modules(rules_package.__path__):
+        importlib.import_module(f"{rules_package.__name__}.{module.name}")
+    return dict(RULES)
+
+
+def _unpaired(content: Content, functions: Iterable[str]) -> Iterator[str]:
+    names = set(functions)
+    for name in sorted(set(content.rules) - names):
+        yield f"{name}/card.toml: no function; write cds_service/rules/{name.replace('-', '_')}.py"
+    for name in sorted(names - set(content.rules)):
+        yield f"{name}: a function without card; write cards/{name}/card.toml or retire the function"
+
+
+def _prepared(text: RuleContent, rule: Rule, content: Content) -> Prepared:
+    reads = frozenset(text.reads)
+    return Prepared(
+        rule=rule,
+        content=text,
+        digest=content.digests[text.id],
+        criteria={criterion.id: criterion for criterion in text.criteria},
+        reads=reads,
+        keys=frozenset(key for name in collections(reads) for key in READS[name]),
+        triggers=frozenset(text.triggers),
+        result_sets=frozenset(r.partition(":")[2] for r in reads if r.startswith(f"{OBSERVATIONS}:")),
+    )

@@ -1,0 +1,1 @@
+"""Asking the EHR's FHIR server: what, where, how long."""

@@ -1,0 +1,239 @@
+"""One request's fetching: every query with its further pages, and what the resources refer to, under one deadline.
+
+What has come is written down as it comes, so that at the deadline nothing needs to be waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from cds_service.fhir import elements as fhir
+from cds_service.fhir.decoding import LenientReader, has_endless_number, read_value
+from cds_service.fhir_client.access import REFERENCES, Bounds, Fetched, FhirQuery, Target, Why
+from cds_service.fhir_client.references import REFERRING, unresolved
+
+_NO_GET = frozenset({405, 414, 431, 501})
+_LONG_URL = 1_500
+_IDS_IN_ONE = 100
+_MENDING_SECONDS = 0.05
+_SECONDS_PER_BYTE = 3e-8
+"""What reading and mending cost at worst."""
+
+
+class FhirRequest(msgspec.Struct, frozen=True):
+    """What is asked of a server; a search by POST has its query in ``form``."""
+
+    origin: str
+    url: str
+    token: str | None = None
+    form: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"FhirRequest({self.origin!r})"
+
+
+class FhirReply(msgspec.Struct, frozen=True):
+    """What a server answered; ``why`` it could not be taken, in which case the rest does not count."""
+
+    status: int = 0
+    body: bytes = b""
+    why: Why | None = None
+
+
+class ByteBudget:
+    """How much more a request may take in, in bytes."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._page, self._all = bounds.page_bytes, bounds.bytes
+
+    def left(self, taken: int) -> int:
+        """For an answer of which so much is taken already."""
+        return max(0, min(self._page, self._all) - taken)
+
+    def fill(self, taken: int) -> None:
+        self._all -= taken
+
+
+Ask: TypeAlias = Callable[[FhirRequest, ByteBudget, float], Awaitable[FhirReply]]
+
+
+class _Unavailable(Exception):
+    """An answer that cannot be had, or not all of it."""
+
+    def __init__(self, why: Why) -> None:
+        self.why: Why = why
+        super().__init__(why)
+
+
+class _Search:
+    """What has come for one query so far; until it is complete it is not in time."""
+
+    def __init__(self, query: FhirQuery) -> None:
+        self.query = query
+        self.why: Why | None = "not in time"
+        self.pages = 0
+        self.next_url: str | None = None
+        self.entries: list[fhir.Entry] = []
+        self._first: fhir.Resource | None = None
+
+    def take(self, page: fhir.Resource) -> None:
+        self.pages += 1
+        self._first = self._first or page
+        found = page if isinstance(page, fhir.Bundle) else fhir.Bundle(entry=[fhir.Entry(resource=page)])
+        self.entries += fhir.many(found.entry)
+        self.next_url = next((one.url for one in fhir.many(found.link) if one.relation == "next" and one.url), None)
+
+    @property
+    def fetched(self) -> Fetched:
+        if isinstance(self._first, fhir.Bundle):
+            return Fetched(fhir.Bundle(total=self._first.total, entry=self.entries), self.why)
+        return Fetched(self._first, self.why)
+
+
+class Fetch:
+    """Asks one server for one request; :meth:`run` is called once."""
+
+    def __init__(self, ask: Ask, target: Target, bounds: Bounds, until: float) -> None:
+        self._ask, self._target, self._bounds, self._until = ask, target, bounds, until
+        self._room = ByteBudget(bounds)
+        self._mender = LenientReader(_MENDING_SECONDS)
+        self._searches: dict[str, _Search] = {}
+        self._followed: list[_Search] = []
+        self._held: tuple[fhir.Resource, ...] = ()
+        self._token_refused = False
+        self._loop = asyncio.get_running_loop()
+
+    async def run(self, queries: Mapping[str, FhirQuery], held: Iterable[fhir.Resource]) -> dict[str, Fetched]:
+        """The answers as they stand at the deadline, or sooner when there is nothing left to ask."""
+        self._held = tuple(held)
+        self._searches = {key: _Search(query) for key, query in queries.items()}
+        tasks = {key: asyncio.create_task(self._search(search)) for key, search in self._searches.items()}
+        following = [asyncio.create_task(self._follow(kind, tasks)) for kind in REFERRING]
+        everything = [*tasks.values(), *following]
+        try:
+            done, _ = await asyncio.wait(everything, timeout=self._until - self._loop.time())
+            for task in done:
+                task.result()
+        finally:
+            # Not awaited: the answer leaves now, and what ends by itself needs no one to watch it.
+            for task in everything:
+                task.cancel()
+        return self._results()
+
+    def _results(self) -> dict[str, Fetched]:
+        results = {key: search.fetched for key, search in self._searches.items()}
+        if self._followed:
+            entries = [entry for search in self._followed for entry in search.entries]
+            why = next((search.why for search in self._followed if search.why), None)
+            results[REFERENCES] = Fetched(fhir.Bundle(entry=entries), why)
+        return results
+
+    async def _search(self, search: _Search) -> None:
+        """One query with its further pages."""
+        try:
+            await self._pages(search)
+            search.why = None
+        except _Unavailable as reason:
+            search.why = reason.why
+
+    async def _pages(self, search: _Search) -> None:
+        base, query = self._target.base, search.query
+        address = base.within(query.address) if query.page else base.address(query.address)
+        if address is None:
+            raise _Unavailable("more pages elsewhere" if query.page else "not found")
+        seen: set[str | None] = set()
+        while True:
+            seen.add(address)
+            search.take(await self._resource(address))
+            if search.next_url is None:
+                return
+            address = base.within(search.next_url)
+            if address is None:
+                raise _Unavailable("more pages elsewhere")
+            if address in seen or self._is_enough(search):
+                raise _Unavailable("more pages")
+
+    def _is_enough(self, search: _Search) -> bool:
+        entries = sum(len(one.entries) for one in (*self._searches.values(), *self._followed))
+        return search.pages >= self._bounds.pages or entries >= self._bounds.entries
+
+    async def _follow(self, kind: type[fhir.Resource], tasks: Mapping[str, asyncio.Task[None]]) -> None:
+        """Asks for all that is referred to in one search, once all that may refer to it has come.
+
+        Where some of that is late, a first search at half time saves what the rest refers to.
+        """
+        concerned = {*REFERRING[kind], kind}
+        waiting = {task for key, task in tasks.items() if self._searches[key].query.kind in concerned}
+        pause: float | None = (self._until - self._loop.time()) / 2
+        asked: set[str] = set()
+        while True:
+            if waiting:
+                _, waiting = await asyncio.wait(waiting, timeout=pause)
+            named = unresolved(kind, self._resources(), self._target.base)
+            fresh = [name for name in named if name not in asked][: self._bounds.references - len(asked)]
+            asked.update(fresh)
+            parts = (fresh[start : start + _IDS_IN_ONE] for start in range(0, len(fresh), _IDS_IN_ONE))
+            await asyncio.gather(*(self._by_id(kind, part) for part in parts))
+            if not waiting:
+                return
+            pause = None
+
+    async def _by_id(self, kind: type[fhir.Resource], names: list[str]) -> None:
+        search = _Search(FhirQuery(kind, f"{kind.__name__}?_id={','.join(names)}&_count={len(names)}"))
+        self._followed.append(search)
+        await self._search(search)
+
+    def _resources(self) -> Iterable[fhir.Resource]:
+        yield from self._held
+        for search in (*self._searches.values(), *self._followed):
+            yield from (entry.resource for entry in search.entries if entry.resource is not None)
+
+    async def _resource(self, address: str) -> fhir.Resource:
+        """The resource at an address, which is a Bundle for a search."""
+        reply = await self._reply(address)
+        path, mark, form = address.partition("?")
+        by_get = reply.status in _NO_GET or (reply.status == 400 and len(address) > _LONG_URL)
+        if by_get and mark:
+            # CDS Hooks says GET; servers that do not search that way, or not at that length, take the form.
+            reply = await self._reply(f"{path}/_search", form.encode())
+        return self._read(reply)
+
+    async def _reply(self, url: str, form: bytes | None = None) -> FhirReply:
+        if self._token_refused:
+            raise _Unavailable("not authorised for this data")
+        question = FhirRequest(self._target.base.origin, url, self._target.token, form)
+        reply = await self._ask(question, self._room, self._until)
+        self._token_refused |= reply.status == 401
+        return reply
+
+    def _read(self, reply: FhirReply) -> fhir.Resource:
+        why = reply.why or _refusal(reply.status)
+        if why is None and self._loop.time() + len(reply.body) * _SECONDS_PER_BYTE >= self._until:
+            # A long body that comes last would be read beyond the deadline.
+            why = "not in time"
+        if why is not None:
+            raise _Unavailable(why)
+        try:
+            found = None if has_endless_number(reply.body) else read_value(reply.body, self._mender)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            found = None
+        if found is None:
+            raise _Unavailable("answer unreadable")
+        return found
+
+
+def _refusal(status: int) -> Why | None:
+    """Why a status is no answer."""
+    if 200 <= status < 300:
+        return None
+    if status in (401, 403):
+        return "not authorised for this data"
+    if status in (404, 410):
+        return "not found"
+    if status < 400:
+        return "redirected"
+    return "the server refused" if status < 500 and status != 429 else "the server failed"

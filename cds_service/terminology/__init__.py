@@ -1,0 +1,1 @@
+"""Which concept a coding, a drug name or a phrase means."""

@@ -1,0 +1,173 @@
+"""Puts the service together from its settings, and runs it with uvicorn."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+
+from cds_service import __version__
+from cds_service.content import places
+from cds_service.decisions.ruleset import Ruleset
+from cds_service.decisions.service import DecisionService
+from cds_service.fhir_client.access import FhirAccess, FhirGrant
+from cds_service.fhir_client.egress import Resolver, Servers, networks
+from cds_service.hooks.feedback import FeedbackBatch
+from cds_service.hooks.profiles import PROFILES, spoken
+from cds_service.hooks.requests import HookRequest
+from cds_service.hooks.services import Service
+from cds_service.record.audit import Audit
+from cds_service.record.entries import Call
+from cds_service.settings import Settings
+from cds_service.trust.clients import Clients, read_clients
+from cds_service.web import metrics
+from cds_service.web.authentication import Authenticator
+from cds_service.web.callers import ANYONE, Caller, HookAnswer
+
+if TYPE_CHECKING:
+    from cds_service.record.recorder import CallRecord, Recorder
+
+
+class Application:
+    """The service that the web layer asks, made of the settings, the clients and the cards."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._decisions = DecisionService.of(
+            places.cards(settings), settings.today, silent=settings.mode == "silent", url=settings.public_url
+        )
+        self._clients = read_clients(settings.clients, self._decisions.services) if settings.clients else None
+        self._door = Authenticator(self._clients, settings) if self._clients else None
+        self._fhir = FhirAccess(settings.deadline_ms / 1000, Resolver(networks(settings.fhir_servers)))
+        self._grants = _grants(self._fhir, self._clients, settings)
+        self._digest = _digest(self._decisions.ruleset)
+        self._recorder: Recorder | None = None
+        self._audit: Audit | None = None
+
+    @property
+    def services(self) -> Mapping[str, Service]:
+        return self._decisions.services
+
+    @property
+    def callers(self) -> int:
+        return len(self._clients.by_issuer) if self._clients else 1
+
+    @property
+    def origins(self) -> frozenset[str] | None:
+        return self._clients.origins if self._clients else None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        if self._clients or self.settings.fhir_servers:
+            # Where fetching is to be expected, the first fetch should not have to wait for its own modules.
+            await self._fhir.ready()
+        metrics.begin(self._decisions.ruleset.rules)
+        async with AsyncExitStack() as open_while_running:
+            open_while_running.callback(metrics.end)
+            if self._door:
+                await open_while_running.enter_async_context(self._door.running())
+            if self.settings.record == "on":
+                self._recorder = await open_while_running.enter_async_context(self._recording())
+                open_while_running.enter_context(_every_second(self.sample))
+            if self.settings.audit:
+                self._audit = Audit(self.settings.audit)
+                open_while_running.callback(self._audit.close)
+            yield
+            self._recorder = self._audit = None
+        await self._fhir.aclose()
+
+    @asynccontextmanager
+    async def _recording(self) -> AsyncIterator[Recorder]:
+        # The libraries of the store take long to load: only where they are used.
+        from cds_service.record.recorder import Recorder
+
+        recorder = Recorder(self.settings, self._decisions.ruleset)
+        async with recorder.running():
+            yield recorder
+
+    async def authenticate(self, request: Request) -> Caller:
+        """The client that its token shows; anyone in open mode, which exists only on a loopback address."""
+        return await self._door.admit(request) if self._door else ANYONE
+
+    async def answer(self, hook: HookRequest, service: Service, caller: Caller) -> HookAnswer:
+        attendance = self._attend(hook, service, caller)
+        recall = attendance.recall if attendance else None
+        done = await self._decisions.answer(hook, service, self._grants[caller.name], recall)
+        if attendance:
+            attendance.note(done.decision)
+        cards = done.response.cards
+        outcomes: dict[str, Any] = {
+            "cards": len(cards),
+            "uuids": [card.uuid for card in cards],
+            "topics": [card.source.topic.code for card in cards if card.source.topic],
+            "found": done.decision.found,
+            "undetermined": list(done.decision.undetermined),
+            "gate": done.decision.gate,
+            "rules": self._digest,
+        }
+        metrics.decided(service.id, done.decision, done.facts.gaps if done.facts else {})
+        if done.facts:
+            outcomes |= {"unavailable": done.facts.gaps, "dropped": done.facts.dropped, "fetched": done.fetched}
+        profile = PROFILES[caller.client.profile if caller.client else self.settings.profile]
+        body = spoken(done.response, profile)
+        outcomes = {name: value for name, value in outcomes.items() if value}
+        return HookAnswer(body, {"gather": done.gathered, "decide": done.decided}, outcomes)
+
+    def called(self, line: Mapping[str, Any], seconds: float) -> None:
+        metrics.called(line, seconds)
+        if self._audit and "service" in line:
+            self._audit.write(line)
+
+    def sample(self) -> None:
+        if self._recorder:
+            metrics.QUEUE.set(self._recorder.writer.depth)
+            metrics.LOST.set(self._recorder.writer.lost)
+
+    def reasons(self, report: FeedbackBatch) -> Mapping[str, int]:
+        known = self._decisions.ruleset.content.overrides
+        given = (entry.reason.code for entry in report.entries if entry.reason)
+        return Counter(code if code in known else "other" for code in given)
+
+    async def take(self, report: FeedbackBatch, service: Service, caller: Caller) -> None:
+        if self._recorder:
+            await self._recorder.take(report, service.id, caller.name)
+        metrics.answered(report, service.id, caller.name)
+
+    def _attend(self, hook: HookRequest, service: Service, caller: Caller) -> CallRecord | None:
+        if self._recorder is None:
+            return None
+        issuer = caller.client.issuer if caller.client else caller.name
+        ids = (hook.user_id, hook.patient_id, hook.encounter_id)
+        return self._recorder.attend(Call(service.id, service.hook, caller.name, issuer, *ids))
+
+
+@contextmanager
+def _every_second(work: Callable[[], None]) -> Iterator[None]:
+    async def again() -> None:
+        while True:
+            work()
+            await asyncio.sleep(1)
+
+    task = asyncio.create_task(again())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def _digest(ruleset: Ruleset) -> str:
+    """Which rules decide: the version of the program, and eight characters that change with any card."""
+    versions = sorted(f"{name} {p.digest}\n" for name, p in ruleset.rules.items())
+    return f"{__version__}+{hashlib.sha256(''.join(versions).encode()).hexdigest()[:8]}"
+
+
+def _grants(access: FhirAccess, clients: Clients | None, settings: Settings) -> dict[str, FhirGrant]:
+    """What each caller lets the service grant, by the caller's name."""
+    if clients is None:
+        return {ANYONE.name: FhirGrant(access, Servers.listed(settings.fhir_servers, open=True))}
+    return {c.name: FhirGrant(access, Servers.listed(c.fhir_servers)) for c in clients.by_issuer.values()}

@@ -1,0 +1,116 @@
+"""What holds for every answer, whatever it is: cross-origin headers, a line in the log, and no fault unanswered.
+
+Pure ASGI, and inside Starlette's own error handler: an error that passed this point would leave without the
+cross-origin headers, and a browser would show it as a failure of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cds_service.errors import UnforeseenFault
+from cds_service.web.answers import RawHeaders
+from cds_service.web.logs import NOTES, REQUEST_ID
+from cds_service.web.problems import problem
+
+Observe = Callable[[Mapping[str, Any], float], None]
+"""Is told of every call: the line that is written of it, and its seconds."""
+
+_LOG = structlog.get_logger()
+_CLIENT_GONE = 499
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+_PREFLIGHT: RawHeaders = [
+    (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+    (b"access-control-allow-headers", b"Authorization, Content-Type"),
+    (b"access-control-max-age", b"600"),
+    (b"allow", b"GET, POST, OPTIONS"),
+    (b"content-length", b"0"),
+]
+_PRIVATE_NETWORK = (b"access-control-allow-private-network", b"true")
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+_HSTS = (b"strict-transport-security", b"max-age=31536000")
+
+
+class CallMiddleware:
+    """``origins`` None lets any page of any browser call, which is for open mode; credentials are never allowed."""
+
+    def __init__(self, app: ASGIApp, *, origins: frozenset[str] | None, observe: Observe, https: bool = False) -> None:
+        self.app = app
+        self.origins = origins
+        self.observe = observe
+        self.always: RawHeaders = [_NOSNIFF, _HSTS] if https else [_NOSNIFF]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = perf_counter()
+        request_id = os.urandom(8).hex()
+        REQUEST_ID.set(request_id)
+        scope[NOTES] = {}
+        shared = [*self.always, *self._cross_origin(scope), (b"x-request-id", request_id.encode())]
+        status = _CLIENT_GONE
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *shared]
+            await send(message)
+
+        try:
+            if scope["method"] == "OPTIONS":
+                await self._preflight(scope, send_with_headers)
+            else:
+                await self.app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            pass
+        except Exception as fault:
+            _tell(fault)
+            if status != _CLIENT_GONE:
+                raise
+            await problem(UnforeseenFault(), f"request {request_id}")(scope, receive, send_with_headers)
+        finally:
+            seconds = perf_counter() - started
+            # Path and method may hold anything; only those that we know are written down.
+            method = scope["method"] if scope["method"] in _METHODS else None
+            line = {"path": scope.get("known_path"), "method": method, "status": status, **scope[NOTES]}
+            line["ms"] = round(seconds * 1000, 2)
+            _log(line)
+            self.observe({"request_id": request_id, **line}, seconds)
+
+    def _cross_origin(self, scope: Scope) -> RawHeaders:
+        if self.origins is None:
+            return [(b"access-control-allow-origin", b"*")]
+        origin = Headers(scope=scope).get("origin")
+        if origin not in self.origins:
+            return [(b"vary", b"Origin")]
+        return [(b"access-control-allow-origin", origin.encode()), (b"vary", b"Origin")]
+
+    async def _preflight(self, scope: Scope, send: Send) -> None:
+        headers = list(_PREFLIGHT)
+        if self.origins is None and "access-control-request-private-network" in Headers(scope=scope):
+            headers.append(_PRIVATE_NETWORK)
+        await send({"type": "http.response.start", "status": 204, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _log(line: Mapping[str, Any]) -> None:
+    of_interest = line["status"] >= 400 or (line["path"] or "").startswith("/cds-services")
+    write = _LOG.info if of_interest else _LOG.debug
+    write("call", **line)
+
+
+def _tell(fault: Exception) -> None:
+    """Where it happened, without the message: messages of parsers quote what they read."""
+    frames = traceback.extract_tb(fault.__traceback__)[-8:]
+    _LOG.error("fault", kind=type(fault).__name__, frames=[f"{frame.filename}:{frame.lineno}" for frame in frames])

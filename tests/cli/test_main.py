@@ -1,0 +1,278 @@
+"""The command line: what it prints, where it ends, and with which code."""
+
+import json
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from cds_service.cli.main import main
+from cds_service.content.places import fhir_examples
+from tests.trust.ehr import CLIENTS, EC_KEY
+
+ROOT = Path(__file__).parents[2]
+REQUESTS = fhir_examples() / "requests"
+DAY = {"CDS_TODAY": "2026-06-15"}
+
+
+def run(*args, code=0, **environ):
+    """The output of a command that ends with this code; errors and output together."""
+    result = CliRunner().invoke(main, args, env={**DAY, **environ}, catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def flat(text):
+    return " ".join(text.split())
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of the project, to be written into."""
+    for name in ("cds_service", "cards", "fhir_examples"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def in_checkout(checkout, *args):
+    return subprocess.run(
+        [sys.executable, "-m", "cds_service", *args], cwd=checkout, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("command", ["serve", "check", "page", "try", "new"])
+def test_each_command_has_help_with_exit_codes(command):
+    assert "Exit codes: 0" in run(command, "--help")
+    assert command in run("--help")
+
+
+def test_help_loads_neither_cards_nor_server():
+    late = ("cds_service.content.load", "uvicorn", "starlette")
+    code = f"import sys, cds_service.cli.main; print([name for name in sys.modules if name.startswith({late})])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_check_prints_the_settings_in_force_and_what_was_read():
+    said = run("check", CDS_PORT="9000", CDS_DATABASE_URL="postgresql://cds:very-secret@db/cds")
+    assert "CDS_PORT          9000" in said
+    assert "CDS_TODAY         2026-06-15" in said
+    assert "very-secret" not in said
+    assert "No fault found." in said
+
+
+def test_faults_of_the_settings_are_sentences():
+    said = run("check", code=1, CDS_PORT="many", CDS_MODE="loud")
+    assert "CDS_PORT must be a number from 1 to 65535." in said
+    assert "CDS_MODE must be one of: show, silent." in said
+
+
+def test_check_names_file_and_key_of_every_fault(checkout):
+    card = checkout / "cards" / "clonazepam-falls" / "card.toml"
+    card.write_text(card.read_text().replace('family = "clonazepam"', 'family = "clobazam"'))
+    done = in_checkout(checkout, "check")
+    assert done.returncode == 1
+    assert "clonazepam-falls/card.toml: family: 'clobazam' is not in families.toml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_check_tells_the_trusted_ehrs_and_what_is_wrong_with_them(tmp_path):
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": [EC_KEY.as_dict(private=False)]}))
+    (tmp_path / "clients.toml").write_text(CLIENTS)
+    said = run("check", CDS_CLIENTS=str(tmp_path / "clients.toml"))
+    assert "  test-ehr: https://ehr.test.example, keys of keys.json by ES384, RS384, default" in said
+    (tmp_path / "clients.toml").write_text(CLIENTS.replace("rbd-patient-view", "rbd-no-such") + "colour = 1")
+    said = run("check", code=1, CDS_CLIENTS=str(tmp_path / "clients.toml"))
+    assert "clients.toml: test-ehr: colour: unknown field" in said
+    assert "No fault found" not in said
+    assert "colour: unknown field" in run("serve", "--port", "8999", code=1, CDS_CLIENTS=str(tmp_path / "clients.toml"))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("CDS_VAR", "/proc/nowhere", "CDS_VAR: /proc/nowhere cannot be written"),
+        ("CDS_AUDIT", "/proc/nowhere", "CDS_AUDIT: /proc/nowhere cannot be written"),
+        ("CDS_DATABASE_URL", "postgresql:foo", "CDS_DATABASE_URL"),
+        ("CDS_DATABASE_URL", "postgresql://h:port/db", "CDS_DATABASE_URL"),
+        ("CDS_DATABASE_URL", "postgresql://h/db?sslrootcert=x", "unknown parameter 'sslrootcert'"),
+    ],
+)
+def test_what_cannot_be_written_is_told_before_anything_is_served(variable, value, said):
+    for command in (("check",), ("serve", "--port", "8999")):
+        assert said in run(*command, code=1, **{variable: value})
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql:MARK", "postgresql://u:MARK@h:MARK/db", "postgresql://u:p@MARK:MARK@h:x/d"]
+)
+def test_no_part_of_an_address_is_repeated_that_may_be_of_a_password(address):
+    assert "MARK" not in run("serve", "--port", "8999", code=1, CDS_DATABASE_URL=address)
+
+
+def test_check_tells_a_variable_that_is_no_setting():
+    assert "CDS_SILENT is set, but is no setting" in run("check", CDS_SILENT="yes")
+
+
+def test_check_tells_faults_of_the_ehrs_beside_those_of_the_cards(checkout, tmp_path):
+    (checkout / "cards/clonazepam-dementia/card.toml").write_text("not toml")
+    (tmp_path / "clients.toml").write_text("colour = 1")
+    said = run("check", code=1, CDS_CARDS=str(checkout / "cards"), CDS_CLIENTS=str(tmp_path / "clients.toml"))
+    assert "clonazepam-dementia/card.toml" in said
+    assert "clients.toml: no client is named" in said
+
+
+def test_check_runs_the_cases(checkout):
+    numbers = checkout / "cards" / "phenotypes" / "fall-risk.toml"
+    numbers.write_text(numbers.read_text().replace("value = 45", "value = 51"))
+    done = in_checkout(checkout, "check")
+    assert done.returncode == 1
+    assert "clonazepam-falls/cases.toml: morse-45: expected warning, got silent" in done.stderr
+
+
+def test_page_writes_what_is_stale_and_check_names_it(checkout):
+    in_checkout(checkout, "page")
+    card = checkout / "cards" / "clonazepam-falls" / "card.toml"
+    card.write_text(card.read_text().replace("Is clonazepam being given to someone who falls", "Does somebody fall"))
+    named = in_checkout(checkout, "page", "--check")
+    assert (named.returncode, named.stderr.splitlines()[1:]) == (1, ["  - README.md", "  - clonazepam-falls/README.md"])
+    assert "wrote cards/clonazepam-falls/README.md" in in_checkout(checkout, "page").stdout
+    assert in_checkout(checkout, "page", "--check").returncode == 0
+
+
+def test_try_prints_the_cards_and_then_the_steps():
+    said = flat(run("try", str(REQUESTS / "order-select-rbd-dementia.json")))
+    assert said.startswith("WARNING Clonazepam in Alzheimer's disease")
+    assert "- Replace with melatonin 3 mg at bedtime (recommended) delete: Remove the draft of clonazepam" in said
+    assert "Reasons to override: Benefit outweighs this risk for my patient;" in said
+    assert "yes Dementia or mild cognitive impairment is active" in said
+    assert "[Condition/rbd-dementia-alzheimer]" in said
+    assert "no The draft stops or cancels it." in said
+
+
+def test_try_says_in_one_line_why_a_rule_is_silent():
+    lines = run("try", str(REQUESTS / "order-select-rbd-dementia.json")).splitlines()
+    (falls,) = [line for line in lines if line.startswith("clonazepam-falls")]
+    assert "no card, because this is not so: A fall within 12 months" in falls
+
+
+def test_try_all_prints_the_steps_of_silent_rules_too():
+    request = str(REQUESTS / "order-select-rbd-dementia.json")
+    assert run("try", "--all", request).count("The draft stops or cancels it.") > run("try", request).count(
+        "The draft stops or cancels it."
+    )
+
+
+def test_try_names_an_exclusion_that_holds():
+    said = run("try", str(REQUESTS / "order-sign-clonazepam-fall-taper.json"))
+    (falls,) = [line for line in said.splitlines() if line.startswith("clonazepam-falls")]
+    assert "no card, because this is so: The draft is a lower daily dose than the current one." in falls
+
+
+def test_try_names_what_could_not_be_looked_up():
+    body = '{"hook": "patient-view", "hookInstance": "1", "context": {"userId": "Practitioner/1", "patientId": "p"}'
+    said = CliRunner().invoke(main, ["try", "-"], input=body + ', "prefetch": {"conditions": null}}', env=DAY).output
+    assert "no card, because this cannot be told" in said
+    assert "not sent" in said
+
+
+def test_try_says_why_nothing_may_be_shown():
+    body = (REQUESTS / "patient-view-hypertension.json").read_text().replace("Practitioner/", "Patient/")
+    assert "No card: the user is not a Practitioner" in CliRunner().invoke(main, ["try", "-"], input=body).output
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("{", "The service answers 400: The body is not JSON"),
+        ("{}", "The service answers 422: A required member is missing or not a string. (hook)"),
+        ('{"hook": "order-dispatch"}', "The service answers 422: No service answers this hook. (hook)"),
+        ('{"hook": "patient-view"}', "The service answers 422: A required member"),
+    ],
+)
+def test_try_tells_a_refusal_in_a_sentence(body, told):
+    result = CliRunner().invoke(main, ["try", "-"], input=body, env=DAY)
+    assert result.exit_code == 1
+    assert told in result.output
+
+
+def test_try_takes_a_day():
+    request = str(REQUESTS / "order-select-rbd-dementia.json")
+    assert "Clonazepam in Alzheimer's disease" in run("try", "--day", "2026-06-15", request, CDS_TODAY="2020-01-01")
+    assert "Clonazepam in Alzheimer's disease" not in run("try", request, CDS_TODAY="2020-01-01")
+
+
+def test_a_file_that_is_not_there_is_a_fault_of_the_command():
+    assert "No such file" in run("try", "nowhere.json", code=2)
+
+
+def test_new_makes_a_rule_that_runs_as_a_draft(checkout):
+    made = in_checkout(checkout, "new", "rbd-sample")
+    assert made.returncode == 0, made.stderr
+    assert "made cards/rbd-sample/card.toml" in made.stdout
+    assert "made cds_service/rules/rbd_sample.py" in made.stdout
+    assert "What to do next" in made.stdout
+    assert in_checkout(checkout, "check").returncode == 0
+    in_checkout(checkout, "page")
+    assert "draft: evaluated and recorded, not shown" in (checkout / "cards" / "rbd-sample" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (("Rbd Sample",), "is no name for a rule"),
+        (("clonazepam-falls",), "There is a rule 'clonazepam-falls' already."),
+        (("rbd-sample", "--family", "nobody"), "'nobody' is no family: choose one of"),
+    ],
+)
+def test_new_refuses_a_name_in_a_sentence(args, told):
+    assert told in run("new", *args, code=1)
+
+
+def test_serve_prints_a_curl_line_that_gets_a_card(monkeypatch):
+    monkeypatch.setenv("CDS_RECORD", "off")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    serving = subprocess.Popen(
+        [sys.executable, "-m", "cds_service", "serve", "--port", str(port)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        printed = [serving.stdout.readline() for _ in range(5)]
+        assert f"http://127.0.0.1:{port}/cds-services" in "".join(printed)
+        curl = shlex.split(printed[-1])
+        body = ROOT / curl[curl.index("--data") + 1].removeprefix("@")
+        answer = posted(curl[-1], body.read_bytes())
+        assert answer.json()["cards"][0]["indicator"] == "warning"
+    finally:
+        serving.send_signal(signal.SIGTERM)
+        serving.communicate(timeout=20)
+
+
+def posted(address, body):
+    """The answer of a server that may still be starting."""
+    for _ in range(100):
+        try:
+            return httpx.post(address, content=body, headers={"Content-Type": "application/json"})
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError(f"{address} did not answer")
+
+
+def test_serve_says_that_a_port_is_taken():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"Port {port} of 127.0.0.1 cannot be listened on" in run("serve", "--port", port, code=1, CDS_PORT=port)
+
+
+def test_serve_refuses_to_be_open_to_others():
+    said = run("serve", "--host", "0.0.0.0", code=1, CDS_HOST="127.0.0.1")  # overwritten by the option
+    assert "CDS_CLIENTS is not set" in said
