@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from cds_service.content.text import LABEL_LIMIT, SUMMARY_LIMIT, Record, clipped, escape, placeholders, show
+from cds_service.content.text import LABEL_LIMIT, SUMMARY_LIMIT, clipped, escape, placeholders, show
+from cds_service.facts.words import Record
 from tests.case_runs import case_results, cases, ruleset
 
 # A word for a risk on a clonazepam card, and the value sets of which one has to be in the chart.

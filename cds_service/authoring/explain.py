@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from cds_service.content.criteria import sentence
 from cds_service.content.load import Content
 from cds_service.content.model import Criterion, RuleContent
 from cds_service.content.text import plain
@@ -101,9 +100,9 @@ def why(content: Content, explained: Explained, *, everything: bool = False) -> 
     for evaluation in explained.evaluations:
         rule = content.rules[evaluation.rule]
         hidden = "" if rule.id in shown else _hidden(rule, explained.decision)
-        yield f"{_name(rule, evaluation)}: {_outcome(content, rule, evaluation)}{hidden}"
+        yield f"{_name(rule, evaluation)}: {_outcome(rule, evaluation)}{hidden}"
         if everything or evaluation.outcome is Outcome.FOUND:
-            yield from (line for step in evaluation.steps for line in _step(content, rule, step))
+            yield from (line for step in evaluation.steps for line in _step(rule, step))
             yield ""
 
 
@@ -122,22 +121,22 @@ def _hidden(rule: RuleContent, decision: Decision) -> str:
     return "; not shown, because other cards come first" if cut else "; not shown, because another card stands for it"
 
 
-def _outcome(content: Content, rule: RuleContent, evaluation: Evaluation) -> str:
+def _outcome(rule: RuleContent, evaluation: Evaluation) -> str:
     if evaluation.finding is not None:
         indicator = rule.indicator[evaluation.finding.indicator].indicator
         return f"{indicator}, in the words of {evaluation.finding.card}"
     if evaluation.outcome is Outcome.FAILED:
         return "no card, because the rule failed; the log says where"
     last = evaluation.steps[-1]
-    said = _sentence(content, rule, last)
+    said = _criterion(rule, last).text
     if evaluation.outcome is Outcome.UNDETERMINED:
         return f"no card, because this cannot be told: {said} ({last.why})"
     return f"no card, because this is {'so' if _holds(rule, last) else 'not so'}: {said}"
 
 
-def _step(content: Content, rule: RuleContent, step: Step) -> Iterator[str]:
+def _step(rule: RuleContent, step: Step) -> Iterator[str]:
     basis = ", ".join(step.sources) or step.why
-    told = f"{_TOLD[_holds(rule, step)]:8}{_sentence(content, rule, step)}"
+    told = f"{_TOLD[_holds(rule, step)]:8}{_criterion(rule, step).text}"
     yield from _wrapped(f"{told} [{basis}]" if basis else told, "  ", " " * 10)
 
 
@@ -150,10 +149,6 @@ def _holds(rule: RuleContent, step: Step) -> bool | None:
 
 def _criterion(rule: RuleContent, step: Step) -> Criterion:
     return next(c for c in rule.criteria if c.id == step.criterion)
-
-
-def _sentence(content: Content, rule: RuleContent, step: Step) -> str:
-    return sentence(content, rule, _criterion(rule, step))
 
 
 def _wrapped(text: str, indent: str = "", further: str | None = None) -> Sequence[str]:

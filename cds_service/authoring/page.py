@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from cds_service.authoring.cases import Case
-from cds_service.content.criteria import sentence, when
 from cds_service.content.load import Content
 from cds_service.content.model import Criterion, Note, Parameter, RuleContent, Statement, SuggestionText
-from cds_service.content.text import Values, fill, listed, placeholders
+from cds_service.content.text import placeholders
+from cds_service.content.wording import Wording
 from cds_service.facts.queries import READS, TEMPLATES, collection
+from cds_service.facts.words import Values
 from cds_service.hooks.responses import Card
 
 GRADES = {
@@ -81,8 +82,8 @@ def rule_page(content: Content, name: str, answers: Sequence[CaseAnswer]) -> str
     rule = content.rules[name]
     sections = (
         _head(content, rule),
-        _criteria(content, rule),
-        _indicators(content, rule),
+        _criteria(rule),
+        _indicators(rule),
         _words(content, rule, answers),
         _offers(content, rule, answers),
         _overrides(content, rule),
@@ -136,37 +137,36 @@ def _together(content: Content, rule: RuleContent) -> Iterator[tuple[str, str]]:
             yield title, ", ".join(present)
 
 
-def _criteria(content: Content, rule: RuleContent) -> Iterator[str]:
+def _criteria(rule: RuleContent) -> Iterator[str]:
     yield from ("## When it speaks", "")
     titles = {"only-if": "Only if:", "unless": "Not if:", "changes-words": "Its words change with:"}
     for kind, title in titles.items():
         found = [c for c in rule.criteria if c.kind == kind]
         if found:
-            yield from (title, "", *(line for c in found for line in _criterion(content, rule, c)), "")
+            yield from (title, "", *(line for c in found for line in _criterion(c)), "")
 
 
-def _criterion(content: Content, rule: RuleContent, criterion: Criterion) -> Iterator[str]:
-    yield f"- {sentence(content, rule, criterion)}"
+def _criterion(criterion: Criterion) -> Iterator[str]:
+    yield f"- {criterion.text}"
     if criterion.goes_on:
         yield f'  Where that cannot be looked up, the card says "Not checked: {criterion.not_checked}".'
     elif criterion.if_unknown is None:
         yield "  Where that cannot be looked up, it stays silent, and the response says so."
 
 
-def _indicators(content: Content, rule: RuleContent) -> Iterator[str]:
+def _indicators(rule: RuleContent) -> Iterator[str]:
     yield from ("## How serious", "")
-    yield from _table(
-        ("indicator", "when"), [(i.indicator, when(content, rule, i.when)) for i in rule.indicator.values()]
-    )
+    yield from _table(("indicator", "when"), [(i.indicator, i.when) for i in rule.indicator.values()])
 
 
 def _words(content: Content, rule: RuleContent, answers: Sequence[CaseAnswer]) -> Iterator[str]:
     yield from ("## What it says", "", "Each line with the values of a case below.", "")
     rows = []
+    words = _wording(content, rule)
     for key, card in rule.card.items():
         answer = _example(a for a in answers if a.variant == key)
-        said = fill(card.summary, answer.values) if answer else card.summary
-        rows.append((f"`{key}`", when(content, rule, card.when), said))
+        said = words.fill(card.summary, answer.values) if answer else card.summary
+        rows.append((f"`{key}`", card.when, said))
     yield from _table(("words", "when", "summary"), rows)
     whole = _example(a for a in answers if a.card)
     if whole is not None and whole.card is not None:
@@ -195,7 +195,8 @@ def _whole(answer: CaseAnswer, card: Card) -> Iterator[str]:
 def _notes(content: Content, rule: RuleContent, notes: Sequence[tuple[Note, CaseAnswer]]) -> Iterator[str]:
     if notes:
         yield from ("Paragraphs that are added:", "")
-        rows = [(when(content, rule, note.when), fill(note.text, answer.values)) for note, answer in notes]
+        words = _wording(content, rule)
+        rows = [(note.when, words.fill(note.text, answer.values)) for note, answer in notes]
         yield from _table(("when", "paragraph"), rows)
 
 
@@ -209,26 +210,28 @@ def _offers(content: Content, rule: RuleContent, answers: Sequence[CaseAnswer]) 
         yield from ("Nothing.", "")
         return
     rows = []
+    words = _wording(content, rule)
     for name, keys in offered.items():
         text = content.suggestions[name]
         answer = _example(a for a in answers if a.variant in keys)
         values = {**dict.fromkeys(_named(text), "..."), **(answer.values if answer else {})}
-        rows.append((fill(text.label, values), "; ".join(_actions(text, values)), listed(f"`{k}`" for k in keys)))
+        does = "; ".join(words.fill(said, values) for said in _actions(text))
+        rows.append((words.fill(text.label, values), does, words.listed(f"`{k}`" for k in keys)))
     yield from _table(("suggestion", "what it does", "with the words"), rows)
     yield from ("Nothing is applied by itself: what is created is a draft or a request.", "")
 
 
-def _actions(text: SuggestionText, values: Values) -> Iterator[str]:
-    if text.remove_draft:
-        yield fill(text.remove_draft, values)
-    yield from (fill(create.description, values) for create in text.create)
-    if text.change_dose:
-        yield fill(text.change_dose, values)
+def _actions(text: SuggestionText) -> tuple[str, ...]:
+    described = (text.remove_draft, *(create.description for create in text.create), text.change_dose)
+    return tuple(filter(None, described))
 
 
 def _named(text: SuggestionText) -> frozenset[str]:
-    descriptions = [text.label, text.remove_draft, text.change_dose, *(c.description for c in text.create)]
-    return frozenset(name for said in descriptions if said for name in placeholders(said))
+    return frozenset(name for said in (text.label, *_actions(text)) for name in placeholders(said))
+
+
+def _wording(content: Content, rule: RuleContent) -> Wording:
+    return content.wording.with_phrases(rule.phrase)
 
 
 def _overrides(content: Content, rule: RuleContent) -> Iterator[str]:
@@ -238,7 +241,7 @@ def _overrides(content: Content, rule: RuleContent) -> Iterator[str]:
 
 
 def _numbers(content: Content, rule: RuleContent) -> Iterator[str]:
-    named = {name for text in _sentences_of(rule) for name in placeholders(text)}
+    named = {name for text in _sentences_of(content.written[rule.id]) for name in placeholders(text)}
     shared = [
         (key, p.id, found)
         for p in content.phenotypes.values()
@@ -255,6 +258,10 @@ def _sentences_of(rule: RuleContent) -> Iterator[str]:
     yield from (c.text for c in rule.criteria)
     for chosen in (rule.indicator, rule.card, rule.note):
         yield from (one.when for one in chosen.values())
+    for card in rule.card.values():
+        yield from filter(None, (card.summary, card.phrase, card.detail, card.folded))
+    yield from (note.text for note in rule.note.values())
+    yield from (phrase.text for phrase in rule.phrase.values())
 
 
 def _number(name: str, home: str, found: Parameter) -> tuple[str, str, str, str]:
@@ -316,7 +323,9 @@ def _listing(content: Content, rules: Iterable[RuleContent]) -> Iterator[str]:
         (
             f"[{rule.title}]({rule.id}/README.md)",
             rule.question,
-            listed(i for i in ("critical", "warning", "info") if i in {x.indicator for x in rule.indicator.values()}),
+            content.wording.listed(
+                i for i in ("critical", "warning", "info") if i in {x.indicator for x in rule.indicator.values()}
+            ),
             ", ".join(s.hook for s in content.services.service if rule.id in s.rules) or "none",
             ", ".join(str(grade) for grade in sorted({c.grade for c in rule.evidence})),
             rule.status,

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cds_service.content.criteria import numbers
+from cds_service.content import numbers as spelt
+from cds_service.content.contract import undeclared
 from cds_service.content.model import CardText, RuleContent
 from cds_service.content.text import placeholders
 from cds_service.facts.queries import OBSERVATIONS, QUESTIONS, READS, UNREADABLE_DRUG, collection
@@ -22,9 +23,9 @@ OVERRIDES_AT_MOST = 5
 def faults_of(content: Content) -> list[str]:
     """Every fault across the files."""
     sets = {s.name for s in content.value_sets}
-    found = [fault for name, rule in content.rules.items() for fault in _rule(name, rule, content, sets)]
+    found = [fault for name, rule in content.written.items() for fault in _rule(name, rule, content, sets)]
     shared = (_services, _families, _memory, _suggestions, _statements)
-    return [*found, *(fault for check in shared for fault in check(content))]
+    return [*found, *undeclared(content), *(fault for check in shared for fault in check(content))]
 
 
 def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> Iterator[str]:
@@ -55,7 +56,10 @@ def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> I
     for link in rule.links:
         if link not in content.links:
             yield f"{file}: links: {link!r} is not in links.toml"
-    names = set(numbers(content, rule))
+    names = set(spelt.of_rule(rule, spelt.shared(content.phenotypes.values())))
+    for gate in rule.gates:
+        if gate not in content.gates:
+            yield f"{file}: gates: {gate!r} is not in gates.toml"
     ids = [c.id for c in rule.criteria]
     for twice in {i for i in ids if ids.count(i) > 1}:
         yield f"{file}: criteria: {twice!r} stands twice"

@@ -13,10 +13,13 @@ from typing import TypeVar
 
 import msgspec
 
+from cds_service.content import numbers as spelt
 from cds_service.content.checks import faults_of
 from cds_service.content.forms import faults_of_form
 from cds_service.content.model import (
+    Criterion,
     Families,
+    Gate,
     LinkText,
     MemoryText,
     OverrideText,
@@ -28,6 +31,7 @@ from cds_service.content.model import (
     Statement,
     SuggestionText,
 )
+from cds_service.content.wording import Wording
 from cds_service.errors import ContentError
 from cds_service.facts.numbers import Numbers
 from cds_service.terminology.vocabulary import ValueSet, Vocabulary, read_value_sets
@@ -40,6 +44,9 @@ class Content(msgspec.Struct, frozen=True):
 
     folder: Path
     rules: dict[str, RuleContent]
+    """Each card file as it speaks: its gates among its criteria, its numbers in their places."""
+    written: dict[str, RuleContent]
+    """The same with the names of its numbers in braces."""
     digests: dict[str, str]
     services: Services
     families: Families
@@ -53,6 +60,8 @@ class Content(msgspec.Struct, frozen=True):
     phenotypes: dict[str, Phenotype]
     value_sets: tuple[ValueSet, ...]
     vocabulary: Vocabulary
+    wording: Wording
+    gates: dict[str, Gate]
 
     @property
     def numbers(self) -> Numbers:
@@ -110,27 +119,34 @@ def load(folder: Path) -> Content:
     statements = reading.toml("statements.toml", dict[str, Statement])
     resources = {p.name: reading.json(p) for p in sorted(folder.glob("suggestions/*.json"))}
     phenotypes = _phenotypes(reading)
+    wording = reading.toml("wording.toml", Wording)
+    gates = reading.toml("gates.toml", dict[str, Gate])
     value_sets = _value_sets(reading)
     if services is None or families is None or evidence is None:
         raise ContentError(reading.faults)
-    if overrides is None or memory is None or suggestions is None:
+    if overrides is None or memory is None or suggestions is None or wording is None or gates is None:
         raise ContentError(reading.faults)
+    written = {name: _with_gates(rule, gates) for name, rule in rules.items()}
+    of_all = spelt.shared(phenotypes.values())
     content = Content(
         folder=folder,
-        rules=rules,
+        rules={name: spelt.with_numbers(rule, spelt.of_rule(rule, of_all)) for name, rule in written.items()},
+        written=written,
         digests={name: digest(folder / name / "card.toml") for name in rules},
         services=services,
-        families=families,
+        families=spelt.families_with(families, of_all),
         evidence=evidence,
         overrides=overrides,
         memory=memory,
-        suggestions=suggestions,
-        resources=resources,
+        suggestions={name: spelt.suggestion_with(one, of_all) for name, one in suggestions.items()},
+        resources={name: spelt.resource_with(one, of_all) for name, one in resources.items()},
         links=links or {},
         statements=statements or {},
         phenotypes=phenotypes,
         value_sets=value_sets,
         vocabulary=Vocabulary(value_sets),
+        wording=msgspec.structs.replace(wording, phrase=spelt.phrases_with(wording.phrase, of_all)),
+        gates=gates,
     )
     faults = [*reading.faults, *faults_of_form(folder), *faults_of(content)]
     if faults:
@@ -141,6 +157,16 @@ def load(folder: Path) -> Content:
 def digest(path: Path) -> str:
     """The first eight characters of the file's SHA-256, line ends normalised."""
     return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()[:8]
+
+
+def _with_gates(rule: RuleContent, gates: dict[str, Gate]) -> RuleContent:
+    """The card file with its gates before its own criteria."""
+    named = [(name, gates[name]) for name in rule.gates if name in gates]
+    shared = (
+        Criterion(id=name, kind=gate.kind, text=gate.text, if_unknown=gate.if_unknown, not_checked=gate.not_checked)
+        for name, gate in named
+    )
+    return msgspec.structs.replace(rule, criteria=(*shared, *rule.criteria))
 
 
 def _phenotypes(reading: _Reading) -> dict[str, Phenotype]:

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from cds_service.content.wording import Phrase
+
 Indicator = Literal["info", "warning", "critical"]
 About = Literal["each-order", "each-drug", "each-therapy", "patient"]
 Status = Literal["draft", "active", "retired"]
@@ -41,6 +43,17 @@ class Criterion(Strict, frozen=True, kw_only=True):
         return (self.if_unknown or ("stop" if self.kind == "only-if" else "go-on")) == "go-on"
 
 
+class Gate(Strict, frozen=True, kw_only=True):
+    """A criterion that many rules share."""
+
+    kind: Literal["only-if", "unless"]
+    text: str
+    if_unknown: Literal["stop", "go-on"] | None = None
+    not_checked: str | None = None
+    closed: str | None = None
+    """For a gate of the whole service: why nothing is shown."""
+
+
 class Parameter(Strict, frozen=True, kw_only=True):
     """A number with its unit and where it comes from; its only home."""
 
@@ -72,6 +85,8 @@ class CardText(Strict, frozen=True, kw_only=True):
     detail: str
     folded: str | None = None
     """What remains of this finding when another card takes it in."""
+    values: tuple[str, ...] = ()
+    """What the texts above name in braces besides numbers; the rule is held to it."""
     suggestions: tuple[str, ...] = ()
     pick: Literal["at-most-one", "any"] = "at-most-one"
     cites: tuple[str, ...] = ()
@@ -85,6 +100,7 @@ class Note(Strict, frozen=True, kw_only=True):
 
     when: str
     text: str
+    values: tuple[str, ...] = ()
 
 
 class RuleContent(Strict, frozen=True, kw_only=True):
@@ -104,10 +120,14 @@ class RuleContent(Strict, frozen=True, kw_only=True):
     statements: tuple[str, ...]
     """Statements of the sources (S1-01 ... S2-55) that live here."""
     review: ReviewedBy
+    gates: tuple[str, ...] = ()
+    """Criteria of ``gates.toml`` that are asked before those of the card."""
     criteria: tuple[Criterion, ...]
     indicator: dict[str, IndicatorWhen]
     card: dict[str, CardText]
     note: dict[str, Note] = {}
+    phrase: dict[str, Phrase] = {}
+    """Words for what the rule says in parts, before the shared ones of ``wording.toml``."""
     parameter: dict[str, Parameter] = {}
     evidence: tuple[Cited, ...]
     override: tuple[str, ...]
@@ -159,6 +179,8 @@ class SuggestionText(Strict, frozen=True, kw_only=True):
     """Description of an update of the draft to a dose of the finding, ``times_a_day`` times a day."""
     dose_from: str = "dose_mg"
     """The finding's value that holds the new dose, where a card offers more than one."""
+    values: tuple[str, ...] = ()
+    """What its texts and resources name in braces besides numbers, the patient and the service."""
 
     @property
     def changes_draft(self) -> bool:
@@ -179,6 +201,7 @@ class Family(Strict, frozen=True, kw_only=True):
     together_order: str | None = None
     """Summary of a card that joins several findings about one order."""
     together_drug: str | None = None
+    values: tuple[str, ...] = ()
     note: dict[str, Note] = {}
 
 

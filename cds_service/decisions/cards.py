@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 
 import msgspec
+import structlog
 
 from cds_service.content.model import SuggestionText
-from cds_service.content.text import SUMMARY_LIMIT, Value, Values, clipped, fill, listed
+from cds_service.content.text import SUMMARY_LIMIT, clipped
+from cds_service.content.wording import Wording
 from cds_service.decisions.group import CardGroup, WordedFinding
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.facts.patient import Order
+from cds_service.facts.words import Listed, Value, Values, listed, phrasing
 from cds_service.hooks.responses import (
     Action,
     Card,
@@ -27,6 +31,12 @@ TOPICS = "urn:org.rbd-cds:topics"
 SERVICE_URL = "http://127.0.0.1:8000"
 """Where the service is as long as nothing else is set."""
 _MOST_PHRASES = 3
+log = structlog.get_logger()
+_NOT_CHECKED = phrasing("not-checked", "unchecked")
+_BASIS = phrasing("basis", "sources", "rules")
+_SOURCE = phrasing("source", "label", "strength")
+_AT_BEDTIME = phrasing("dose-at-bedtime", "dose")
+_TIMES_A_DAY = phrasing("dose-times-a-day", "dose", "times")
 
 
 class Visit(msgspec.Struct, frozen=True):
@@ -46,6 +56,7 @@ class CardWriter:
         self._rules = ruleset.rules
         self._resources = ruleset.resources
         self._content = ruleset.content
+        self._wording = ruleset.content.wording
         self._visit = visit
 
     def card(self, group: CardGroup) -> Card:
@@ -79,14 +90,14 @@ class CardWriter:
     def _summary(self, group: CardGroup) -> str:
         """The leader's own summary, or the family's for several findings about one order."""
         lead = group.leader
-        own = fill(lead.card.summary, lead.values)
+        own = self._fill(lead, lead.card.summary)
         family = self._content.families.family[group.family]
         template = family.together_order if isinstance(group.subject, Order) else family.together_drug
         if len(group.members) == 1 or template is None or lead.indicator == "critical":
             return own
-        phrases = [fill(j.card.phrase or j.text.title, j.values) for j in group.members[:_MOST_PHRASES]]
+        phrases = [self._fill(j, j.card.phrase or j.text.title) for j in group.members[:_MOST_PHRASES]]
         while phrases:
-            joint = fill(template, {**lead.values, "phrases": ", ".join(phrases)})
+            joint = self._fill(lead, template, phrases=Listed(tuple(phrases), "comma"))
             if len(joint) <= SUMMARY_LIMIT:
                 return joint
             phrases.pop()
@@ -97,41 +108,46 @@ class CardWriter:
         parts: dict[str, None] = {}
         members = group.replacing or group.members
         for joined in members:
-            parts[fill(joined.card.detail, joined.values)] = None
+            parts[self._fill(joined, joined.card.detail)] = None
         parts |= dict.fromkeys(self._notes(members))
         for joined in group.folded:
             folded = joined.card.folded
             if folded and joined not in members:
-                parts[fill(folded, joined.values)] = None
+                parts[self._fill(joined, folded)] = None
         unchecked = listed(text for j in (*group.members, *group.folded) for text in j.evaluation.not_checked)
         if unchecked:
-            parts[f"**Not checked:** {unchecked} (data not available)."] = None
+            parts[self._wording.show(_NOT_CHECKED(unchecked=unchecked))] = None
         parts[self._basis(group)] = None
         return "\n\n".join(parts)
 
     def _notes(self, members: tuple[WordedFinding, ...]) -> Iterator[str]:
         """Each finding's paragraphs; one of the family is said once, with everything that it rests on."""
-        because = listed(str(j.finding.values["because"]) for j in members if j.finding.values.get("because"))
+        because = listed(j.finding.values["because"] for j in members if j.finding.values.get("because"))
         said: set[str] = set()
         for joined in members:
             text = joined.text
             shared = self._content.families.family[text.family].note
             for name in joined.finding.notes:
                 if name in text.note:
-                    yield fill(text.note[name].text, joined.values)
+                    yield self._fill(joined, text.note[name].text)
                 elif name not in said:
                     said.add(name)
-                    yield fill(shared[name].text, {**joined.values, "because": because})
+                    yield self._fill(joined, shared[name].text, because=because)
 
     def _basis(self, group: CardGroup) -> str:
         """Rule, version and sources with their strength: the basis that a professional can review."""
         told = (*group.members, *group.replacing)
         ordered = dict.fromkeys(name for joined in told for name in _cited(joined))
-        sources = "; ".join(
-            f"{self._content.evidence[name].label} ({self._content.evidence[name].strength})" for name in ordered
-        )
-        rules = ", ".join(f"{self._rules[r].content.code} {self._rules[r].content.version}" for r in group.rules)
-        return f"*Sources: {sources}. Rule: {rules}; no clinical review yet.*"
+        cited = (self._content.evidence[name] for name in ordered)
+        sources = listed((_SOURCE(label=source.label, strength=source.strength) for source in cited), "semicolon")
+        versions = (self._rules[name].content for name in group.rules)
+        rules = listed((f"{text.code} {text.version}" for text in versions), "comma")
+        return self._wording.show(_BASIS(sources=sources, rules=rules))
+
+    def _fill(self, joined: WordedFinding, template: str, **more: Value) -> str:
+        """A text of the finding's card file with the values of the finding."""
+        values = {**joined.values, **more} if more else joined.values
+        return self._rules[joined.evaluation.rule].wording.fill(template, values)
 
     def _suggestions(self, group: CardGroup) -> tuple[tuple[Suggestion, ...], SelectionBehavior]:
         """Those of the weightiest finding that offers any, then those of what it took in, each once."""
@@ -161,17 +177,16 @@ class CardWriter:
         values = joined.values
         actions = []
         subject = joined.evaluation.subject
+        fill = partial(self._fill, joined)
         if text.remove_draft and isinstance(subject, Order):
-            actions.append(
-                Action(type="delete", description=fill(text.remove_draft, values), resource_id=subject.source)
-            )
+            actions.append(Action(type="delete", description=fill(text.remove_draft), resource_id=subject.source))
         for create in text.create:
             resource = self._resource(create.resource, values)
-            actions.append(Action(type="create", description=fill(create.description, values), resource=resource))
+            actions.append(Action(type="create", description=fill(create.description), resource=resource))
         if text.change_dose and isinstance(subject, Order):
-            changed = _with_dose(subject, values[text.dose_from], values.get("times_a_day", 1))
-            actions.append(Action(type="update", description=fill(text.change_dose, values), resource=changed))
-        return Suggestion(label=fill(text.label, values), is_recommended=recommended, actions=tuple(actions))
+            changed = _with_dose(self._wording, subject, values[text.dose_from], values.get("times_a_day", 1))
+            actions.append(Action(type="update", description=fill(text.change_dose), resource=changed))
+        return Suggestion(label=fill(text.label), is_recommended=recommended, actions=tuple(actions))
 
     def _resource(self, name: str, values: Values) -> dict[str, object]:
         addressed = {**values, "patient": self._visit.patient_id, "service": self._visit.service_url}
@@ -193,12 +208,38 @@ class CardWriter:
             yield Link(label=text.label, url=text.url, type=text.type)
 
 
+def write_cards(
+    writer: CardWriter, groups: Iterable[CardGroup]
+) -> tuple[list[tuple[CardGroup, Card]], list[WordedFinding]]:
+    """The cards of the groups, and the findings that could not be put into words: these cost no other's card."""
+    written: list[tuple[CardGroup, Card]] = []
+    failed: list[WordedFinding] = []
+    for group in groups:
+        if card := _attempt(writer, group):
+            written.append((group, card))
+            continue
+        faulty = [one for one in group.findings if not _attempt(writer, group.alone(one))]
+        rest = [(kept, _attempt(writer, kept)) for kept in (group.without(faulty) if faulty else ())]
+        written += [(kept, card) for kept, card in rest if card]
+        failed += faulty or group.findings
+    return written, failed
+
+
+def _attempt(writer: CardWriter, group: CardGroup) -> Card | None:
+    """The card; None, with a line in the log, where its words cannot be put together."""
+    try:
+        return writer.card(group)
+    except Exception as fault:
+        log.error("card failed", rules=list(group.rules), fault=type(fault).__name__)
+        return None
+
+
 def _cited(joined: WordedFinding) -> tuple[str, ...]:
     """The sources of the finding, the weightiest first."""
     return joined.card.cites or tuple([cited.id for cited in joined.text.evidence])
 
 
-def _with_dose(order: Order, dose: Value, times: Value) -> dict[str, object]:
+def _with_dose(wording: Wording, order: Order, dose: Value, times: Value) -> dict[str, object]:
     """The whole draft with its dose set to so many mg, so many times a day; its route is kept.
 
     Its other numbers stay as they were written: Python would shorten some, and refuse to read the longest.
@@ -208,8 +249,12 @@ def _with_dose(order: Order, dose: Value, times: Value) -> dict[str, object]:
     repeat: dict[str, object] = {"frequency": times, "period": 1, "periodUnit": "d"}
     if times == 1:
         repeat["when"] = ["HS"]
-    text = f"{dose:g} mg by mouth at bedtime" if times == 1 else f"{dose:g} mg by mouth {times} times a day"
-    instruction = {"text": text, "timing": {"repeat": repeat}, "doseAndRate": [{"doseQuantity": quantity}]}
+    text = _AT_BEDTIME(dose=dose) if times == 1 else _TIMES_A_DAY(dose=dose, times=times)
+    instruction = {
+        "text": wording.show(text),
+        "timing": {"repeat": repeat},
+        "doseAndRate": [{"doseQuantity": quantity}],
+    }
     resource["dosageInstruction"] = [instruction | _route(resource.get("dosageInstruction"))]
     return resource
 

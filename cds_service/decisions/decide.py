@@ -11,8 +11,8 @@ from typing import TypeAlias
 import msgspec
 
 from cds_service.content.model import WEIGHT_OF, ServiceText
-from cds_service.decisions.cards import CardWriter, Visit
-from cds_service.decisions.group import CardGroup, fold, group, silenced
+from cds_service.decisions.cards import CardWriter, Visit, write_cards
+from cds_service.decisions.group import CardGroup, WordedFinding, fold, group, silenced
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.facts.knowledge import Known, Unavailable
 from cds_service.facts.patient import Medication, Order, PatientFacts
@@ -66,6 +66,7 @@ class Decision(msgspec.Struct, frozen=True):
         told = {
             "found": list(self.found),
             "undetermined": self.undetermined,
+            "failed": list(_names(self.evaluations, Outcome.FAILED)),
             "muted": {rule: why for (rule, _), why in self.muted.items()},
             "unavailable": unavailable,
             "reason": reason,
@@ -115,14 +116,33 @@ def conclude(ruleset: Ruleset, service: ServiceText, judged: Judged, visit: Visi
         return decided
     groups = fold(group(shown, ruleset.content), families)
     kept, cut = _capped(groups, ruleset, service)
-    presenter = CardWriter(ruleset, visit)
-    cards = tuple([presenter.card(g) for g in kept])
-    return msgspec.structs.replace(decided, cards=cards, cut=tuple([g.rules for g in cut]), groups=tuple(kept))
+    written, failed = write_cards(CardWriter(ruleset, visit), kept)
+    return msgspec.structs.replace(
+        decided if not failed else _without(decided, failed),
+        cards=tuple([card for _, card in written]),
+        cut=tuple([g.rules for g in cut]),
+        groups=tuple([g for g, _ in written]),
+    )
+
+
+def _without(decided: Decision, unworded: Iterable[WordedFinding]) -> Decision:
+    """The decision with the findings that could not be put into words as failed."""
+    failed = {one.evaluation.key for one in unworded}
+    evaluations = tuple([_failed(e) if e.key in failed else e for e in decided.evaluations])
+    return msgspec.structs.replace(decided, evaluations=evaluations, found=_names(evaluations, Outcome.FOUND))
+
+
+def _failed(evaluation: Evaluation) -> Evaluation:
+    return msgspec.structs.replace(evaluation, outcome=Outcome.FAILED, finding=None)
+
+
+def _names(evaluations: Iterable[Evaluation], outcome: Outcome) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([e.rule for e in evaluations if e.outcome is outcome]))
 
 
 def _decided(judged: Judged, muted: Muted) -> Decision:
     """What was decided, before any card is written."""
-    found = tuple(dict.fromkeys([e.rule for e in judged.evaluations if e.outcome is Outcome.FOUND]))
+    found = _names(judged.evaluations, Outcome.FOUND)
     unknown = (e for e in judged.evaluations if e.outcome is Outcome.UNDETERMINED)
     undetermined = {e.rule: e.missing for e in unknown if e.rule not in found}
     return Decision(

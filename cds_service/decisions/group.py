@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
 from cds_service.content.load import Content
 from cds_service.content.model import WEIGHT_OF, CardText, Families, Fold, Indicator, RuleContent
-from cds_service.content.text import Values
 from cds_service.facts.patient import Medication, Order
+from cds_service.facts.words import Values
 from cds_service.rules.review import Evaluation, Finding
 
 
@@ -42,11 +42,29 @@ class CardGroup(msgspec.Struct, frozen=True):
     @property
     def indicator(self) -> Indicator:
         """The highest of all that the card says: taking a warning in does not lower it."""
-        return min((j.indicator for j in (*self.members, *self.folded)), key=WEIGHT_OF.__getitem__)
+        return min((j.indicator for j in self.findings), key=WEIGHT_OF.__getitem__)
 
     @property
     def rules(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(j.evaluation.rule for j in (*self.members, *self.folded)))
+        return tuple(dict.fromkeys(j.evaluation.rule for j in self.findings))
+
+    @property
+    def findings(self) -> tuple[WordedFinding, ...]:
+        """Every finding that the card speaks for."""
+        return (*self.members, *self.folded)
+
+    def alone(self, one: WordedFinding) -> CardGroup:
+        """One of the findings as it would stand without the others."""
+        return CardGroup(one.text.family, one.evaluation.subject, (one,))
+
+    def without(self, gone: Collection[WordedFinding]) -> tuple[CardGroup, ...]:
+        """What is left without some of the findings; what lost its leader's card stands alone."""
+        members, folded, replacing = (
+            tuple([one for one in part if one not in gone]) for part in (self.members, self.folded, self.replacing)
+        )
+        if not members:
+            return tuple([self.alone(one) for one in folded])
+        return (msgspec.structs.replace(self, members=members, folded=folded, replacing=replacing),)
 
 
 def group(found: Iterable[Evaluation], content: Content) -> list[CardGroup]:

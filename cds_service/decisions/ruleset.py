@@ -9,12 +9,14 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from cds_service import rules as rules_package
+from cds_service.content.contract import broken, contract, unsaid
 from cds_service.content.load import Content
 from cds_service.content.model import RuleContent, ServiceText
-from cds_service.content.text import Filling, filling
+from cds_service.content.wording import Filling
 from cds_service.errors import ContentError
 from cds_service.facts.numbers import Numbers
 from cds_service.facts.queries import OBSERVATIONS, READS, collections, templates
+from cds_service.rules.gates import GATES
 from cds_service.rules.review import RULES, Prepared, Rule
 
 
@@ -39,11 +41,14 @@ def assemble(content: Content) -> Ruleset:
     """Ties cards to functions; raises ContentError for a card without function and a function without card."""
     functions = registered()
     faults = list(_unpaired(content, functions))
+    if not faults:
+        faults = [fault for name, text in content.rules.items() for fault in _unmet(content, text, functions[name])]
+        faults += unsaid(content)
     if faults:
         raise ContentError(faults)
     prepared = {name: _prepared(text, functions[name], content) for name, text in content.rules.items()}
     weight = {name: place for place, name in enumerate(content.families.weight)}
-    resources = {name: filling(template) for name, template in content.resources.items()}
+    resources = {name: content.wording.filling(template) for name, template in content.resources.items()}
     return Ruleset(content, prepared, content.numbers, weight, resources)
 
 
@@ -62,6 +67,14 @@ def _unpaired(content: Content, functions: Iterable[str]) -> Iterator[str]:
         yield f"{name}: a function without card; write cards/{name}/card.toml or retire the function"
 
 
+def _unmet(content: Content, text: RuleContent, rule: Rule) -> Iterator[str]:
+    """What the card file names and the program does not have."""
+    yield from broken(content, text, rule.gives)
+    for gate in text.gates:
+        if gate not in GATES:
+            yield f"{text.id}/card.toml: gates: {gate!r} is none of {', '.join(GATES)}"
+
+
 def _prepared(text: RuleContent, rule: Rule, content: Content) -> Prepared:
     reads = frozenset(text.reads)
     return Prepared(
@@ -69,6 +82,9 @@ def _prepared(text: RuleContent, rule: Rule, content: Content) -> Prepared:
         content=text,
         digest=content.digests[text.id],
         criteria={criterion.id: criterion for criterion in text.criteria},
+        gates={name: GATES[name] for name in text.gates},
+        contract=contract(content, text),
+        wording=content.wording.with_phrases(text.phrase),
         reads=reads,
         keys=frozenset(key for name in collections(reads) for key in READS[name]),
         triggers=frozenset(text.triggers),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import calendar
 from datetime import date
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -132,6 +133,24 @@ def age_on(birth: Interval, day: date) -> Age | None:
 
 def _completed_years(born: date, day: date) -> int:
     return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+
+Spelling: TypeAlias = Literal["day", "month", "year", "since", "until", "between"]
+
+
+def spelling(when: Interval) -> Spelling:
+    """How a date or a period can be said, no more precisely than it was recorded."""
+    if when.last == date.max:
+        return "since"
+    if when.first == date.min:
+        return "until"
+    if when.first == when.last:
+        return "day"
+    if when.first.day == 1 and when.last == _month_end(when.first.year, when.first.month):
+        return "month"
+    if (when.first.month, when.first.day) == (1, 1) and when.last == date(when.first.year, 12, 31):
+        return "year"
+    return "between"
 
 
 def spell(when: Interval) -> str:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from cds_service.content.text import Value, since
+from cds_service.content.text import since
 from cds_service.facts.knowledge import ABSENT, Fact, Known
+from cds_service.facts.words import Value
 from cds_service.fhir.dates import spell, within_months
 from cds_service.phenotypes import rbd
 from cds_service.phenotypes.bedroom_safety import advised
-from cds_service.phenotypes.palliative import palliative_care
 from cds_service.phenotypes.rbd import Level, Suspicion
-from cds_service.rules.rbd_signs import is_child, told
+from cds_service.rules.rbd_signs import told
 from cds_service.rules.review import Finding, Record, Review, rule
 
 
-@rule("bedroom-safety")
+@rule("bedroom-safety", gives="found injury when")
 def bedroom_safety(review: Review) -> Finding:
     facts = review.facts
-    review.unless("child", is_child(facts))
-    review.unless("palliative-care", palliative_care(facts))
     seen = review.known("may-be-injured", _may_be_injured(rbd.suspicion(facts, review.numbers)))
     review.unless("advised", advised(facts, int(review.number("advice-months"))))
     review.consider("injury-recorded", facts.answer("injury"))

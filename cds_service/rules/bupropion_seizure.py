@@ -2,9 +2,10 @@
 
 import msgspec
 
-from cds_service.content.text import Value, escape, listed, since
+from cds_service.content.text import escape, listed, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, either, together
 from cds_service.facts.patient import Condition, Order, PatientFacts
+from cds_service.facts.words import Value
 from cds_service.phenotypes import stopping
 from cds_service.phenotypes.stopping import BENZODIAZEPINES
 from cds_service.phenotypes.therapy import current_of
@@ -26,11 +27,10 @@ class _Risk(msgspec.Struct, frozen=True):
 _RANK = ("contraindicated", "abrupt", "possible", "taper", "myoclonus")
 
 
-@rule("bupropion-seizure")
+@rule("bupropion-seizure", gives="drug found label others")
 def bupropion_seizure(review: Review) -> Finding:
     name = review.drug("bupropion-proposed", "bupropion")
     order, facts = review.order, review.facts
-    review.unless("being-stopped", order.stops, order.source)
     review.unless("already-taken", current_of(order, facts))
     review.only_if("relevant-here", _relevant(facts))
     found = sorted(review.known("seizure-risk", _risks(facts)), key=lambda risk: _RANK.index(risk.card))

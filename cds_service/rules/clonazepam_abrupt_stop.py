@@ -2,9 +2,10 @@
 
 from datetime import date
 
-from cds_service.content.text import Record, Value, since
+from cds_service.content.text import since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
 from cds_service.facts.patient import Order, PatientFacts
+from cds_service.facts.words import Record, Value
 from cds_service.fhir.dates import Interval, months_between, spell
 from cds_service.phenotypes.stopping import goes_on
 from cds_service.rules.review import Finding, Review, rule
@@ -12,7 +13,7 @@ from cds_service.rules.review import Finding, Review, rule
 _START_UNKNOWN: tuple[Interval, ...] = ()
 
 
-@rule("clonazepam-abrupt-stop")
+@rule("clonazepam-abrupt-stop", gives="drug found how_long since")
 def clonazepam_abrupt_stop(review: Review) -> Finding:
     review.drug("clonazepam-stopped", "clonazepam")
     order, facts = review.order, review.facts

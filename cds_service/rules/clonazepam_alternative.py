@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from cds_service.content.text import Value
 from cds_service.facts.knowledge import Known
 from cds_service.facts.patient import Medication, Order
+from cds_service.facts.words import Value
 from cds_service.phenotypes import cognition, kidney
+from cds_service.phenotypes.age import is_child
 from cds_service.phenotypes.palliative import palliative_care
 from cds_service.phenotypes.pregnancy import pregnancy
 from cds_service.phenotypes.therapy import Indication, current_of, indication, taper
@@ -30,11 +31,7 @@ class Alternative(msgspec.Struct, frozen=True):
 
 def given(review: Review) -> str:
     """The criteria that every clonazepam card shares: clonazepam, not being stopped."""
-    name = review.drug("clonazepam-proposed", "clonazepam")
-    therapy = review.therapy
-    if isinstance(therapy, Order):
-        review.unless("being-stopped", therapy.stops, therapy.source)
-    return name
+    return review.drug("clonazepam-proposed", "clonazepam")
 
 
 def proposed(review: Review) -> str:
@@ -99,9 +96,7 @@ def _for_rbd(review: Review) -> tuple[tuple[str, ...], tuple[str, ...], str]:
         refused = ("no-melatonin-fluvoxamine",)
     elif isinstance(liver, Known):
         refused = ("no-melatonin-liver",)
-    age = facts.age
-    child = isinstance(age, Known) and age.value.under(18)
-    if refused or child:
+    if refused or is_child(facts, review.numbers):
         return (*refused, *_rivastigmine(review)), ("remove-draft",), "draft-rbd-no-melatonin"
     if isinstance(facts.current_drugs("melatonin"), Known):
         return ("rbd-alternative", "on-melatonin", *_rivastigmine(review)), ("remove-draft",), "draft-rbd"

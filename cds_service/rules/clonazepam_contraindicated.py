@@ -2,9 +2,10 @@
 
 import msgspec
 
-from cds_service.content.text import Record, listed, since
+from cds_service.content.text import listed, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, together
 from cds_service.facts.patient import Condition, PatientFacts
+from cds_service.facts.words import Record
 from cds_service.fhir.dates import Interval, within_days, within_months
 from cds_service.rules.clonazepam_alternative import alternative, given
 from cds_service.rules.review import Finding, Moment, Review, rule
@@ -27,7 +28,7 @@ class _Reason(msgspec.Struct, frozen=True):
     possible: bool = False
 
 
-@rule("clonazepam-contraindicated")
+@rule("clonazepam-contraindicated", gives="because drug found indication label label_maximum when")
 def clonazepam_contraindicated(review: Review) -> Finding:
     given(review)
     found = review.known("contraindication", _reasons(review))

@@ -1,8 +1,10 @@
 """Clonazepam in dementia or cognitive impairment (CLZ-01)."""
 
-from cds_service.content.text import Value, since
+from cds_service.content.text import since
 from cds_service.facts.knowledge import Known
+from cds_service.facts.words import Value
 from cds_service.phenotypes import cognition
+from cds_service.phenotypes.age import is_older
 from cds_service.phenotypes.cognition import Decline, Kind
 from cds_service.rules.clonazepam_alternative import Alternative, alternative, proposed
 from cds_service.rules.review import Finding, Record, Review, rule
@@ -11,13 +13,13 @@ _NOTES = {Kind.DEMENTIA: "dementia", Kind.IMPAIRMENT: "impairment", Kind.LOW_SCO
 _LADDER = ("low-score", "possible-impairment", "impairment", "possible-dementia", "dementia")
 
 
-@rule("clonazepam-dementia")
+@rule("clonazepam-dementia", gives="because clause drug found indication label label_maximum since when")
 def clonazepam_dementia(review: Review) -> Finding:
     proposed(review)
     decline = review.known("cognitive-decline", cognition.decline(review.facts, review.numbers))
     offer = alternative(review, decline.label)
     age = review.facts.age
-    older = isinstance(age, Known) and age.value.at_least(65)
+    older = is_older(review.facts, review.numbers)
     notes = [_NOTES[decline.kind], *(["age-65"] if older else []), *offer.notes]
     if not isinstance(age, Known):
         notes.append("age-unknown")

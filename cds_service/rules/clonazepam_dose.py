@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from cds_service.content.text import Record, Value
 from cds_service.facts.knowledge import ABSENT, Absent, Fact, Known, Unavailable
+from cds_service.facts.words import Record, Value
+from cds_service.phenotypes.age import is_older
 from cds_service.phenotypes.therapy import current_of, is_for_rbd
 from cds_service.rules.clonazepam_alternative import is_palliative, proposed
 from cds_service.rules.review import Finding, Review, rule
@@ -11,7 +12,7 @@ from cds_service.rules.review import Finding, Review, rule
 _OFFERS = {"clonazepam-upper-start": "upper-start", "clonazepam-lower-start": "lower-start"}
 
 
-@rule("clonazepam-dose")
+@rule("clonazepam-dose", gives="dose found lower_start_mg per upper_start_mg")
 def clonazepam_dose(review: Review) -> Finding:
     proposed(review)
     order = review.order
@@ -54,7 +55,7 @@ def _starts_high(review: Review, daily: float) -> Fact[float]:
     if not isinstance(age, Known):
         return age if isinstance(age, Unavailable) else ABSENT
     taken = current_of(order, review.facts)
-    if not age.value.at_least(65) or isinstance(taken, Known):
+    if not is_older(review.facts, review.numbers) or isinstance(taken, Known):
         return ABSENT
     return taken if isinstance(taken, Unavailable) else Known(daily, (order.source, *age.sources))
 

@@ -9,7 +9,10 @@ from cds_service.rules.clonazepam_alternative import Alternative, alternative, p
 from cds_service.rules.review import Finding, Moment, Record, Review, rule
 
 
-@rule("clonazepam-falls")
+@rule(
+    "clonazepam-falls",
+    gives="because clause drug found indication label label_maximum referral_reason sedatives since when",
+)
 def clonazepam_falls(review: Review) -> Finding:
     proposed(review)
     risk = review.known("fall-risk", fall_risk.fall_risk(review.facts, review.numbers))

@@ -2,10 +2,12 @@
 
 import msgspec
 
-from cds_service.content.text import Record, Value, listed
+from cds_service.content.text import listed
 from cds_service.facts.knowledge import Fact, Known
 from cds_service.facts.patient import Medication, Order
+from cds_service.facts.words import Record, Value
 from cds_service.phenotypes import opioids, pairs, sleep_apnea
+from cds_service.phenotypes.age import is_older
 from cds_service.phenotypes.pairs import Side
 from cds_service.rules.clonazepam_alternative import alternative
 from cds_service.rules.review import Finding, Moment, Review, rule
@@ -23,12 +25,14 @@ class _Pair(msgspec.Struct, frozen=True):
         return isinstance(self.for_addiction, Known), isinstance(self.both_taken, Known)
 
 
-@rule("clonazepam-opioid")
+@rule(
+    "clonazepam-opioid",
+    gives="apnea because clause clonazepam_state clonazepam_words drug indication label_maximum opioid "
+    "opioid_state opioid_words others since",
+)
 def clonazepam_opioid(review: Review) -> Finding:
     name = review.drug("clonazepam-or-opioid", "clonazepam", "opioid")
     therapy = review.therapy
-    if isinstance(therapy, Order):
-        review.unless("being-stopped", therapy.stops, therapy.source)
     review.only_if("opioid-at-signing", name == "clonazepam" or review.moment is Moment.SIGN, therapy.source)
     found = review.known("other-one", _pairs(review, Side(name, therapy)))
     pair, *rest = sorted(found, key=lambda p: p.rank)
@@ -93,6 +97,5 @@ def _card(review: Review, pair: _Pair) -> str:
 
 
 def _notes(review: Review, pair: _Pair) -> list[str]:
-    age = review.facts.age
     notes = ["addiction" if isinstance(pair.for_addiction, Known) else "boxed-warning", "naloxone"]
-    return notes + (["beers-opioid"] if isinstance(age, Known) and age.value.at_least(65) else [])
+    return notes + (["beers-opioid"] if is_older(review.facts, review.numbers) else [])

@@ -1,8 +1,8 @@
 """Clonazepam in pregnancy (CLZ-07)."""
 
-from cds_service.content.text import Record, Value
 from cds_service.facts.knowledge import ABSENT, Fact, Known
 from cds_service.facts.patient import Condition, Order, PatientFacts
+from cds_service.facts.words import Record, Value
 from cds_service.phenotypes.pregnancy import pregnancy
 from cds_service.phenotypes.therapy import Indication, indication
 from cds_service.rules.clonazepam_alternative import given
@@ -11,7 +11,7 @@ from cds_service.rules.review import Finding, Review, rule
 _EPILEPSY = ("epilepsy", "progressive-myoclonus-epilepsy")
 
 
-@rule("clonazepam-pregnancy")
+@rule("clonazepam-pregnancy", gives="drug found when")
 def clonazepam_pregnancy(review: Review) -> Finding:
     given(review)
     found = review.known("pregnancy", pregnancy(review.facts, review.numbers))

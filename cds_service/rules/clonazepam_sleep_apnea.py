@@ -1,7 +1,8 @@
 """Clonazepam with sleep apnea (CLZ-03)."""
 
-from cds_service.content.text import Value, since
+from cds_service.content.text import since
 from cds_service.facts.knowledge import Known
+from cds_service.facts.words import Value
 from cds_service.phenotypes import sleep_apnea
 from cds_service.phenotypes.sleep_apnea import Apnea
 from cds_service.rules.clonazepam_alternative import alternative, proposed
@@ -16,7 +17,7 @@ _CLASSES = {
 """Each level with those below it: only what is more is new."""
 
 
-@rule("clonazepam-sleep-apnea")
+@rule("clonazepam-sleep-apnea", gives="apnea because clause drug found indication label label_maximum when")
 def clonazepam_sleep_apnea(review: Review) -> Finding:
     proposed(review)
     apnea = review.known("sleep-apnea", sleep_apnea.apnea(review.facts, review.numbers))

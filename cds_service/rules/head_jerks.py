@@ -1,20 +1,19 @@
 """Isolated brief head or neck jerks in sleep: nothing to treat and nothing to study (BEN-01)."""
 
-from cds_service.content.text import Value, since
+from cds_service.content.text import since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, either
+from cds_service.facts.words import Value
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import rbd
 from cds_service.phenotypes.rbd import RED_FLAGS, SYNUCLEIN_SETS, Level, Suspicion
-from cds_service.rules.rbd_signs import is_child
 from cds_service.rules.review import Finding, Record, Review, rule
 
 _EPILEPSY = ("epilepsy", "absence-epilepsy", "progressive-myoclonus-epilepsy")
 
 
-@rule("head-jerks")
+@rule("head-jerks", gives="found screened when")
 def head_jerks(review: Review) -> Finding:
     facts = review.facts
-    review.unless("child", is_child(facts))
     review.unless("rbd-known", either(facts.conditions("rbd"), facts.past_conditions("rbd")))
     review.unless("sleepiness", facts.conditions("hypersomnia", "narcolepsy"))
     review.unless("sleep-apnea", facts.conditions("sleep-apnea"))

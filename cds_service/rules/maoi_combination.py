@@ -2,21 +2,24 @@
 
 from collections.abc import Iterator
 
-from cds_service.content.text import Record, Value, listed
+from cds_service.content.text import listed
 from cds_service.facts.knowledge import ABSENT, Fact, Known
-from cds_service.facts.patient import Medication, Order
+from cds_service.facts.patient import Medication
+from cds_service.facts.words import Record, Value
 from cds_service.phenotypes import mao_inhibitors as mao
 from cds_service.phenotypes.mao_inhibitors import Grade, Meeting
 from cds_service.phenotypes.pairs import Side
 from cds_service.rules.review import Finding, Moment, Review, rule
 
 
-@rule("maoi-combination")
+@rule(
+    "maoi-combination",
+    gives="Inhibitor antidepressant antidepressant_state antidepressant_words days dose drug "
+    "inhibitor_state inhibitor_words others partner past risk",
+)
 def maoi_combination(review: Review) -> Finding:
     name = review.drug("inhibitor-or-antidepressant", *mao.INHIBITORS, *mao.PARTNERS)
     side = Side(name, review.therapy)
-    if isinstance(side.therapy, Order):
-        review.unless("being-stopped", side.therapy.stops, side.therapy.source)
     review.unless("hypnotic-doxepin", mao.is_hypnotic(side, review.numbers))
     found = review.known("combination", _graded(review, side))
     (grade, meeting), *rest = found

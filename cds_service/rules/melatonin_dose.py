@@ -1,18 +1,16 @@
 """Dose and form of melatonin for RBD (MEL-01)."""
 
-from cds_service.content.text import Record
 from cds_service.facts.knowledge import Known
+from cds_service.facts.words import Record
 from cds_service.phenotypes.therapy import is_for_rbd
 from cds_service.rules.review import Finding, Moment, Review, rule
 
 
-@rule("melatonin-dose")
+@rule("melatonin-dose", gives="dose drug found")
 def melatonin_dose(review: Review) -> Finding:
     review.drug("melatonin-proposed", "melatonin")
     order = review.order
-    review.unless("being-stopped", order.stops, order.source)
     age = review.facts.age
-    review.unless("child", isinstance(age, Known) and age.value.under(18))
     review.only_if("for-rbd", is_for_rbd(order, review.facts))
     daily = order.dose.daily_mg
     review.only_if("dose-or-signing", daily is not None or review.moment is Moment.SIGN, order.source)

@@ -1,7 +1,7 @@
 """Melatonin together with fluvoxamine (MEL-02)."""
 
-from cds_service.content.text import Record, Value
 from cds_service.facts.knowledge import Fact, Known
+from cds_service.facts.words import Record, Value
 from cds_service.phenotypes import pairs
 from cds_service.phenotypes.pairs import Side
 from cds_service.phenotypes.therapy import unread
@@ -11,13 +11,11 @@ _SETS = {"melatonin": "ssri", "fluvoxamine": "melatonin"}
 """For each of the two, the value set of the other."""
 
 
-@rule("melatonin-fluvoxamine")
+@rule("melatonin-fluvoxamine", gives="drug found other other_state")
 def melatonin_fluvoxamine(review: Review) -> Finding:
     name = review.drug("melatonin-or-ssri", "melatonin", "ssri")
     order, age = review.order, review.facts.age
     review.only_if("melatonin-or-fluvoxamine", name in _SETS, order.source)
-    review.unless("being-stopped", order.stops, order.source)
-    review.unless("child", isinstance(age, Known) and age.value.under(18))
     other = review.known("other-one", _partner(review, name))
     values: dict[str, Value] = {
         "drug": name,

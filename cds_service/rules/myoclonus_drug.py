@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from cds_service.content.text import Value, escape, since
+from cds_service.content.text import escape, since
 from cds_service.facts.knowledge import Known
 from cds_service.facts.patient import Condition
+from cds_service.facts.words import Value
 from cds_service.phenotypes import myoclonus
 from cds_service.phenotypes.therapy import taper
 from cds_service.rules.myoclonus_levetiracetam import levetiracetam
@@ -17,11 +18,14 @@ _WORSE_IN_PROGRESSIVE = {"phenytoin", "carbamazepine"}
 _PROGRESSIVE = "progressive-myoclonus-epilepsy"
 
 
-@rule("myoclonus-drug")
+@rule(
+    "myoclonus-drug",
+    gives="Drug absence_found absence_label childbearing_found childbearing_label contraindicated_found "
+    "contraindicated_label day dose dose_mg drug estimated found label limit on_record "
+    "pregnancy_found pregnancy_label rate times_a_day",
+)
 def myoclonus_drug(review: Review) -> Finding:
-    order = review.order
     name = review.drug("drug-proposed", "valproate", "levetiracetam", *_WORSENING_SETS)
-    review.unless("being-stopped", order.stops, order.source)
     disorder = review.known("myoclonus", myoclonus.diagnosis(review.facts, "myoclonus", _PROGRESSIVE))
     values = _values(name, disorder)
     if name == "valproate":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cds_service.content.text import Value
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
 from cds_service.facts.patient import Condition, Order
+from cds_service.facts.words import Value
 from cds_service.phenotypes import kidney
 from cds_service.phenotypes.forms import is_injected
 from cds_service.rules.review import Finding, Review

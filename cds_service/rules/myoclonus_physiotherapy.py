@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from cds_service.content.text import Value, escape, listed, since
+from cds_service.content.text import escape, listed, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, either
 from cds_service.facts.patient import Condition, PlannedCare
+from cds_service.facts.words import Value
 from cds_service.fhir.dates import Interval, spell, within_months
 from cds_service.phenotypes import fall_risk, myoclonus
 from cds_service.rules.review import Finding, Review, rule
 
 
-@rule("myoclonus-physiotherapy")
+@rule("myoclonus-physiotherapy", gives="Myoclonus found label months referral_reason told")
 def myoclonus_physiotherapy(review: Review) -> Finding:
     facts = review.facts
     disorder = review.known("myoclonus", myoclonus.diagnosis(facts))

@@ -13,7 +13,7 @@ _UNITS = {**VALUES, "kidney": "mL/min/1.73 m²"}
 _MOST = 3
 
 
-@rule("myoclonus-reversible-cause")
+@rule("myoclonus-reversible-cause", gives="causes cleared drugs found level_a pair since told")
 def myoclonus_reversible_cause(review: Review) -> Finding:
     facts, numbers = review.facts, review.numbers
     disorder = review.known("myoclonus", myoclonus.diagnosis(facts))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cds_service.content.text import Value, escape, listed, since
+from cds_service.content.text import escape, listed, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known
 from cds_service.facts.patient import PlannedCare
+from cds_service.facts.words import Value
 from cds_service.phenotypes import bupropion, myoclonus, rbd
+from cds_service.phenotypes.age import is_child
 from cds_service.phenotypes.rbd import Level, Suspicion
 from cds_service.phenotypes.therapy import current_of
 from cds_service.rules.review import Finding, Review, rule
@@ -15,11 +17,10 @@ from cds_service.rules.review import Finding, Review, rule
 _SETS = ("ssri", "snri")
 
 
-@rule("myoclonus-serotonergic")
+@rule("myoclonus-serotonergic", gives="Drug disorder drug found partners")
 def myoclonus_serotonergic(review: Review) -> Finding:
     order, facts = review.order, review.facts
     name = review.drug("reuptake-inhibitor-proposed", *_SETS)
-    review.unless("being-stopped", order.stops, order.source)
     disorder = review.known("myoclonus", myoclonus.diagnosis(facts))
     review.unless("already-taken", current_of(order, facts))
     review.unless("rbd-known-or-suspected", _known_or_suspected(rbd.suspicion(facts, review.numbers)))
@@ -53,9 +54,8 @@ def _known_or_suspected(found: Fact[Suspicion]) -> Fact[Suspicion]:
 
 def _unasked(review: Review) -> bool:
     """Whether dream enactment is neither recorded nor denied; the question is for adults."""
-    age = review.facts.age
-    child = isinstance(age, Known) and age.value.under(18)
-    return not child and rbd.flags(review.facts, review.numbers)["dream-enactment"].yes is None
+    adult = not is_child(review.facts, review.numbers)
+    return adult and rbd.flags(review.facts, review.numbers)["dream-enactment"].yes is None
 
 
 def _open_task(review: Review) -> Fact[tuple[PlannedCare, ...]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from cds_service.content.text import Value, escape, since
+from cds_service.content.text import escape, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
 from cds_service.facts.patient import Condition
+from cds_service.facts.words import Value
 from cds_service.phenotypes import valproate as label
 from cds_service.phenotypes.valproate import Hazard
 from cds_service.rules.review import Finding, Review

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from cds_service.content.text import Value, escape, listed, since
+from cds_service.content.text import escape, listed, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known
 from cds_service.facts.patient import Condition, PatientFacts
+from cds_service.facts.words import Value
 from cds_service.fhir.dates import within_months
 from cds_service.phenotypes import myoclonus
 from cds_service.phenotypes.cognition import label_of
 from cds_service.phenotypes.myoclonus_tests import ORDER_SETS, Workup, ordered, workup
-from cds_service.phenotypes.palliative import palliative_care
 from cds_service.rules.review import Finding, Review, rule
 
 _NAMES = {"eeg": "EEG", "mri-brain": "MRI brain", "emg": "EMG"}
@@ -26,11 +26,13 @@ _EXPLANATIONS = {
 }
 
 
-@rule("myoclonus-workup")
+@rule(
+    "myoclonus-workup",
+    gives="Myoclonus dementia drugs explanations found missing no_recent not_found referral_reason where",
+)
 def myoclonus_workup(review: Review) -> Finding:
     facts, numbers = review.facts, review.numbers
     disorder = review.known("new-myoclonus", _new(review))
-    review.unless("palliative-care", palliative_care(facts))
     review.unless("epilepsy", facts.conditions("epilepsy", "progressive-myoclonus-epilepsy"))
     review.unless("only-in-sleep", myoclonus.only_asleep(facts, disorder, numbers))
     tests = workup(facts, numbers)

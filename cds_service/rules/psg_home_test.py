@@ -6,13 +6,10 @@ from cds_service.phenotypes import rbd, sleep_study
 from cds_service.rules.review import Finding, Review, rule
 
 
-@rule("psg-home-test")
+@rule("psg-home-test", gives="")
 def psg_home_test(review: Review) -> Finding:
     order, facts = review.order, review.facts
     review.only_if("home-test-proposed", sleep_study.HOME in order.sets, order.source)
-    review.unless("being-stopped", order.stops, order.source)
-    age = facts.age
-    review.unless("child", isinstance(age, Known) and age.value.under(18))
     review.unless("for-apnea-only", sleep_study.only_for_apnea(order), order.source)
     review.only_if("for-rbd", _for_rbd(order, sleep_study.for_study(rbd.suspicion(facts, review.numbers))))
     apnea = isinstance(facts.conditions("sleep-apnea", "snoring"), Known)

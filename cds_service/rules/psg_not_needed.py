@@ -23,14 +23,11 @@ _NAMES = {
 }
 
 
-@rule("psg-not-needed")
+@rule("psg-not-needed", gives="answers reason screened")
 def psg_not_needed(review: Review) -> Finding:
     order, facts = review.order, review.facts
     studies = {sleep_study.ATTENDED, sleep_study.HOME}
     review.only_if("study-proposed", not order.sets.isdisjoint(studies), order.source)
-    review.unless("being-stopped", order.stops, order.source)
-    age = facts.age
-    review.unless("child", isinstance(age, Known) and age.value.under(18))
     review.unless("titration", sleep_study.TITRATION in order.sets, order.source)
     review.only_if("for-twitching", _for_twitching(order, facts))
     review.unless("another-reason", facts.conditions(*_OTHER))

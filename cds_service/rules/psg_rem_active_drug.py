@@ -10,13 +10,10 @@ from cds_service.rules.review import Finding, Review, rule
 _SETS = (*antidepressants.STRONG_SETS, "other-antidepressant")
 
 
-@rule("psg-rem-active-drug")
+@rule("psg-rem-active-drug", gives="Drug drugs")
 def psg_rem_active_drug(review: Review) -> Finding:
     order, facts = review.order, review.facts
     review.only_if("attended-study-proposed", sleep_study.ATTENDED in order.sets, order.source)
-    review.unless("being-stopped", order.stops, order.source)
-    age = facts.age
-    review.unless("child", isinstance(age, Known) and age.value.under(18))
     review.only_if("for-rbd", _for_rbd(order, sleep_study.for_study(rbd.suspicion(facts, review.numbers))))
     drugs = review.known(
         "rem-active-drug", _drugs(facts, review.numbers.value("antidepressants", "doxepin-hypnotic-mg"))

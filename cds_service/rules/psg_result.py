@@ -7,11 +7,9 @@ from cds_service.rules.review import Finding, Review, rule
 _BEHAVIOR = ("complex-movements", "vocalizations", "dream-enactment", "injury")
 
 
-@rule("psg-result")
+@rule("psg-result", gives="amount day index")
 def psg_result(review: Review) -> Finding:
     facts = review.facts
-    age = facts.age
-    review.unless("child", isinstance(age, Known) and age.value.under(18))
     told, result = review.known("without-atonia", sleep_study.without_atonia(facts, review.numbers))
     review.unless("rbd-recorded", facts.conditions("rbd"))
     review.unless("rbd-in-history", facts.past_conditions("rbd"))

@@ -11,12 +11,10 @@ from cds_service.rules.review import Finding, Record, Review, rule
 _ORDER = (Timing.FITS, Timing.LONG_STANDING, Timing.UNKNOWN, Timing.AFTER)
 
 
-@rule("rbd-drug-current")
+@rule("rbd-drug-current", gives="disorder drug gap line_only onset others start written")
 def rbd_drug_current(review: Review) -> Finding:
     facts = review.facts
     disorder = review.known("rbd-active", rbd.diagnosis(facts))
-    age = facts.age
-    review.unless("child", isinstance(age, Known) and age.value.under(18))
     drugs = review.known("associated-drug-current", _associated(review))
     ranked = sorted(((_timing(review, drug, disorder), drug) for drug in drugs), key=_rank)
     when, drug = ranked[0]

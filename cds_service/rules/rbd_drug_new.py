@@ -17,15 +17,12 @@ _CARDS = {
 _SIGNS = ("complex-movements", "injury", "dream-enactment")
 
 
-@rule("rbd-drug-new")
+@rule("rbd-drug-new", gives="Drug drug since")
 def rbd_drug_new(review: Review) -> Finding:
     order, facts = review.order, review.facts
     name = review.drug("associated-drug-proposed", *antidepressants.SETS)
-    review.unless("being-stopped", order.stops, order.source)
     limit = review.numbers.value("antidepressants", "doxepin-hypnotic-mg")
     review.unless("hypnotic-doxepin", antidepressants.is_hypnotic_doxepin(name, order.dose.daily_mg, limit))
-    age = facts.age
-    review.unless("child", isinstance(age, Known) and age.value.under(18))
     seen = review.known("rbd", _relevant(rbd.suspicion(facts, review.numbers)))
     review.unless("already-taken", _already_taken(review))
     strong = antidepressants.is_strong(order.drug.sets) if order.drug else False

@@ -8,7 +8,7 @@ from cds_service.facts.patient import PatientFacts
 from cds_service.fhir.dates import Age
 from cds_service.phenotypes import antidepressants, rbd, sleep_study
 from cds_service.phenotypes.rbd import Level, Suspicion
-from cds_service.rules.rbd_signs import drugs, is_child, kinds, told
+from cds_service.rules.rbd_signs import drugs, kinds, told
 from cds_service.rules.review import Finding, Review, rule
 
 _OTHERS = {
@@ -20,10 +20,9 @@ _OTHERS = {
 }
 
 
-@rule("rbd-early-onset")
+@rule("rbd-early-onset", gives="absent age drugs flags not_asked others present referral_reason")
 def rbd_early_onset(review: Review) -> Finding:
     facts = review.facts
-    review.unless("child", is_child(facts))
     review.unless("rbd-known", either(facts.conditions("rbd"), facts.past_conditions("rbd")))
     age = review.known("age-recorded", facts.age)
     seen = review.known("early-dream-enactment", _early(review, age))

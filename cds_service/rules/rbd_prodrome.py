@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from cds_service.content.text import Value, listed, show, since
+from cds_service.content.text import listed, show, since
 from cds_service.facts.patient import Condition
+from cds_service.facts.words import Value
 from cds_service.phenotypes import prodrome, rbd
-from cds_service.phenotypes.palliative import palliative_care
 from cds_service.phenotypes.prodrome import Sign
-from cds_service.rules.rbd_signs import is_child
 from cds_service.rules.review import Finding, Record, Review, rule
 
 
-@rule("rbd-prodrome")
+@rule("rbd-prodrome", gives="disorder found onset referral_reason signs")
 def rbd_prodrome(review: Review) -> Finding:
     facts = review.facts
-    review.unless("child", is_child(facts))
-    review.unless("palliative-care", palliative_care(facts))
     review.unless("disease-known", facts.conditions(*rbd.SYNUCLEIN_SETS))
     disorder = review.known("rbd-active", rbd.diagnosis(facts))
     signs = review.known("early-signs", prodrome.signs(facts, review.numbers))

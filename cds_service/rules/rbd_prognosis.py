@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from cds_service.content.text import Value, since
+from cds_service.content.text import since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, either
 from cds_service.facts.patient import Condition, PatientFacts, PlannedCare
+from cds_service.facts.words import Value
 from cds_service.fhir.dates import Age, within_months
 from cds_service.phenotypes import antidepressants, rbd, sleep_study
 from cds_service.phenotypes.cognition import DEMENTIA_SETS
-from cds_service.phenotypes.palliative import palliative_care
-from cds_service.rules.rbd_signs import is_child
 from cds_service.rules.review import Finding, Record, Review, rule
 
 _NOT_ISOLATED = (*rbd.SYNUCLEIN_SETS, *DEMENTIA_SETS, "narcolepsy")
 
 
-@rule("rbd-prognosis")
+@rule("rbd-prognosis", gives="found referral_reason when")
 def rbd_prognosis(review: Review) -> Finding:
     facts = review.facts
-    review.unless("child", is_child(facts))
-    review.unless("palliative-care", palliative_care(facts))
     review.unless("not-isolated", facts.conditions(*_NOT_ISOLATED))
     disorder = review.known("rbd-active", rbd.diagnosis(facts))
     review.only_if("confirmed", _confirmed(disorder, facts))

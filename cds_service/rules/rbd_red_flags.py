@@ -3,14 +3,13 @@
 from cds_service.facts.knowledge import ABSENT, Fact, Known, either
 from cds_service.phenotypes import antidepressants, rbd, sleep_study
 from cds_service.phenotypes.rbd import Level, Suspicion
-from cds_service.rules.rbd_signs import drugs, is_child, kinds, told
+from cds_service.rules.rbd_signs import drugs, kinds, told
 from cds_service.rules.review import Finding, Review, rule
 
 
-@rule("rbd-red-flags")
+@rule("rbd-red-flags", gives="absent drugs flags not_asked present referral_reason")
 def rbd_red_flags(review: Review) -> Finding:
     facts = review.facts
-    review.unless("child", is_child(facts))
     review.unless("rbd-known", either(facts.conditions("rbd"), facts.past_conditions("rbd")))
     seen = review.known("suspected", _suspected(rbd.suspicion(facts, review.numbers)))
     review.unless("studied", sleep_study.done(facts, review.numbers.months("sleep-study", "study-months")))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-from cds_service.content.text import Value, since
+from cds_service.content.text import since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, either
 from cds_service.facts.patient import Condition, PatientFacts, PlannedCare
 from cds_service.facts.queries import QUESTIONS
+from cds_service.facts.words import Value
 from cds_service.fhir.dates import within_months
 from cds_service.phenotypes import rbd, sleep_study
 from cds_service.phenotypes.rbd import Level, Suspicion
-from cds_service.rules.rbd_signs import is_child, named, signs, told
+from cds_service.rules.rbd_signs import named, signs, told
 from cds_service.rules.review import Finding, Record, Review, rule
 
 _DISEASES = {
@@ -29,10 +30,9 @@ class Reason(msgspec.Struct, frozen=True):
     found: Value
 
 
-@rule("rbd-screen")
+@rule("rbd-screen", gives="found label missing")
 def rbd_screen(review: Review) -> Finding:
     facts = review.facts
-    review.unless("child", is_child(facts))
     review.unless("rbd-known", either(facts.conditions("rbd"), facts.past_conditions("rbd")))
     missing = review.known("answers-missing", rbd.unanswered(facts, review.numbers))
     seen = rbd.suspicion(facts, review.numbers)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cds_service.content.text import Value, listed
+from cds_service.content.text import listed
 from cds_service.facts.knowledge import Known
 from cds_service.facts.patient import PatientFacts
+from cds_service.facts.words import Value
 from cds_service.fhir.dates import spell
 from cds_service.phenotypes import antidepressants
 from cds_service.phenotypes.rbd import Flag, Suspicion
@@ -21,11 +22,6 @@ _NAMES = {
 }
 _WEIGHTIEST = ("complex-movements", "injury", "dream-enactment")
 _TELLERS = {"bed-partner": "bed partner", "patient": "patient"}
-
-
-def is_child(facts: PatientFacts) -> bool:
-    """Under 18; an unknown age passes (G-03)."""
-    return isinstance(facts.age, Known) and facts.age.value.under(18)
 
 
 def named(questions: Iterable[str]) -> str:

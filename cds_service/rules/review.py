@@ -14,12 +14,15 @@ from typing import NoReturn, TypeVar
 import msgspec
 import structlog
 
+from cds_service.content.contract import Contract
 from cds_service.content.model import Criterion, RuleContent
-from cds_service.content.text import Record, Value
+from cds_service.content.wording import Wording
+from cds_service.errors import UnwritableCard
 from cds_service.facts.knowledge import Absent, Fact, Known, Unavailable
 from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import Medication, Order, PatientFacts
 from cds_service.facts.queries import collections
+from cds_service.facts.words import Record, Value
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -114,7 +117,7 @@ class Review:
         self.facts = facts
         self.moment = moment
         self.numbers = numbers
-        self._therapy = therapy
+        self.subject = therapy
         self._steps: list[Step] = []
         self._content = prepared.content
         self._criteria = prepared.criteria
@@ -123,14 +126,14 @@ class Review:
     @property
     def order(self) -> Order:
         """The draft under review."""
-        assert isinstance(self._therapy, Order), "the card is not about orders"  # noqa: S101
-        return self._therapy
+        assert isinstance(self.subject, Order), "the card is not about orders"  # noqa: S101
+        return self.subject
 
     @property
     def therapy(self) -> Order | Medication:
         """The draft under review, or the current drug at patient-view."""
-        assert self._therapy is not None, "the card is about the patient"  # noqa: S101
-        return self._therapy
+        assert self.subject is not None, "the card is about the patient"  # noqa: S101
+        return self.subject
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -185,6 +188,12 @@ class Review:
         if unknown:
             self._go_on(criterion)
 
+    def pass_gates(self, gates: Mapping[str, Callable[[Review], bool | Fact[object]]]) -> None:
+        """The shared criteria, each as ``gates.toml`` says."""
+        for name, gate in gates.items():
+            ask = self.unless if self._criteria[name].kind == "unless" else self.only_if
+            ask(name, gate(self))
+
     def drug(self, criterion: str, *sets: str) -> str:
         """The drug of the order or current medication, if it is in one of the value sets: its ingredient's name."""
         therapy = self.therapy
@@ -231,20 +240,21 @@ Function = Callable[[Review], Finding]
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A rule's function and the card it belongs to."""
+    """A rule's function, the card it belongs to, and the names of the values that it gives to the card's words."""
 
     id: str
     function: Function
+    gives: frozenset[str]
 
 
 RULES: dict[str, Rule] = {}
 
 
-def rule(name: str) -> Callable[[Function], Function]:
-    """Ties a function to the card folder of that name."""
+def rule(name: str, *, gives: str) -> Callable[[Function], Function]:
+    """Ties a function to the card folder of that name; ``gives`` are the names of its values, with spaces between."""
 
     def register(function: Function) -> Function:
-        RULES[name] = Rule(name, function)
+        RULES[name] = Rule(name, function, frozenset(gives.split()))
         return function
 
     return register
@@ -257,6 +267,10 @@ class Prepared(msgspec.Struct, frozen=True):
     content: RuleContent
     digest: str
     criteria: Mapping[str, Criterion]
+    gates: Mapping[str, Callable[[Review], bool | Fact[object]]]
+    contract: Contract
+    wording: Wording
+    """The shared words with the card's own phrases."""
     reads: frozenset[str]
     keys: frozenset[str]
     triggers: frozenset[str]
@@ -279,7 +293,8 @@ def evaluate(
     review = Review(prepared, facts, numbers, moment, therapy)
     finding: Finding | None = None
     try:
-        finding = prepared.rule.function(review)
+        review.pass_gates(prepared.gates)
+        finding = _worded(prepared, prepared.rule.function(review))
         outcome = Outcome.FOUND
     except _Ended as ended:
         outcome = ended.outcome
@@ -290,6 +305,16 @@ def evaluate(
         # G-02 and G-03 let the unknown pass, so without the Patient no rule knows whether it may speak.
         review.not_checked.append(_OF_THE_PATIENT)
     return Evaluation(prepared.rule.id, outcome, review.steps, finding, therapy, tuple(review.not_checked))
+
+
+def _worded(prepared: Prepared, finding: Finding) -> Finding:
+    """The finding, if its words are there and it gives each value that they declare; else UnwritableCard."""
+    card = prepared.content.card[finding.card]
+    offers = card.suggestions if finding.offers is None else finding.offers
+    missing = prepared.contract.needs(finding.card, finding.notes, offers) - finding.values.keys()
+    if missing:
+        raise UnwritableCard(f"{prepared.rule.id}: the words of {finding.card} need {', '.join(sorted(missing))}")
+    return finding
 
 
 def _where(fault: Exception) -> str:

@@ -6,14 +6,14 @@ from datetime import date
 
 import msgspec
 
-from cds_service.content.text import Value, since
+from cds_service.content.text import since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
 from cds_service.facts.patient import PlannedCare, Procedure
+from cds_service.facts.words import Value
 from cds_service.fhir.dates import Interval, within_days, within_months
 from cds_service.phenotypes import persistence, rbd, sleep_study, unproven_sleep_disorder
-from cds_service.phenotypes.palliative import palliative_care
 from cds_service.phenotypes.rbd import Level, Suspicion
-from cds_service.rules.rbd_signs import is_child, named, signs
+from cds_service.rules.rbd_signs import named, signs
 from cds_service.rules.review import Finding, Record, Review, rule
 
 
@@ -24,10 +24,12 @@ class Reason(msgspec.Struct, frozen=True):
     values: dict[str, Value]
 
 
-@rule("sleep-referral")
+@rule(
+    "sleep-referral",
+    gives="Other disorder drug duration first known last onset other other_when other_words "
+    "referral_reason setting sign signs start study told",
+)
 def sleep_referral(review: Review) -> Finding:
-    review.unless("child", is_child(review.facts))
-    review.unless("palliative-care", palliative_care(review.facts))
     reasons = review.known("reason-to-refer", _reasons(review))
     review.unless("referred", _referred(review))
     leading = reasons[0].card

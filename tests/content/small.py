@@ -7,7 +7,10 @@ from cds_service.content.places import cards
 from cds_service.settings import Settings
 
 FILES = {
-    FILE: (cards(Settings()) / FILE).read_text(encoding="utf-8"),
+    **{
+        name: (cards(Settings()) / name).read_text(encoding="utf-8")
+        for name in (FILE, "wording.toml", "gates.toml", "phenotypes/age.toml")
+    },
     "services.toml": """
 [prefetch-loss]
 conditions = "Everything."
@@ -126,6 +129,7 @@ when = "Always."
 when = "Always."
 summary = "{what} found"
 detail = "**Found:** {what}."
+values = ["what"]
 suggestions = ["refer"]
 
 [note.common]

@@ -1,0 +1,125 @@
+"""Putting values into the sentences of ``cards/``: dates, lists and phrases in the words of ``wording.toml``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, timedelta
+from functools import partial
+from typing import TypeAlias
+
+import msgspec
+
+from cds_service.content.text import escape, placeholders
+from cds_service.facts.words import Listed, Record, Said, Value, Values, phrasing
+from cds_service.fhir.dates import Interval, Spelling, spelling
+
+Filling: TypeAlias = Callable[[Values], object]
+NOT_RECORDED = phrasing("not-recorded")()
+
+
+class Phrase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Some words that several texts share, with the values that they need."""
+
+    text: str
+    values: tuple[str, ...] = ()
+
+
+class Length(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """A unit of time, and from how many days on it is the one to say."""
+
+    from_days: float
+    days: float
+    one: str
+    many: str
+
+
+class Wording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``wording.toml``: what is said alike on all cards; a site may change or translate it."""
+
+    months: tuple[str, ...]
+    """The names of the twelve months, January first."""
+    dates: Mapping[str, str]
+    """How a day, a month, and each kind of period is spelt."""
+    lists: Mapping[str, str]
+    """What stands between the items of a list, and before the last of them."""
+    lengths: tuple[Length, ...]
+    """Units of time, the shortest first."""
+    phrase: Mapping[str, Phrase]
+
+    def with_phrases(self, own: Mapping[str, Phrase]) -> Wording:
+        """The same with the phrases of one card file, which come before the shared ones."""
+        return msgspec.structs.replace(self, phrase={**self.phrase, **own}) if own else self
+
+    def fill(self, template: str, values: Values) -> str:
+        """The template with its values; raises KeyError for a name without value."""
+        if "{" not in template:
+            return template
+        return template.format_map({name: self.show(values[name]) for name in placeholders(template)})
+
+    def show(self, value: Value) -> str:
+        """A value in a clinician's spelling: 5 Jun 2026, 0.5, the record's words escaped."""
+        if isinstance(value, str):
+            return value
+        if isinstance(value, float):
+            return f"{value:g}"
+        if isinstance(value, Said):
+            return self.fill(self.phrase[value.phrase].text, value.values)
+        if isinstance(value, Listed):
+            return self.listed(map(self.show, value.items), value.by)
+        if isinstance(value, Record):
+            return escape(value.words)
+        if isinstance(value, Interval):
+            return self._date(value)
+        if isinstance(value, timedelta):
+            return self._length(value.days)
+        if isinstance(value, date):
+            return self._date(Interval(value, value))
+        return self.show(NOT_RECORDED) if value is None else str(value)
+
+    def listed(self, items: Iterable[str], by: str = "and") -> str:
+        """``a``, ``a and b``, ``a, b and c``; each once."""
+        told = list(dict.fromkeys(items))
+        if len(told) < 2:
+            return "".join(told)
+        return f"{self.lists['comma' if by in ('and', 'or') else by].join(told[:-1])}{self.lists[by]}{told[-1]}"
+
+    def _date(self, when: Interval) -> str:
+        """No more precise than the record."""
+        how = spelling(when)
+        days = {"day": when.first, "month": when.first, "year": when.first, "until": when.last}
+        if how in days or how == "since":
+            return self._day(how, days.get(how, when.first))
+        return self.dates[how].format(first=self._day("day", when.first), last=self._day("day", when.last))
+
+    def _day(self, how: Spelling, day: date) -> str:
+        # Not strftime: its month names follow the process's locale.
+        return self.dates[how].format(day=day.day, month=self.months[day.month - 1], year=day.year)
+
+    def _length(self, days: float) -> str:
+        unit = next((one for one in reversed(self.lengths) if days >= one.from_days), self.lengths[0])
+        number = round(days / unit.days)
+        return (unit.one if number == 1 else unit.many).format(n=number)
+
+    def filling(self, template: object) -> Filling:
+        """How to fill a template of any shape, worked out once; parts without placeholders are shared, not copied."""
+        return self._filling(template) or (lambda _: template)
+
+    def _filling(self, template: object) -> Filling | None:
+        """None for a template without placeholders."""
+        if isinstance(template, str):
+            return partial(self.fill, template) if placeholders(template) else None
+        if isinstance(template, dict):
+            members = {key: made for key, value in template.items() if (made := self._filling(value))}
+            return partial(_with_members, template, members) if members else None
+        if isinstance(template, list):
+            items = [self._filling(value) for value in template]
+            return partial(_with_items, template, items) if any(items) else None
+        return None
+
+
+def _with_members(template: dict[str, object], members: Mapping[str, Filling], values: Values) -> dict[str, object]:
+    return template | {key: made(values) for key, made in members.items()}
+
+
+def _with_items(template: list[object], items: Iterable[Filling | None], values: Values) -> list[object]:
+    return [made(values) if made else item for item, made in zip(template, items, strict=True)]

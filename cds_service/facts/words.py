@@ -1,0 +1,82 @@
+"""What is to be said of a fact, before it is put into words.
+
+Rules and phenotypes name phrases and give them values; the sentences themselves stand in ``cards/``, and
+:mod:`cds_service.content.wording` puts them together when a card is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from cds_service.fhir.dates import Interval
+
+
+class Record(msgspec.Struct, frozen=True):
+    """Words from the chart: escaped, shortened, and never in a summary."""
+
+    words: str
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A phrase of the rule's card file or of ``wording.toml``, with the values that it names in braces."""
+
+    phrase: str
+    values: Mapping[str, Value] = {}
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """Several things, each said once, joined as ``wording.toml`` says."""
+
+    items: tuple[Value, ...]
+    by: Literal["and", "or", "comma", "semicolon"] = "and"
+
+    def __bool__(self) -> bool:
+        return bool(self.items)
+
+
+Value: TypeAlias = str | int | float | date | timedelta | Interval | Record | Said | Listed | None
+Values: TypeAlias = Mapping[str, Value]
+
+
+class Phrasing(msgspec.Struct, frozen=True):
+    """A phrase that this program says: where its words stand, and the values that it always gives them."""
+
+    key: str
+    names: frozenset[str]
+    rule: str | None = None
+    """The card file that holds its words; None for ``wording.toml``."""
+
+    def __call__(self, **values: Value) -> Said:
+        return Said(self.key, values)
+
+
+PHRASINGS: list[Phrasing] = []
+"""Every phrase that the program says; the cards are held to them when they are loaded."""
+
+
+def phrasing(key: str, *names: str, rule: str | None = None) -> Phrasing:
+    """Declares a phrase, so that a card without its words is told at the start."""
+    made = Phrasing(key, frozenset(names), rule)
+    PHRASINGS.append(made)
+    return made
+
+
+_NOT_DATED = phrasing("date-not-recorded")()
+_SINCE = phrasing("since", "when")
+
+
+def listed(items: Iterable[Value], by: Literal["and", "or", "comma", "semicolon"] = "and") -> Listed:
+    """Several things of one kind."""
+    return Listed(tuple(items), by)
+
+
+def since(when: Interval | None) -> Value:
+    """When something began, for the brackets behind it; that no date is recorded is said too."""
+    if when is None:
+        return _NOT_DATED
+    # A period that is open at one end is spelt with "since" or "until" already.
+    return when if when.last == date.max or when.first == date.min else _SINCE(when=when)
