@@ -219,9 +219,12 @@ def write_cards(
             written.append((group, card))
             continue
         faulty = [one for one in group.findings if not _attempt(writer, group.alone(one))]
-        rest = [(kept, _attempt(writer, kept)) for kept in (group.without(faulty) if faulty else ())]
-        written += [(kept, card) for kept, card in rest if card]
         failed += faulty or group.findings
+        for kept in group.without(faulty) if faulty else ():
+            if card := _attempt(writer, kept):
+                written.append((kept, card))
+            else:
+                failed += kept.findings
     return written, failed
 
 

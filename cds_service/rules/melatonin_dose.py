@@ -14,7 +14,7 @@ def melatonin_dose(review: Review) -> Finding:
     review.only_if("for-rbd", is_for_rbd(order, review.facts))
     daily = order.dose.daily_mg
     review.only_if("dose-or-signing", daily is not None or review.moment is Moment.SIGN, order.source)
-    high = daily is not None and daily > review.number("highest")
+    high = daily is not None and daily > review.numbers.value("melatonin", "melatonin-highest")
     slow = order.drug is not None and order.drug.extended_release
     review.only_if("dose-or-form", high or slow, order.source)
     values = {"drug": "melatonin", "dose": daily, "found": Record(order.words)}
