@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from cds_service.authoring.cases import DAY, Case, Json, Parts, request
 from cds_service.authoring.page import CaseAnswer
 from cds_service.content.load import Content
+from cds_service.content.model import RuleContent
 from cds_service.content.text import plain
 from cds_service.decisions.cards import Visit
 from cds_service.decisions.decide import Decision, decide
@@ -53,12 +54,17 @@ class CaseResult(msgspec.Struct, frozen=True):
 
 
 class CaseRunner:
-    """The service on the day of the cases; rules that are still drafts are asked as well."""
+    """The rules on the day of the cases.
+
+    A case is judged on its rule, not on where a site shows it: the rule is asked whether it is switched off or not.
+    """
 
     def __init__(self, ruleset: Ruleset, parts: Parts) -> None:
-        self.ruleset = msgspec.structs.replace(ruleset, content=_with_drafts(ruleset.content))
+        self.ruleset = ruleset
         self._parts = parts
-        self._by_hook = {s.hook: s for s in DecisionService(self.ruleset, lambda: DAY).services.values()}
+        self._asking = {rule: _asking(ruleset, (rule,)) for rule in switched_off(ruleset.content)}
+        self._all = _asking(ruleset, ruleset.content.rules) if self._asking else ruleset
+        self._by_hook = {s.hook: s for s in DecisionService(self._all, lambda: DAY).services.values()}
 
     def request(self, rule: str, case: Case) -> Json:
         """The hook request that the case stands for."""
@@ -66,12 +72,25 @@ class CaseRunner:
 
     def run(self, rule: str, case: Case) -> CaseResult:
         """The case's answer; raises CallRefused for a case that leaves out more than an answer needs."""
+        return self._run(rule, case, self._asking.get(rule, self.ruleset))
+
+    def _run(self, rule: str, case: Case, ruleset: Ruleset) -> CaseResult:
         service = self._by_hook[case.hook]
         hook = parse_request(msgspec.json.encode(self.request(rule, case)), service)
-        content = self.ruleset.content
+        content = ruleset.content
         facts = gather_sent(hook, service.prefetch, content.vocabulary, DAY)
         visit = Visit(hook.user_id, hook.patient_id, hook.encounter_id)
-        return CaseResult(rule, case, facts, decide(self.ruleset, content.service(case.hook), facts, visit))
+        return CaseResult(rule, case, facts, decide(ruleset, content.service(case.hook), facts, visit))
+
+    def faults(self, rule: str, case: Case) -> list[str]:
+        """What differs from what the case expects, be it asked as the site has its rules or with every rule on.
+
+        A card speaks for other rules too, and a site that switched one of those off has not broken this one.
+        """
+        found = list(self.disagreements(self.run(rule, case)))
+        if found and self._asking:
+            return list(self.disagreements(self._run(rule, case, self._all))) and found
+        return found
 
     def indicator(self, rule: str, evaluation: Evaluation) -> str:
         assert evaluation.finding is not None, "only a finding has an indicator"  # noqa: S101
@@ -86,8 +105,7 @@ class CaseRunner:
         elif case.found and evaluation is not None and evaluation.finding is not None:
             if evaluation.finding.card != case.card:
                 yield f"expected the words of {case.card}, got those of {evaluation.finding.card}"
-            if self.ruleset.rules[result.rule].content.status == "active":
-                yield from _about_card(case, result.card)
+            yield from _about_card(case, result.card)
         elif result.card is not None:
             yield f"expected {case.expect}, and a card names the rule"
 
@@ -115,13 +133,37 @@ class CaseRunner:
         return self.indicator(result.rule, evaluation) if evaluation and found else result.outcome.value
 
 
-def _with_drafts(content: Content) -> Content:
-    drafts = tuple(name for name, rule in content.rules.items() if rule.status == "draft")
-    offered = tuple(
-        msgspec.structs.replace(s, rules=(*s.rules, *(d for d in drafts if d not in s.rules)))
-        for s in content.services.service
+def switched_off(content: Content) -> tuple[str, ...]:
+    """The rules that no service shows, and those that are not active."""
+    shown = {name for service in content.services.service for name in service.rules}
+    return tuple(name for name, rule in content.rules.items() if rule.status != "active" or name not in shown)
+
+
+def _asking(ruleset: Ruleset, names: Iterable[str]) -> Ruleset:
+    """The rules as if these were active, and asked at every hook that brings what they are about."""
+    content = ruleset.content
+    rules = {name: _active(content.rules[name]) for name in names}
+    services = tuple(
+        msgspec.structs.replace(service, rules=tuple(dict.fromkeys((*service.rules, *_askable(rules, service.hook)))))
+        for service in content.services.service
     )
-    return msgspec.structs.replace(content, services=msgspec.structs.replace(content.services, service=offered))
+    prepared = {name: msgspec.structs.replace(ruleset.rules[name], content=text) for name, text in rules.items()}
+    changed = msgspec.structs.replace(
+        content,
+        rules={**content.rules, **rules},
+        services=msgspec.structs.replace(content.services, service=services),
+    )
+    return msgspec.structs.replace(ruleset, content=changed, rules={**ruleset.rules, **prepared})
+
+
+def _askable(rules: Mapping[str, RuleContent], hook: str) -> Iterator[str]:
+    for name, rule in rules.items():
+        if rule.about == "each-therapy" or (rule.about == "each-order") is (hook != "patient-view"):
+            yield name
+
+
+def _active(rule: RuleContent) -> RuleContent:
+    return msgspec.structs.replace(rule, status="active")
 
 
 def _because(evaluation: Evaluation | None) -> str:

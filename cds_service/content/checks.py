@@ -121,10 +121,6 @@ def _services(content: Content) -> Iterator[str]:
         for rule in service.rules:
             if rule not in content.rules:
                 yield f"services.toml: {service.id}: no card folder {rule!r}"
-    shown = {r for s in content.services.service for r in s.rules}
-    for name, text in content.rules.items():
-        if text.status == "active" and name not in shown:
-            yield f"services.toml: no service shows the active rule {name!r}; retire it or list it"
 
 
 def _families(content: Content) -> Iterator[str]:

@@ -100,7 +100,6 @@ EDITS = {
     "an-order-in-a-note": (CARD, "Tremor is common", "Tremor must go", "note.common: says should or must"),
     "going-on-in-silence": (CARD, 'not-checked = "the temperature"', "", "criteria.cold: goes on without knowing"),
     "an-unknown-rule": ("services.toml", '["tremor"]', '["tremor", "chorea"]', "one: no card folder 'chorea'"),
-    "an-active-rule-nobody-shows": ("services.toml", '["tremor"]', "[]", "no service shows the active rule 'tremor'"),
     "a-rule-without-weight": ("families.toml", '["tremor"]', "[]", "weight: 'tremor' is missing"),
     "a-hook-without-cap": ("families.toml", "[cap.order-sign]", "[cap.order-sing]", "cap: 'order-sign' is missing"),
     "a-resource-nobody-wrote": (
