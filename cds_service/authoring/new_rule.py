@@ -37,6 +37,7 @@ when = "Always."
 when = "Always."
 summary = "RBD is on the problem list (since {{since}})"
 detail = "**Found:** {{disorder}} (since {{since}})."
+values = ["disorder", "since"]
 """
 
 _CASES = """\
@@ -70,11 +71,12 @@ expect = "undetermined"
 _RULE = '''\
 """{title} ({code})."""
 
+from cds_service.facts.words import Record
 from cds_service.phenotypes import rbd
-from cds_service.rules.review import Finding, Record, Review, rule
+from cds_service.rules.review import Finding, Review, rule
 
 
-@rule("{id}")
+@rule("{id}", gives="disorder since")
 def {function}(review: Review) -> Finding:
     disorder = review.known("rbd-active", rbd.diagnosis(review.facts))
     return Finding("found", "found", {{"disorder": Record(disorder.words), "since": disorder.since}})

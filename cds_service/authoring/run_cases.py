@@ -148,12 +148,19 @@ def _asking(ruleset: Ruleset, names: Iterable[str]) -> Ruleset:
         for service in content.services.service
     )
     prepared = {name: msgspec.structs.replace(ruleset.rules[name], content=text) for name, text in rules.items()}
+    weight = tuple(dict.fromkeys((*content.families.weight, *rules)))
     changed = msgspec.structs.replace(
         content,
         rules={**content.rules, **rules},
+        families=msgspec.structs.replace(content.families, weight=weight),
         services=msgspec.structs.replace(content.services, service=services),
     )
-    return msgspec.structs.replace(ruleset, content=changed, rules={**ruleset.rules, **prepared})
+    return msgspec.structs.replace(
+        ruleset,
+        content=changed,
+        rules={**ruleset.rules, **prepared},
+        weight={name: place for place, name in enumerate(weight)},
+    )
 
 
 def _askable(rules: Mapping[str, RuleContent], hook: str) -> Iterator[str]:
