@@ -105,7 +105,8 @@ class CaseRunner:
         elif case.found and evaluation is not None and evaluation.finding is not None:
             if evaluation.finding.card != case.card:
                 yield f"expected the words of {case.card}, got those of {evaluation.finding.card}"
-            yield from _about_card(case, result.card)
+            if self._all.content.rules[result.rule].status == "active":
+                yield from _about_card(case, result.card)
         elif result.card is not None:
             yield f"expected {case.expect}, and a card names the rule"
 
@@ -170,7 +171,8 @@ def _askable(rules: Mapping[str, RuleContent], hook: str) -> Iterator[str]:
 
 
 def _active(rule: RuleContent) -> RuleContent:
-    return msgspec.structs.replace(rule, status="active")
+    """A rule that could be shown; one without evidence stays the draft that it is."""
+    return msgspec.structs.replace(rule, status="active") if rule.evidence else rule
 
 
 def _because(evaluation: Evaluation | None) -> str:
