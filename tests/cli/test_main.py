@@ -155,7 +155,7 @@ def test_try_prints_the_cards_and_then_the_steps():
     assert "Reasons to override: Benefit outweighs this risk for my patient;" in said
     assert "yes Dementia or mild cognitive impairment is active" in said
     assert "[Condition/rbd-dementia-alzheimer]" in said
-    assert "no The draft stops or cancels it." in said
+    assert "yes The draft does not stop or cancel it." in said
 
 
 def test_try_says_in_one_line_why_a_rule_is_silent():
