@@ -205,7 +205,7 @@ def facts(
         )
         for d in drafts
     )
-    return build(found, vocabulary(), today, patient_id="example", drafts=drafted, signing=signing)
+    return build(found, vocabulary(), numbers(), today, patient_id="example", drafts=drafted, signing=signing)
 
 
 def typed(one: Json) -> fhir.Resource:

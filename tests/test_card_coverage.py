@@ -111,8 +111,7 @@ def test_each_read_is_used(rule):
 
 def fails_somewhere(rule, prepared):
     return any(
-        evaluate(prepared, view(r.facts, prepared), ruleset().numbers, Moment(r.case.hook), e.subject).outcome
-        is Outcome.FAILED
+        evaluate(prepared, view(r.facts, prepared), Moment(r.case.hook), e.subject).outcome is Outcome.FAILED
         for r in case_results(rule)
         for e in full_run(r)
         if e.subject or prepared.content.about == "patient"

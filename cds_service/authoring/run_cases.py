@@ -78,7 +78,7 @@ class CaseRunner:
         service = self._by_hook[case.hook]
         hook = parse_request(msgspec.json.encode(self.request(rule, case)), service)
         content = ruleset.content
-        facts = gather_sent(hook, service.prefetch, content.vocabulary, DAY)
+        facts = gather_sent(hook, service.prefetch, content, DAY)
         visit = Visit(hook.user_id, hook.patient_id, hook.encounter_id)
         return CaseResult(rule, case, facts, decide(ruleset, content.service(case.hook), facts, visit))
 

@@ -58,16 +58,11 @@ class Content(msgspec.Struct, frozen=True):
     links: dict[str, LinkText]
     statements: dict[str, Statement]
     phenotypes: dict[str, Phenotype]
+    numbers: Numbers
     value_sets: tuple[ValueSet, ...]
     vocabulary: Vocabulary
     wording: Wording
     gates: dict[str, Gate]
-
-    @property
-    def numbers(self) -> Numbers:
-        return Numbers(
-            {name: {key: p.value for key, p in found.parameter.items()} for name, found in self.phenotypes.items()}
-        )
 
     def service(self, hook: str) -> ServiceText:
         return next(s for s in self.services.service if s.hook == hook)
@@ -143,6 +138,7 @@ def load(folder: Path) -> Content:
         links=links or {},
         statements=statements or {},
         phenotypes=phenotypes,
+        numbers=Numbers({name: {key: p.value for key, p in one.parameter.items()} for name, one in phenotypes.items()}),
         value_sets=value_sets,
         vocabulary=Vocabulary(value_sets),
         wording=msgspec.structs.replace(wording, phrase=spelt.phrases_with(wording.phrase, of_all)),

@@ -177,14 +177,14 @@ def evaluations_of(
             if unstarted is not None and prepared.content.about == "patient":
                 unstarted.append(name)
             continue
-        yield from _run(prepared, ruleset, facts, moment)
+        yield from _run(prepared, facts, moment)
 
 
-def _run(prepared: Prepared, ruleset: Ruleset, facts: PatientFacts, moment: Moment) -> Iterator[Evaluation]:
+def _run(prepared: Prepared, facts: PatientFacts, moment: Moment) -> Iterator[Evaluation]:
     seen = view(facts, prepared)
     subjects = list(_subjects(prepared, facts, moment))
     for subject in subjects:
-        yield evaluate(prepared, seen, ruleset.numbers, moment, subject)
+        yield evaluate(prepared, seen, moment, subject)
     if not subjects:
         yield _nothing_to_review(prepared, facts, moment)
 

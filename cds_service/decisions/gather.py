@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
+from cds_service.content.load import Content
 from cds_service.errors import ContractBroken, DataMissing, OtherRelease
 from cds_service.facts.build import Source, build
 from cds_service.facts.orders import Drafted
@@ -28,7 +29,6 @@ from cds_service.hooks.prefetch import (
 )
 from cds_service.hooks.requests import HookRequest, other_release
 from cds_service.hooks.services import ORDER_SIGN
-from cds_service.terminology.vocabulary import Vocabulary
 
 _DRUG_KEYS = ("medicationRequests", "medicationStatements", "medicationDispenses")
 _WORTH_ASKING = frozenset({"more pages", "failed in part", "fewer than the total"})
@@ -41,7 +41,7 @@ _NOTHING = Source()
 async def gather(
     hook: HookRequest,
     templates: Mapping[str, str],
-    vocabulary: Vocabulary,
+    content: Content,
     today: date,
     grant: FhirGrant | None = None,
     told: dict[str, str] | None = None,
@@ -56,12 +56,12 @@ async def gather(
     sources = _sent(hook, templates)
     if grant is not None and hook.fhir_server is not None:
         sources = await _completed(hook, templates, sources, grant, {} if told is None else told)
-    return _facts(hook, sources, vocabulary, today)
+    return _facts(hook, sources, content, today)
 
 
-def gather_sent(hook: HookRequest, templates: Iterable[str], vocabulary: Vocabulary, today: date) -> PatientFacts:
+def gather_sent(hook: HookRequest, templates: Iterable[str], content: Content, today: date) -> PatientFacts:
     """The facts that the request carries; raises as :func:`gather`."""
-    return _facts(hook, _sent(hook, templates), vocabulary, today)
+    return _facts(hook, _sent(hook, templates), content, today)
 
 
 def source(answer: Answer | None) -> Source:
@@ -79,12 +79,13 @@ def _sent(hook: HookRequest, templates: Iterable[str]) -> Sources:
     return sources
 
 
-def _facts(hook: HookRequest, sources: Sources, vocabulary: Vocabulary, today: date) -> PatientFacts:
+def _facts(hook: HookRequest, sources: Sources, content: Content, today: date) -> PatientFacts:
     _enough(sources)
     drafts = tuple([Drafted(d.resource, d.reference or "", d.selected, d.raw) for d in hook.drafts])
     return build(
         sources,
-        vocabulary,
+        content.vocabulary,
+        content.numbers,
         today,
         patient_id=hook.patient_id,
         drafts=drafts,

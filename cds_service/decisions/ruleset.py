@@ -14,7 +14,6 @@ from cds_service.content.load import Content
 from cds_service.content.model import RuleContent, ServiceText
 from cds_service.content.wording import Filling
 from cds_service.errors import ContentError
-from cds_service.facts.numbers import Numbers
 from cds_service.facts.queries import OBSERVATIONS, READS, collections, templates
 from cds_service.rules.gates import GATES
 from cds_service.rules.review import RULES, Prepared, Rule
@@ -25,7 +24,6 @@ class Ruleset(msgspec.Struct, frozen=True):
 
     content: Content
     rules: dict[str, Prepared]
-    numbers: Numbers
     weight: dict[str, int]
     resources: dict[str, Filling]
     """The files of ``cards/suggestions``, ready to be filled."""
@@ -49,7 +47,7 @@ def assemble(content: Content) -> Ruleset:
     prepared = {name: _prepared(text, functions[name], content) for name, text in content.rules.items()}
     weight = {name: place for place, name in enumerate(content.families.weight)}
     resources = {name: content.wording.filling(template) for name, template in content.resources.items()}
-    return Ruleset(content, prepared, content.numbers, weight, resources)
+    return Ruleset(content, prepared, weight, resources)
 
 
 def registered() -> dict[str, Rule]:

@@ -71,7 +71,7 @@ class DecisionService:
             return _not_r4(OtherRelease(hook.not_r4))
         fetched: dict[str, str] = {}
         try:
-            facts = await gather(hook, service.prefetch, self.ruleset.content.vocabulary, self._today(), grant, fetched)
+            facts = await gather(hook, service.prefetch, self.ruleset.content, self._today(), grant, fetched)
         except OtherRelease as release:
             return _not_r4(release)
         gathered = time.perf_counter()

@@ -16,6 +16,7 @@ import msgspec
 from cds_service.facts import conditions, drugs, results
 from cds_service.facts.drugs import Entry, Pharmacy, Reason
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.facts.numbers import Numbers
 from cds_service.facts.orders import Drafted, order
 from cds_service.facts.patient import (
     Allergy,
@@ -311,6 +312,7 @@ def _newness(item: Observation | Procedure | DiagnosticReport) -> tuple[date, st
 def build(
     sources: Mapping[str, Source],
     vocabulary: Vocabulary,
+    numbers: Numbers,
     today: date,
     *,
     patient_id: str,
@@ -335,6 +337,7 @@ def build(
     patient = next(iter(chart.of(fhir.Patient)), None)
     return PatientFacts(
         today=today,
+        numbers=numbers,
         age=_age(patient, sources, today),
         sex=_sex(patient, sources),
         dead=patient is not None and _dead(patient),

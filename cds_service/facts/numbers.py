@@ -15,5 +15,6 @@ class Numbers(msgspec.Struct, frozen=True):
     def value(self, phenotype: str, name: str) -> float:
         return self.parameters[phenotype][name]
 
-    def months(self, phenotype: str, name: str) -> int:
+    def whole(self, phenotype: str, name: str) -> int:
+        """A count, such as days, months or years."""
         return int(self.parameters[phenotype][name])

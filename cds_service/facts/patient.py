@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from enum import Enum
 from operator import attrgetter
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeGuard, TypeVar
 
 import msgspec
 
 from cds_service.errors import UndeclaredFact
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
-from cds_service.fhir.dates import Age, Interval
+from cds_service.facts.knowledge import ABSENT, Absent, Fact, Sourced, Unavailable, all_of
+from cds_service.facts.numbers import Numbers
+from cds_service.fhir.dates import Age, Interval, within_days, within_months
 
 
 class Drug(msgspec.Struct, frozen=True):
@@ -68,6 +69,10 @@ class Condition(msgspec.Struct, frozen=True):
     def since(self) -> Interval | None:
         """The onset, else the day it was recorded."""
         return self.onset or self.recorded
+
+    def called(self, name: str) -> str:
+        """Our own name for it, marked where the diagnosis is only possible."""
+        return f"possible {name}" if self.possible else name
 
 
 class Medication(msgspec.Struct, frozen=True):
@@ -200,7 +205,7 @@ class Change(Enum):
     UNKNOWN = "unknown"
 
 
-class Classified(Protocol):
+class Classified(Sourced, Protocol):
     """What the value sets know."""
 
     @property
@@ -216,14 +221,17 @@ class Collection(msgspec.Struct, frozen=True):
     """Every value set that an item belongs to; None where that was not worked out."""
 
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound=Classified)
 _IS_ACTIVE = attrgetter("active")
+CERTAIN_FIRST = attrgetter("possible")
+"""Ranks a certain diagnosis before a possible one."""
 
 
 class PatientFacts(msgspec.Struct, frozen=True):
     """Everything that is known of one patient on one day."""
 
     today: date
+    numbers: Numbers
     age: Fact[Age]
     sex: Fact[str]
     dead: bool = False
@@ -250,15 +258,32 @@ class PatientFacts(msgspec.Struct, frozen=True):
 
         Most charts hold nothing of the value sets, and then no item is looked at.
         """
+        held = self._collection(name)
+        if sets is None or held.sets is None or not held.sets.isdisjoint(sets):
+            of_sets = held.items if sets is None else [item for item in held.items if not item.sets.isdisjoint(sets)]
+            found = [item for item in of_sets if isinstance(item, kind) and (wanted is None or wanted(item))]
+            if found:
+                return all_of(found)
+        return ABSENT if held.gap is None else Unavailable(held.gap)
+
+    def _collection(self, name: str) -> Collection:
         held = self.held.get(name)
         if held is None:
             raise UndeclaredFact(name)
-        if sets is None or held.sets is None or not held.sets.isdisjoint(sets):
-            of_sets = held.items if sets is None else [item for item in held.items if not item.sets.isdisjoint(sets)]
-            found = tuple([item for item in of_sets if isinstance(item, kind) and (wanted is None or wanted(item))])
-            if found:
-                return Known(found, tuple([item.source for item in found if hasattr(item, "source")]))
-        return ABSENT if held.gap is None else Unavailable(held.gap)
+        return held
+
+    def unread(self, name: str) -> Absent | Unavailable:
+        """Nothing of a collection is known: unavailable if not all of it could be read, else absent."""
+        gap = self._collection(name).gap
+        return ABSENT if gap is None else Unavailable(gap)
+
+    def within_months(self, day: Interval | None, months: int) -> TypeGuard[Interval]:
+        """Whether a day may lie in the last calendar months; what has no day does not."""
+        return day is not None and within_months(day, months, self.today)
+
+    def within_days(self, day: Interval | None, days: int) -> TypeGuard[Interval]:
+        """Whether a day may lie in the last days; what has no day does not."""
+        return day is not None and within_days(day, days, self.today)
 
     def conditions(self, *sets: str) -> Fact[tuple[Condition, ...]]:
         """Active diagnoses in any of the value sets, possible ones included."""
@@ -281,13 +306,11 @@ class PatientFacts(msgspec.Struct, frozen=True):
         return self._drugs(False, sets)
 
     def _drugs(self, current: bool, sets: tuple[str, ...]) -> Fact[tuple[Medication, ...]]:
-        found = self._pick("medications", Medication, sets, lambda m: m.current is current)
-        if not isinstance(found, Known):
-            return found
-        certain = tuple(m for m in found.value if not m.drug.uncertain)
-        if certain:
-            return Known(certain, tuple(m.source for m in certain))
-        return Unavailable("medications: code and text of an entry name different drugs")
+        named = self._pick("medications", Medication, sets, lambda m: m.current is current)
+        certain = named.where(lambda m: not m.drug.uncertain)
+        if named.known and not certain.known:
+            return Unavailable("medications: code and text of an entry name different drugs")
+        return certain
 
     def observations(self, *sets: str) -> Fact[tuple[Observation, ...]]:
         """Results in these value sets, newest first."""
@@ -297,8 +320,7 @@ class PatientFacts(msgspec.Struct, frozen=True):
 
     def answer(self, question: str) -> Fact[ScreeningAnswer]:
         """The newest answer to a question of the screening form, by its linkId."""
-        found = self.answers(question)
-        return Known(found.value[0], found.sources[:1]) if isinstance(found, Known) else found
+        return self.answers(question).first()
 
     def answers(self, *questions: str) -> Fact[tuple[ScreeningAnswer, ...]]:
         """Every answer to these questions, newest first."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from cds_service.facts.knowledge import Known
-from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import PatientFacts
 
 
-def is_child(facts: PatientFacts, numbers: Numbers) -> bool:
+def is_child(facts: PatientFacts) -> bool:
     """Certainly under the age of an adult."""
-    return isinstance(facts.age, Known) and facts.age.value.under(int(numbers.value("age", "adult")))
+    return facts.age.known and facts.age.value.under(facts.numbers.whole("age", "adult"))
 
 
-def is_older(facts: PatientFacts, numbers: Numbers) -> bool:
+def is_older(facts: PatientFacts) -> bool:
     """Certainly of the age from which the Beers criteria speak."""
-    return isinstance(facts.age, Known) and facts.age.value.at_least(int(numbers.value("age", "older")))
+    return facts.age.known and facts.age.value.at_least(facts.numbers.whole("age", "older"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from cds_service.facts.knowledge import Known
+from cds_service.facts.knowledge import Fact
 from cds_service.facts.patient import Medication, PatientFacts
 from cds_service.fhir.dates import Interval
 
@@ -23,9 +23,11 @@ class Timing(Enum):
     UNKNOWN = "unknown"
 
 
-def is_hypnotic_doxepin(ingredient: str, daily_mg: float | None, limit_mg: float) -> bool:
+def is_hypnotic(ingredient: str, daily_mg: float | None, facts: PatientFacts) -> bool:
     """Doxepin at a known daily dose up to the limit is a hypnotic, not an antidepressant."""
-    return ingredient == "doxepin" and daily_mg is not None and daily_mg <= limit_mg
+    if ingredient != "doxepin" or daily_mg is None:
+        return False
+    return daily_mg <= facts.numbers.value("antidepressants", "doxepin-hypnotic-mg")
 
 
 def timing(start: Interval | None, increased: Interval | None, onset: Interval | None, days: int) -> Timing:
@@ -43,12 +45,9 @@ def _days_before(when: Interval, onset: Interval, days: int) -> bool:
     return (onset.first - when.last).days >= 0 and (onset.last - when.first).days <= days
 
 
-def current(facts: PatientFacts, doxepin_limit_mg: float) -> tuple[Medication, ...]:
-    """The associated drugs that the patient takes; unavailable data give none: ask ``facts.current_drugs`` as well."""
-    found = facts.current_drugs(*SETS)
-    if not isinstance(found, Known):
-        return ()
-    return tuple(m for m in found.value if not is_hypnotic_doxepin(m.ingredient, m.dose.daily_mg, doxepin_limit_mg))
+def taken(facts: PatientFacts, *sets: str) -> Fact[tuple[Medication, ...]]:
+    """What the patient takes of these value sets, doxepin as a hypnotic left out."""
+    return facts.current_drugs(*sets).where(lambda m: not is_hypnotic(m.ingredient, m.dose.daily_mg, facts))
 
 
 def is_strong(sets: frozenset[str]) -> bool:

@@ -6,11 +6,11 @@ from enum import Enum
 
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, either
-from cds_service.facts.numbers import Numbers
+from cds_service.facts.knowledge import Fact, either
 from cds_service.facts.patient import Condition, PatientFacts
-from cds_service.fhir.dates import Interval, within_months
+from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import labs
+from cds_service.phenotypes.labs import Result
 
 DEMENTIA_SETS = ("alzheimer-disease", "dementia-with-lewy-bodies", "creutzfeldt-jakob-disease", "dementia")
 _SCORES = {"moca-total": "MoCA", "mmse-total": "MMSE"}
@@ -40,17 +40,13 @@ class Decline(msgspec.Struct, frozen=True):
     source: str
 
 
-def decline(facts: PatientFacts, numbers: Numbers) -> Fact[Decline]:
+def decline(facts: PatientFacts) -> Fact[Decline]:
     """The most serious of dementia, mild cognitive impairment, and a newest MoCA or MMSE below its limit."""
     certain, impaired = dementia(facts), _diagnosis(facts.conditions("mild-cognitive-impairment"), Kind.IMPAIRMENT)
-    if _is_possible(certain) and isinstance(impaired, Known) and not impaired.value.possible:
+    if certain.known and certain.value.possible and impaired.known and not impaired.value.possible:
         return impaired
     coded = either(certain, impaired)
-    return coded if isinstance(coded, Known) else either(coded, low_score(facts, numbers))
-
-
-def _is_possible(found: Fact[Decline]) -> bool:
-    return isinstance(found, Known) and found.value.possible
+    return coded if coded.known else either(coded, low_score(facts))
 
 
 def dementia(facts: PatientFacts) -> Fact[Decline]:
@@ -63,31 +59,30 @@ def label_of(condition: Condition) -> str:
 
 
 def _diagnosis(found: Fact[tuple[Condition, ...]], kind: Kind) -> Fact[Decline]:
-    if not isinstance(found, Known):
-        return found
-    best = min(found.value, key=lambda c: (c.possible, _rank(c)))
-    label = label_of(best) if kind is Kind.DEMENTIA else kind.value
-    label = f"possible {label}" if best.possible else label
-    return Known(Decline(kind, label, best.words, best.since, best.possible, best.sets, best.source), (best.source,))
+    return found.best(lambda c: (c.possible, _rank(c))).read_as(lambda c: _declined(c, kind))
+
+
+def _declined(found: Condition, kind: Kind) -> Decline:
+    label = found.called(label_of(found) if kind is Kind.DEMENTIA else kind.value)
+    return Decline(kind, label, found.words, found.since, found.possible, found.sets, found.source)
 
 
 def _rank(condition: Condition) -> int:
     return next((n for n, name in enumerate(DEMENTIA_SETS) if name in condition.sets), len(DEMENTIA_SETS))
 
 
-def low_score(facts: PatientFacts, numbers: Numbers) -> Fact[Decline]:
+def low_score(facts: PatientFacts) -> Fact[Decline]:
     """The newest MoCA or MMSE of the window, if it is below its limit."""
-    return either(*(_low(facts, numbers, name, title) for name, title in _SCORES.items()))
+    return either(*[_low(facts, name, title) for name, title in _SCORES.items()])
 
 
-def _low(facts: PatientFacts, numbers: Numbers, name: str, title: str) -> Fact[Decline]:
-    window = numbers.months("cognition", "score-months")
-    found = labs.newest(facts, name, "{score}", lambda day: within_months(day, window, facts.today), same=("",))
-    if not isinstance(found, Known):
-        return found
-    score = found.value
-    if not score.amount.definitely_below(numbers.value("cognition", f"{name}-low")):
-        return ABSENT
+def _low(facts: PatientFacts, name: str, title: str) -> Fact[Decline]:
+    window, limit = facts.numbers.whole("cognition", "score-months"), facts.numbers.value("cognition", f"{name}-low")
+    newest = labs.newest(facts, name, "{score}", lambda day: facts.within_months(day, window), same=("",))
+    low = newest.provided(lambda score: score.amount.definitely_below(limit))
+    return low.read_as(lambda score: _scored(score, name, title))
+
+
+def _scored(score: Result, name: str, title: str) -> Decline:
     words = f"{title} {score.amount.value:g}"
-    low = Decline(Kind.LOW_SCORE, f"low {words}", words, score.when, False, frozenset({name}), score.source)
-    return Known(low, (score.source,))
+    return Decline(Kind.LOW_SCORE, f"low {words}", words, score.when, False, frozenset({name}), score.source)

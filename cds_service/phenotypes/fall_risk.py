@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, either
-from cds_service.facts.numbers import Numbers
-from cds_service.facts.patient import Condition, Observation, PatientFacts
-from cds_service.fhir.dates import Interval, spell, within_months
+from cds_service.facts.knowledge import ABSENT, Fact, either, of, unread
+from cds_service.facts.patient import CERTAIN_FIRST, Condition, Observation, PatientFacts
+from cds_service.fhir.dates import Interval, spell
 from cds_service.phenotypes import labs
 from cds_service.phenotypes.labs import Result
 
@@ -28,120 +25,123 @@ class FallRisk(msgspec.Struct, frozen=True):
     """The answers on falls that could have taken back an event without a date; unavailable if nobody could look."""
 
 
-def fall_risk(facts: PatientFacts, numbers: Numbers) -> Fact[FallRisk]:
+def fall_risk(facts: PatientFacts) -> Fact[FallRisk]:
     """What shows that the patient may fall; what is certain comes before what is possible.
 
     A later "no" to falls in the past year cancels an undated event that was recorded before it, and nothing dated.
     """
     found: list[Fact[FallRisk]] = []
     for look in (_event, _tendency, _score):
-        fact = look(facts, numbers)
-        if isinstance(fact, Known) and not fact.value.possible:
+        fact = look(facts)
+        if fact.known and not fact.value.possible:
             return fact
         found.append(fact)
     return either(*found)
 
 
-def _event(facts: PatientFacts, numbers: Numbers) -> Fact[FallRisk]:
-    window = numbers.months("fall-risk", "event-months")
-    said = _said_yes(facts, window)
-    found = facts.events("fall-event")
-    if not isinstance(found, Known):
-        return either(said, found)
-    recent = [e for e in found.value if e.onset and within_months(e.onset, window, facts.today)]
-    recent.sort(key=lambda e: (not e.possible, e.onset.last if e.onset else facts.today), reverse=True)
-    if recent and not (recent[0].possible and isinstance(said, Known)):
-        when = recent[0].onset
-        return _risk(f"fall {spell(when)}" if when else "fall", recent[0], when)
-    if isinstance(said, Known):
-        return said
-    undated = [e for e in found.value if e.onset is None and not _denied_since(e, facts)]
-    undated = [e for e in undated if e.recorded is None or within_months(e.recorded, window, facts.today)]
-    if undated:
-        event = min(undated, key=lambda e: e.possible)
-        when, verb = event.recorded, "" if event.possible else "recorded "
-        fallen = _risk(f"fall {verb}{spell(when)}" if when else "fall, date unknown", event, when)
-        denial = facts.observations("falls-past-year") if when else ABSENT
-        return Known(msgspec.structs.replace(fallen.value, denial=denial), fallen.sources)
-    return either(said, ABSENT)
+def _event(facts: PatientFacts) -> Fact[FallRisk]:
+    dated, said = _dated(facts), _said_yes(facts)
+    if dated.known and not (dated.value.possible and said.known):
+        return dated
+    return either(said, _undated(facts))
 
 
-def _risk(label: str, event: Condition, when: Interval | None) -> Known[FallRisk]:
-    label = f"possible {label}" if event.possible else label
-    return Known(FallRisk(label, event.words, when, event.source, event.possible), (event.source,))
+def _dated(facts: PatientFacts) -> Fact[FallRisk]:
+    """The newest fall of the window, a certain one before a possible one."""
+    window = facts.numbers.whole("fall-risk", "event-months")
+    fallen = facts.events("fall-event").where(lambda event: facts.within_months(event.onset, window))
+    newest = fallen.best(lambda e: (e.possible, -e.onset.last.toordinal() if e.onset else 0))
+    return newest.read_as(lambda event: _fall(event, event.onset))
 
 
-def _said_yes(facts: PatientFacts, window: int) -> Fact[FallRisk]:
-    found = facts.observations("falls-past-year")
-    if not isinstance(found, Known):
-        return found
-    newest = found.value[0]
-    if newest.answer is not True or newest.day is None or not within_months(newest.day, window, facts.today):
-        return ABSENT
-    label = f"fall reported {spell(newest.day)}"
-    return Known(FallRisk(label, "falls in the past year: yes", newest.day, newest.source), (newest.source,))
+def _undated(facts: PatientFacts) -> Fact[FallRisk]:
+    """A fall without a date, recorded in the window or on a day unknown, that was not denied since."""
+    fallen = facts.events("fall-event").where(lambda event: event.onset is None and _stands(event, facts))
+    return fallen.best(CERTAIN_FIRST).read_as(lambda event: _recorded(event, facts))
 
 
-def _denied_since(event: Condition, facts: PatientFacts) -> bool:
-    found = facts.observations("falls-past-year")
-    if not isinstance(found, Known) or event.recorded is None:
+def _recorded(event: Condition, facts: PatientFacts) -> FallRisk:
+    fall = _fall(event, event.recorded, "" if event.possible else "recorded ")
+    if event.recorded is None:
+        return fall
+    return msgspec.structs.replace(fall, denial=facts.observations("falls-past-year"))
+
+
+def _fall(event: Condition, when: Interval | None, verb: str = "") -> FallRisk:
+    label = event.called(f"fall {verb}{spell(when)}" if when else "fall, date unknown")
+    return FallRisk(label, event.words, when, event.source, event.possible)
+
+
+def _stands(event: Condition, facts: PatientFacts) -> bool:
+    if event.recorded is None:
+        return True
+    if not facts.within_months(event.recorded, facts.numbers.whole("fall-risk", "event-months")):
         return False
-    newest = found.value[0]
-    return newest.answer is False and newest.day is not None and newest.day.first >= event.recorded.last
+    newest = facts.observations("falls-past-year").first().value_or(None)
+    denied_on = newest.day if newest and newest.answer is False else None
+    return denied_on is None or denied_on.first < event.recorded.last
 
 
-def _tendency(facts: PatientFacts, numbers: Numbers) -> Fact[FallRisk]:
-    found = facts.conditions("fall-tendency")
-    if not isinstance(found, Known):
-        return found
-    window = numbers.months("fall-risk", "tendency-months")
-    for item in sorted(found.value, key=lambda c: c.possible):
-        when = item.last_recorded
-        if when is None or within_months(when, window, facts.today):
-            label = "possible fall risk" if item.possible else "fall risk on record"
-            return Known(FallRisk(label, item.words, when, item.source, item.possible), (item.source,))
-    return ABSENT
+def _said_yes(facts: PatientFacts) -> Fact[FallRisk]:
+    return facts.observations("falls-past-year").first().then(lambda newest: _told(newest, facts))
 
 
-def _score(facts: PatientFacts, numbers: Numbers) -> Fact[FallRisk]:
-    window = numbers.months("fall-risk", "score-months")
-    total = labs.newest(facts, "morse-total", "{score}", _fresh(facts, window), same=("",))
-    timed = labs.newest(facts, "timed-up-and-go", "s", _fresh(facts, window), same=("",))
-    return either(
-        _level(total, facts, numbers),
-        _over(timed, numbers.value("fall-risk", "timed-up-and-go-high"), "Timed Up and Go"),
+def _told(answer: Observation, facts: PatientFacts) -> Fact[FallRisk]:
+    window = facts.numbers.whole("fall-risk", "event-months")
+    if answer.answer is not True or not facts.within_months(answer.day, window):
+        return ABSENT
+    label = f"fall reported {spell(answer.day)}"
+    return of(FallRisk(label, "falls in the past year: yes", answer.day, answer.source))
+
+
+def _tendency(facts: PatientFacts) -> Fact[FallRisk]:
+    window = facts.numbers.whole("fall-risk", "tendency-months")
+    recent = facts.conditions("fall-tendency").where(
+        lambda item: item.last_recorded is None or facts.within_months(item.last_recorded, window)
     )
+    return recent.best(CERTAIN_FIRST).read_as(_tending)
 
 
-def _fresh(facts: PatientFacts, months: int) -> Callable[[Interval], bool]:
-    return lambda when: within_months(when, months, facts.today)
+def _tending(item: Condition) -> FallRisk:
+    label = "possible fall risk" if item.possible else "fall risk on record"
+    return FallRisk(label, item.words, item.last_recorded, item.source, item.possible)
 
 
-def _level(total: Fact[Result], facts: PatientFacts, numbers: Numbers) -> Fact[FallRisk]:
+def _score(facts: PatientFacts) -> Fact[FallRisk]:
+    total, timed = _newest(facts, "morse-total", "{score}"), _newest(facts, "timed-up-and-go", "s")
+    limit = facts.numbers.value("fall-risk", "timed-up-and-go-high")
+    return either(_level(total, facts), _over(timed, limit, "Timed Up and Go"))
+
+
+def _newest(facts: PatientFacts, name: str, unit: str) -> Fact[Result]:
+    window = facts.numbers.whole("fall-risk", "score-months")
+    return labs.newest(facts, name, unit, lambda day: facts.within_months(day, window), same=("",))
+
+
+def _level(total: Fact[Result], facts: PatientFacts) -> Fact[FallRisk]:
     """The recorded Morse level if there is one as new as the total, else the total against the limit."""
-    found = facts.observations("morse-level")
-    levels = found.value if isinstance(found, Known) else ()
-    newest = next((o for o in levels if _is_in_force(o, total, facts, numbers)), None)
-    if newest is None:
-        told = _over(total, numbers.value("fall-risk", "morse-total-high"), "Morse Fall Scale")
-        return told if isinstance(found, Known) else either(told, found)
-    if "answer-high-fall-risk" not in newest.answer_sets:
-        return ABSENT
-    risk = FallRisk("high fall-risk level", "Morse Fall Scale level: high", newest.day, newest.source)
-    return Known(risk, (newest.source,))
+    levels = facts.observations("morse-level")
+    in_force = levels.where(lambda level: _is_in_force(level, total, facts)).first()
+    if in_force.known:
+        return in_force.provided(lambda level: "answer-high-fall-risk" in level.answer_sets).read_as(_high)
+    limit = facts.numbers.value("fall-risk", "morse-total-high")
+    return either(_over(total, limit, "Morse Fall Scale"), unread(levels))
 
 
-def _is_in_force(level: Observation, total: Fact[Result], facts: PatientFacts, numbers: Numbers) -> bool:
-    if level.day is None or not within_months(level.day, numbers.months("fall-risk", "score-months"), facts.today):
+def _high(level: Observation) -> FallRisk:
+    return FallRisk("high fall-risk level", "Morse Fall Scale level: high", level.day, level.source)
+
+
+def _is_in_force(level: Observation, total: Fact[Result], facts: PatientFacts) -> bool:
+    if not facts.within_months(level.day, facts.numbers.whole("fall-risk", "score-months")):
         return False
-    return not isinstance(total, Known) or level.day.last >= total.value.when.last
+    return not total.known or level.day.last >= total.value.when.last
 
 
 def _over(found: Fact[Result], limit: float, title: str) -> Fact[FallRisk]:
-    if not isinstance(found, Known):
-        return found
-    result = found.value
-    if not result.amount.definitely_at_least(limit):
-        return ABSENT
+    return found.provided(lambda result: result.amount.definitely_at_least(limit)).read_as(lambda r: _scored(r, title))
+
+
+def _scored(result: Result, title: str) -> FallRisk:
     words = f"{title} {result.amount.value:g}"
-    return Known(FallRisk(words[:28], words, result.when, result.source), (result.source,))
+    return FallRisk(words[:28], words, result.when, result.source)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
-from cds_service.facts.numbers import Numbers
+from cds_service.facts.knowledge import Fact, Known, unread
 from cds_service.facts.patient import PatientFacts
-from cds_service.fhir.dates import Interval, within_months
+from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import labs
 from cds_service.phenotypes.labs import Result
 
@@ -35,42 +33,38 @@ class Clearance(msgspec.Struct, frozen=True):
         return f"{self.comparator}{self.value:g}"
 
 
-def clearance(facts: PatientFacts, numbers: Numbers) -> Fact[Clearance]:
+def clearance(facts: PatientFacts) -> Fact[Clearance]:
     """Cockcroft-Gault from age, sex, weight and creatinine of the window; else the newest eGFR of the window."""
-    window = numbers.months("kidney", "months")
-    creatinine = labs.newest(facts, "creatinine", "mg/dL", within(facts, window))
-    weight = labs.newest(facts, "weight", "kg", within(facts, window))
-    if isinstance(creatinine, Known) and isinstance(weight, Known):
+    window = facts.numbers.whole("kidney", "months")
+    creatinine = labs.newest(facts, "creatinine", "mg/dL", lambda day: facts.within_months(day, window))
+    weight = labs.newest(facts, "weight", "kg", lambda day: facts.within_months(day, window))
+    if creatinine.known and weight.known:
         computed = _cockcroft_gault(facts, creatinine.value, weight.value)
         if computed is not None:
             return Known(computed, (creatinine.value.source, weight.value.source))
-    found = egfr(facts, within(facts, window))
-    missing = next((f for f in (found, creatinine, weight) if isinstance(f, Unavailable)), None)
-    return _reported(found.value) if isinstance(found, Known) else missing or ABSENT
+    reported = egfr(facts, window)
+    return reported.read_as(_reported) if reported.known else unread(reported, creatinine, weight)
 
 
-def levetiracetam_limit(found: Clearance, numbers: Numbers) -> float:
+def levetiracetam_limit(found: Clearance, facts: PatientFacts) -> float:
     """The label's largest daily dose of levetiracetam at this clearance, in mg."""
     steps = ((80, "over-80"), (50, "50-to-80"), (30, "30-to-50"))
     rate = found.highest
     reached = (step for low, step in steps if rate > low or (low < 80 and rate == low))
     step = next(reached, "under-30")
-    return numbers.value("kidney", f"levetiracetam-{step}")
+    return facts.numbers.value("kidney", f"levetiracetam-{step}")
 
 
-def egfr(facts: PatientFacts, fresh: Callable[[Interval], bool]) -> Fact[Result]:
-    """The newest eGFR of a window; a bare number or plain mL/min can only be the reported rate."""
-    return labs.newest(facts, "egfr", "mL/min/{1.73_m2}", fresh, same=("", "mL/min"))
-
-
-def within(facts: PatientFacts, months: int) -> Callable[[Interval], bool]:
-    return lambda when: within_months(when, months, facts.today)
+def egfr(facts: PatientFacts, months: int) -> Fact[Result]:
+    """The newest eGFR of the last months; a bare number or plain mL/min can only be the reported rate."""
+    same = ("", "mL/min")
+    return labs.newest(facts, "egfr", "mL/min/{1.73_m2}", lambda day: facts.within_months(day, months), same=same)
 
 
 def _cockcroft_gault(facts: PatientFacts, creatinine: Result, weight: Result) -> Clearance | None:
     age, sex = facts.age, facts.sex
     milligrams, kilograms = creatinine.amount, weight.amount
-    if not (isinstance(age, Known) and isinstance(sex, Known)) or milligrams.value <= 0:
+    if not (age.known and sex.known) or milligrams.value <= 0:
         return None
     if milligrams.comparator or kilograms.comparator:
         return None
@@ -79,6 +73,5 @@ def _cockcroft_gault(facts: PatientFacts, creatinine: Result, weight: Result) ->
     return Clearance(round(max(rate, 1.0), 1), False, creatinine.when, creatinine.source)
 
 
-def _reported(result: Result) -> Known[Clearance]:
-    given = result.amount
-    return Known(Clearance(given.value, True, result.when, result.source, given.comparator), (result.source,))
+def _reported(result: Result) -> Clearance:
+    return Clearance(result.amount.value, True, result.when, result.source, result.amount.comparator)

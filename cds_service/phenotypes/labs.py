@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.facts.knowledge import Fact, Unavailable, of
 from cds_service.facts.patient import PatientFacts
 from cds_service.fhir.dates import Interval
 from cds_service.fhir.quantities import Amount, convert
@@ -27,16 +27,12 @@ def newest(
 
     ``same`` lists units that mean the same for this analyte, "" among them where a bare number can be nothing else.
     """
-    found = facts.observations(name)
-    if not isinstance(found, Known):
-        return found
-    for one in found.value:
+    for one in facts.observations(name).value_or(()):
         if one.value is None or one.day is None or not fresh(one.day):
             continue
         given = Amount(one.value, unit if one.unit in same else one.unit, one.comparator)
         converted = convert(given, unit, analyte=name)
         if converted is None:
             return Unavailable(f"observations: {name} in a unit that cannot be compared")
-        return Known(Result(converted, one.day, one.source), (one.source,))
-    rest = facts.observations()
-    return rest if isinstance(rest, Unavailable) else ABSENT
+        return of(Result(converted, one.day, one.source))
+    return facts.unread("observations")

@@ -6,13 +6,10 @@ from enum import Enum
 
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, together
-from cds_service.facts.numbers import Numbers
+from cds_service.facts.knowledge import Fact, Known, together
 from cds_service.facts.patient import Medication, Order, PatientFacts
-from cds_service.phenotypes import pairs
-from cds_service.phenotypes.antidepressants import is_hypnotic_doxepin
+from cds_service.phenotypes import antidepressants, pairs
 from cds_service.phenotypes.pairs import Side, TakesCard
-from cds_service.phenotypes.therapy import unread
 
 FULL = "maoi"
 INHIBITORS = (FULL, "maob")
@@ -56,14 +53,14 @@ def is_inhibitor(drug_sets: frozenset[str]) -> bool:
     return not drug_sets.isdisjoint(INHIBITORS)
 
 
-def meetings(side: Side, facts: PatientFacts, numbers: Numbers, takes_card: TakesCard) -> Fact[tuple[Meeting, ...]]:
+def meetings(side: Side, facts: PatientFacts, takes_card: TakesCard) -> Fact[tuple[Meeting, ...]]:
     """What the drug under review meets: current drugs, other drafts, and drugs whose wash-out may not be over."""
     others = PARTNERS if is_inhibitor(side.sets) else INHIBITORS
-    found = pairs.partners(side.therapy, facts, others, takes_card, _entries(side, others, facts, numbers))
-    if not isinstance(found, Known):
+    found = pairs.partners(side.therapy, facts, others, takes_card, _entries(side, others, facts))
+    if not found.known:
         return found
-    made = tuple(_meeting(side, other, facts) for other in found.value if not is_hypnotic(other, numbers))
-    return Known(made, tuple(s for meeting in made for s in meeting.sources)) if made else unread(facts)
+    made = tuple([_meeting(side, other, facts) for other in found.value if not is_hypnotic(other, facts)])
+    return Known(made, tuple([s for one in made for s in one.sources])) if made else facts.unread("medications")
 
 
 def _meeting(side: Side, other: Side, facts: PatientFacts) -> Meeting:
@@ -71,51 +68,40 @@ def _meeting(side: Side, other: Side, facts: PatientFacts) -> Meeting:
     return Meeting(side, other, both) if is_inhibitor(side.sets) else Meeting(other, side, both)
 
 
-def _entries(
-    side: Side, others: tuple[str, ...], facts: PatientFacts, numbers: Numbers
-) -> Fact[tuple[Medication, ...]]:
+def _entries(side: Side, others: tuple[str, ...], facts: PatientFacts) -> Fact[tuple[Medication, ...]]:
     """At patient-view the inhibitor speaks for two current drugs, the antidepressant only for an inhibitor of late."""
     if isinstance(side.therapy, Order):
-        return together(facts.current_drugs(*others), recently_taken(facts, numbers, *others))
+        return together(facts.current_drugs(*others), recently_taken(facts, *others))
     if is_inhibitor(side.sets):
         return facts.current_drugs(*others)
-    found = recently_taken(facts, numbers, *others)
-    return _kept(tuple(m for m in found.value if m.ended)) if isinstance(found, Known) else found
+    return recently_taken(facts, *others).where(lambda m: m.ended)
 
 
-def recently_taken(facts: PatientFacts, numbers: Numbers, *sets: str) -> Fact[tuple[Medication, ...]]:
+def recently_taken(facts: PatientFacts, *sets: str) -> Fact[tuple[Medication, ...]]:
     """Drugs that were taken within their wash-out, or until a day that nobody recorded."""
-    found = facts.past_drugs(*sets)
-    if not isinstance(found, Known):
-        return found
-    today = facts.today
-    late = (m for m in found.value if m.ended is None or (today - m.ended.last).days < wash_out(m.ingredient, numbers))
-    return _kept(tuple(late))
+    return facts.past_drugs(*sets).where(
+        lambda m: m.ended is None or (facts.today - m.ended.last).days < wash_out(m.ingredient, facts)
+    )
 
 
-def _kept(some: tuple[Medication, ...]) -> Fact[tuple[Medication, ...]]:
-    return Known(some, tuple(m.source for m in some)) if some else ABSENT
+def is_hypnotic(side: Side, facts: PatientFacts) -> bool:
+    return antidepressants.is_hypnotic(side.ingredient, side.daily_mg, facts)
 
 
-def is_hypnotic(side: Side, numbers: Numbers) -> bool:
-    limit = numbers.value("antidepressants", "doxepin-hypnotic-mg")
-    return is_hypnotic_doxepin(side.ingredient, side.daily_mg, limit)
-
-
-def wash_out(ingredient: str, numbers: Numbers) -> int:
+def wash_out(ingredient: str, facts: PatientFacts) -> int:
     """Days between the last dose of a drug and the first of the other."""
-    return int(numbers.value(_HOME, f"wash-out-{ingredient}" if ingredient in _SLOW else "wash-out"))
+    return facts.numbers.whole(_HOME, f"wash-out-{ingredient}" if ingredient in _SLOW else "wash-out")
 
 
-def grade(meeting: Meeting, numbers: Numbers, *, viewing: bool) -> Grade | None:
+def grade(meeting: Meeting, facts: PatientFacts, *, viewing: bool) -> Grade | None:
     """How serious it is; None for what labels and experience allow to go on."""
     ruled_out = Grade.END_UNKNOWN if meeting.past and meeting.past.ended is None else Grade.CONTRAINDICATED
     if FULL in meeting.inhibitor.sets:
         return ruled_out
-    if _over_dose(meeting.inhibitor, numbers):
+    if _over_dose(meeting.inhibitor, facts):
         return Grade.OVER_DOSE if ruled_out is Grade.CONTRAINDICATED else ruled_out
     named = listed_for_safinamide(meeting)
-    if viewing or isinstance(meeting.both_taken, Known):
+    if viewing or meeting.both_taken.known:
         return Grade.LISTED_CURRENT if named else None
     return ruled_out if named else Grade.CAUTION
 
@@ -127,7 +113,7 @@ def listed_for_safinamide(meeting: Meeting) -> bool:
     return meeting.inhibitor.ingredient == "safinamide" and named
 
 
-def _over_dose(inhibitor: Side, numbers: Numbers) -> bool:
+def _over_dose(inhibitor: Side, facts: PatientFacts) -> bool:
     """Over the dose of Parkinson's disease; an unknown dose is taken to be that one."""
     daily = inhibitor.daily_mg
-    return daily is not None and daily > numbers.value(_HOME, f"{inhibitor.ingredient}-mg")
+    return daily is not None and daily > facts.numbers.value(_HOME, f"{inhibitor.ingredient}-mg")

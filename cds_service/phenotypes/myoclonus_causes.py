@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
-from cds_service.facts.numbers import Numbers
-from cds_service.facts.patient import Condition, Medication, PatientFacts
-from cds_service.fhir.dates import Interval, spell, within_days, within_months
+from cds_service.facts.knowledge import Absent, Fact, Known, all_of, either, unread
+from cds_service.facts.patient import CERTAIN_FIRST, Condition, Medication, PatientFacts
+from cds_service.fhir.dates import Interval, spell
 from cds_service.phenotypes import kidney, labs, myoclonus
+from cds_service.phenotypes.labs import Result
 
 VALUES = {"sodium": "mmol/L", "glucose": "mg/dL", "calcium": "mg/dL"}
 _INJURIES = {
@@ -39,14 +39,12 @@ class Cause(msgspec.Struct, frozen=True):
 Causes = Fact[tuple[Cause, ...]]
 
 
-def drugs_begun(facts: PatientFacts, numbers: Numbers, onset: Interval | None) -> Causes:
+def drugs_begun(facts: PatientFacts, onset: Interval | None) -> Causes:
     """Current drugs known to cause myoclonus that were begun in the days before its onset."""
-    found = myoclonus.drugs(facts, numbers)
-    days = int(numbers.value("myoclonus", "drug-days"))
-    taken = found.value if isinstance(found, Known) else ()
-    begun = [m for m in taken if myoclonus.begun_before(m.start, onset, days)]
-    made = (Cause("drug", _begun(m, facts), m.source, m.start, ingredient=m.ingredient) for m in begun)
-    return _known(made) or _unread(facts.current_drugs())
+    days = facts.numbers.whole("myoclonus", "drug-days")
+    begun = myoclonus.drugs(facts).where(lambda drug: myoclonus.begun_before(drug.start, onset, days)).value_or(())
+    made = [Cause("drug", _begun(m, facts), m.source, m.start, ingredient=m.ingredient) for m in begun]
+    return either(_each_once(made), facts.unread("medications"))
 
 
 def _begun(drug: Medication, facts: PatientFacts) -> str:
@@ -55,25 +53,28 @@ def _begun(drug: Medication, facts: PatientFacts) -> str:
     return f"{drug.ingredient} since {day.removesuffix(f' {facts.today.year}') or day}"
 
 
-def serotonergic_drugs(facts: PatientFacts, numbers: Numbers) -> Causes:
+def serotonergic_drugs(facts: PatientFacts) -> Causes:
     """Any two current drugs that raise serotonin."""
-    found = myoclonus.serotonergic(facts, numbers)
-    if not isinstance(found, Known) or len(found.value) < 2:
-        return _unread(facts.current_drugs())
-    names = [m.ingredient for m in found.value]
-    return Known((Cause("serotonergic", " with ".join(names), found.sources[0]),), found.sources)
+    found = myoclonus.serotonergic(facts)
+    if not found.known or len(found.value) < 2:
+        return facts.unread("medications")
+    label = " with ".join([m.ingredient for m in found.value])
+    return found.read_as(lambda _: (Cause("serotonergic", label, found.sources[0]),))
 
 
-def kidney_failure(facts: PatientFacts, numbers: Numbers) -> Causes:
+def kidney_failure(facts: PatientFacts) -> Causes:
     """The newest eGFR of the window below its limit, else a coded failure."""
-    months = numbers.months("myoclonus", "kidney-months")
-    found = kidney.egfr(facts, kidney.within(facts, months))
-    if isinstance(found, Known) and found.value.amount.definitely_below(numbers.value("myoclonus", "egfr-low")):
-        low = found.value
-        label = f"eGFR {low.amount.comparator}{low.amount.value:g}"
-        return Known((Cause("kidney", label, low.source, low.when),), found.sources)
+    limit = facts.numbers.value("myoclonus", "egfr-low")
+    reported = kidney.egfr(facts, facts.numbers.whole("myoclonus", "kidney-months"))
+    low = reported.provided(lambda rate: rate.amount.definitely_below(limit))
+    if low.known:
+        return low.read_as(lambda rate: (_measured(rate, "kidney", f"eGFR {rate.amount.comparator}"),))
     coded = _coded(facts, "kidney-failure", "kidney", "kidney failure")
-    return found if isinstance(found, Unavailable) and not isinstance(coded, Known) else coded
+    return coded if coded.known else unread(reported, coded)
+
+
+def _measured(result: Result, kind: str, name: str) -> Cause:
+    return Cause(kind, f"{name}{result.amount.value:g}", result.source, result.when)
 
 
 def liver_failure(facts: PatientFacts) -> Causes:
@@ -81,53 +82,39 @@ def liver_failure(facts: PatientFacts) -> Causes:
 
 
 def _coded(facts: PatientFacts, name: str, kind: str, label: str) -> Causes:
-    found = facts.conditions(name)
-    if not isinstance(found, Known):
-        return found
-    best = min(found.value, key=lambda c: c.possible)
-    return Known((_cause(best, kind, label),), (best.source,))
+    return facts.conditions(name).best(CERTAIN_FIRST).read_as(lambda listed: (_cause(listed, kind, label),))
 
 
-def low_values(facts: PatientFacts, numbers: Numbers) -> Causes:
+def low_values(facts: PatientFacts) -> Causes:
     """Sodium, glucose or calcium of the last days below its limit."""
-    days = int(numbers.value("myoclonus", "value-days"))
-    low: list[Cause] = []
-    unread: Unavailable | None = None
-    for name, unit in VALUES.items():
-        same = _PLAIN_SODIUM if name == "sodium" else ()
-        limit = numbers.value("myoclonus", f"{name}-low")
-        found = labs.newest(facts, name, unit, lambda when: within_days(when, days, facts.today), same=same)
-        if isinstance(found, Unavailable):
-            unread = found
-        elif isinstance(found, Known) and found.value.amount.definitely_below(limit):
-            result = found.value
-            low.append(Cause(name, f"{name} {result.amount.value:g}", result.source, result.when))
-    return _known(low) or unread or ABSENT
+    looked = [_low(facts, name, unit) for name, unit in VALUES.items()]
+    return either(_each_once([fact.value for fact in looked if fact.known]), unread(*looked))
 
 
-def injuries(facts: PatientFacts, numbers: Numbers) -> Causes:
+def _low(facts: PatientFacts, name: str, unit: str) -> Fact[Cause]:
+    days, limit = facts.numbers.whole("myoclonus", "value-days"), facts.numbers.value("myoclonus", f"{name}-low")
+    same = _PLAIN_SODIUM if name == "sodium" else ()
+    newest = labs.newest(facts, name, unit, lambda day: facts.within_days(day, days), same=same)
+    low = newest.provided(lambda result: result.amount.definitely_below(limit))
+    return low.read_as(lambda result: _measured(result, name, f"{name} "))
+
+
+def injuries(facts: PatientFacts) -> Causes:
     """Injury, stroke or tumor of the brain dated in the last months; one that is over is a cause all the same."""
-    months = numbers.months("myoclonus", "injury-months")
-    made = []
-    for name, label in _INJURIES.items():
-        for fact in (facts.conditions(name), facts.past_conditions(name)):
-            dated = [c for c in fact.value if c.since] if isinstance(fact, Known) else []
-            recent = [c for c in dated if c.since and within_months(c.since, months, facts.today)]
-            made += [_cause(c, name, label) for c in recent]
-    return _known(made) or _unread(facts.conditions())
+    months = facts.numbers.whole("myoclonus", "injury-months")
+    made = [
+        _cause(injury, name, label)
+        for name, label in _INJURIES.items()
+        for listed in (facts.conditions(name), facts.past_conditions(name))
+        for injury in listed.value_or(())
+        if facts.within_months(injury.since, months)
+    ]
+    return either(_each_once(made), facts.unread("conditions"))
 
 
 def _cause(found: Condition, kind: str, label: str) -> Cause:
-    known = f"possible {label}" if found.possible else label
-    return Cause(kind, known, found.source, found.since, found.words, found.possible)
+    return Cause(kind, found.called(label), found.source, found.since, found.words, found.possible)
 
 
-def _known(found: Iterable[Cause]) -> Known[tuple[Cause, ...]] | None:
-    """Each label once."""
-    kept = tuple({cause.label: cause for cause in found}.values())
-    return Known(kept, tuple(cause.source for cause in kept)) if kept else None
-
-
-def _unread(rest: Fact[object]) -> Causes:
-    """Nothing was found: absent only if all could be read."""
-    return rest if isinstance(rest, Unavailable) else ABSENT
+def _each_once(found: Iterable[Cause]) -> Known[tuple[Cause, ...]] | Absent:
+    return all_of({cause.label: cause for cause in found}.values())

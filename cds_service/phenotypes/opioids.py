@@ -17,4 +17,4 @@ def treats_addiction(opioid: Side, facts: PatientFacts) -> Fact[str]:
     if opioid.ingredient != "methadone" or opioid.therapy.reason_words:
         return ABSENT
     listed = either(facts.conditions(_DISORDER), facts.past_conditions(_DISORDER))
-    return Known(opioid.ingredient, listed.sources) if isinstance(listed, Known) else listed
+    return listed.read_as(lambda _: opioid.ingredient)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Absent, Fact, Known, Unavailable, either
+from cds_service.facts.knowledge import ABSENT, Fact, Unavailable, all_of, either, unread
 from cds_service.facts.patient import Drug, Medication, Order, PatientFacts
 from cds_service.fhir.dates import Interval, spell
 from cds_service.phenotypes.therapy import being_taken
@@ -27,6 +27,10 @@ class Side(msgspec.Struct, frozen=True):
     def drug(self) -> Drug:
         assert self.therapy.drug is not None, "a side is made of an entry whose drug is known"  # noqa: S101
         return self.therapy.drug
+
+    @property
+    def source(self) -> str:
+        return self.therapy.source
 
     @property
     def sets(self) -> frozenset[str]:
@@ -75,20 +79,16 @@ def partners(
     for order in (*before, *after):
         if order.drug and _is_certain(order) and not order.drug.sets.isdisjoint(sets):
             found.setdefault(order.drug.ingredient(*sets), Side(order.drug.ingredient(*sets), order))
-    for entry in listed.value if isinstance(listed, Known) else ():
+    for entry in listed.value_or(()):
         found.setdefault(entry.ingredient, Side(entry.ingredient, entry))
-    kept = tuple(side for name, side in found.items() if name not in left)
-    if kept:
-        return Known(kept, tuple(side.therapy.source for side in kept))
-    return either(ABSENT if isinstance(listed, Known) else listed, _unreadable((*before, *after), sets))
+    kept = all_of([side for name, side in found.items() if name not in left])
+    return kept if kept.known else either(unread(listed), _unreadable((*before, *after), sets))
 
 
 def continued(one: Side, other: Side, facts: PatientFacts) -> Fact[Medication]:
     """Known if the patient takes both already; absent if one of them is new."""
     found = [being_taken(side.drug, facts) for side in (one, other)]
-    if any(isinstance(fact, Absent) for fact in found):
-        return ABSENT
-    return next((fact for fact in found if isinstance(fact, Unavailable)), found[0])
+    return found[0] if all(fact.known for fact in found) else ABSENT if ABSENT in found else unread(*found)
 
 
 def _drafts_around(therapy: Order | Medication, facts: PatientFacts) -> tuple[list[Order], list[Order]]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
-from cds_service.facts.numbers import Numbers
-from cds_service.facts.patient import Condition, Medication, PatientFacts, ScreeningAnswer
-from cds_service.fhir.dates import Interval, within_months
+from cds_service.facts.knowledge import ABSENT, Fact, Known, unread
+from cds_service.facts.patient import Condition, Medication, PatientFacts
+from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import rbd
 from cds_service.phenotypes.bedroom_safety import advised_by
 from cds_service.phenotypes.rbd import Flag
@@ -28,24 +26,22 @@ class Unhelped(msgspec.Struct, frozen=True):
     told: Interval
 
 
-def on_treatment(facts: PatientFacts, numbers: Numbers, weeks: int, melatonin_mg: float) -> Fact[Unhelped]:
+def on_treatment(facts: PatientFacts, weeks: int, melatonin_mg: float) -> Fact[Unhelped]:
     """Active RBD, and complex movements or injury told after so many weeks of clonazepam, or of enough melatonin."""
-    disorder = rbd.diagnosis(facts)
-    if not isinstance(disorder, Known):
+    disorder, taken = rbd.diagnosis(facts), facts.current_drugs("melatonin", "clonazepam")
+    if not disorder.known:
         return disorder
-    taken = facts.current_drugs("melatonin", "clonazepam")
-    if not isinstance(taken, Known):
+    if not taken.known:
         return taken
-    told = rbd.flags(facts, numbers)
+    told = rbd.flags(facts)
     for drug in taken.value:
         start = _enough_since(drug, melatonin_mg)
         for name in _DANGEROUS:
             day = _told(told[name])
             if start and day and day.first >= start.last + timedelta(weeks=weeks):
-                found = Unhelped(disorder.value, drug, start, name, day)
-                return Known(found, (drug.source, told[name].source))
-    answers = [facts.answer(name) for name in _DANGEROUS]
-    return next((answer for answer in answers if isinstance(answer, Unavailable)), ABSENT)
+                unhelped = Unhelped(disorder.value, drug, start, name, day)
+                return Known(unhelped, (drug.source, told[name].source))
+    return unread(*[facts.answer(name) for name in _DANGEROUS])
 
 
 def _enough_since(drug: Medication, melatonin_mg: float) -> Interval | None:
@@ -65,22 +61,12 @@ def _told(flag: Flag) -> Interval | None:
 def injured_again(facts: PatientFacts, months: int) -> Fact[tuple[Interval, Interval]]:
     """The first and the last day on which injury was recorded in the window, with safety advice before the last."""
     answers, listed = facts.answers("injury"), facts.conditions("sleep-injury")
-    days = list(_days(answers, listed, months, facts))
+    told = [answer.day for answer in answers.value_or(()) if answer.yes]
+    told += [condition.since for condition in listed.value_or(())]
+    days = [day for day in told if facts.within_months(day, months)]
     if len(days) < 2:
-        return next((fact for fact in (answers, listed) if isinstance(fact, Unavailable)), ABSENT)
+        return unread(answers, listed)
     first, last = min(days, key=lambda day: day.last), max(days, key=lambda day: day.first)
     if last.first <= first.last:
         return ABSENT
-    advice = advised_by(facts, last.first - timedelta(days=1))
-    return Known((first, last), advice.sources) if isinstance(advice, Known) else advice
-
-
-def _days(
-    answers: Fact[tuple[ScreeningAnswer, ...]],
-    listed: Fact[tuple[Condition, ...]],
-    months: int,
-    facts: PatientFacts,
-) -> Iterator[Interval]:
-    told = [answer.day for answer in answers.value if answer.yes] if isinstance(answers, Known) else []
-    told += [condition.since for condition in listed.value] if isinstance(listed, Known) else []
-    return (day for day in told if day and within_months(day, months, facts.today))
+    return advised_by(facts, last.first - timedelta(days=1)).read_as(lambda _: (first, last))

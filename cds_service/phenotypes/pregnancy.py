@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, either
-from cds_service.facts.numbers import Numbers
-from cds_service.facts.patient import PatientFacts
-from cds_service.fhir.dates import Interval, within_days
+from cds_service.facts.knowledge import ABSENT, Fact, either, of
+from cds_service.facts.patient import CERTAIN_FIRST, Observation, PatientFacts
+from cds_service.fhir.dates import Interval
 
 
 class Pregnancy(msgspec.Struct, frozen=True):
@@ -17,29 +16,24 @@ class Pregnancy(msgspec.Struct, frozen=True):
     source: str
 
 
-def pregnancy(facts: PatientFacts, numbers: Numbers) -> Fact[Pregnancy]:
+def pregnancy(facts: PatientFacts) -> Fact[Pregnancy]:
     """The pregnancy on record; without a date it does not count, for old codes stay on problem lists."""
-    days = 7 * int(numbers.value("pregnancy", "weeks"))
+    days = 7 * facts.numbers.whole("pregnancy", "weeks")
     return either(_listed(facts, days), _status(facts, days))
 
 
 def _listed(facts: PatientFacts, days: int) -> Fact[Pregnancy]:
-    found = facts.conditions("pregnancy")
-    if not isinstance(found, Known):
-        return found
-    dated = [c for c in found.value if c.ended is None and c.since and within_days(c.since, days, facts.today)]
-    best = min(dated, key=lambda c: c.possible, default=None)
-    if best is None or best.since is None:
-        return ABSENT
-    return Known(Pregnancy(best.words, best.since, best.possible, best.source), (best.source,))
+    listed = facts.conditions("pregnancy").where(lambda c: c.ended is None and facts.within_days(c.since, days))
+    certain = listed.best(CERTAIN_FIRST)
+    return certain.then(lambda c: of(Pregnancy(c.words, c.since, c.possible, c.source)) if c.since else ABSENT)
 
 
 def _status(facts: PatientFacts, days: int) -> Fact[Pregnancy]:
     """The newest recorded status, if it says pregnant."""
-    found = facts.observations("pregnancy-status")
-    if not isinstance(found, Known):
-        return found
-    newest = found.value[0]
-    if "answer-pregnant" not in newest.answer_sets or not newest.day or not within_days(newest.day, days, facts.today):
+    return facts.observations("pregnancy-status").first().then(lambda newest: _stated(newest, facts, days))
+
+
+def _stated(status: Observation, facts: PatientFacts, days: int) -> Fact[Pregnancy]:
+    if "answer-pregnant" not in status.answer_sets or not facts.within_days(status.day, days):
         return ABSENT
-    return Known(Pregnancy("pregnancy status: pregnant", newest.day, False, newest.source), (newest.source,))
+    return of(Pregnancy("pregnancy status: pregnant", status.day, False, status.source))

@@ -6,12 +6,11 @@ from enum import Enum
 
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
-from cds_service.facts.numbers import Numbers
-from cds_service.facts.patient import Condition, PatientFacts
-from cds_service.fhir.dates import Interval, within_months
+from cds_service.facts.knowledge import Fact, all_of, unread
+from cds_service.facts.patient import CERTAIN_FIRST, Condition, PatientFacts
+from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import cognition
-from cds_service.phenotypes.cognition import Kind
+from cds_service.phenotypes.cognition import Decline, Kind
 
 _MOTOR = {"parkinsonism": "parkinsonism", "gait-slowing": "slowed gait"}
 _OTHERS = {
@@ -44,54 +43,40 @@ class Sign(msgspec.Struct, frozen=True):
         return self.nature in (Nature.MOTOR, Nature.COGNITIVE)
 
 
-def signs(facts: PatientFacts, numbers: Numbers) -> Fact[tuple[Sign, ...]]:
+def signs(facts: PatientFacts) -> Fact[tuple[Sign, ...]]:
     """A motor or cognitive sign, or two of the others; all that were found, the serious ones first."""
     looked = [
-        *(_motor(facts, name, label) for name, label in _MOTOR.items()),
-        _cognitive(facts, numbers),
-        *(_other(facts, numbers, name, label) for name, label in _OTHERS.items()),
+        *[_motor(facts, name, label) for name, label in _MOTOR.items()],
+        _cognitive(facts),
+        *[_other(facts, name, label) for name, label in _OTHERS.items()],
     ]
-    found = tuple(fact.value for fact in looked if isinstance(fact, Known))
-    if any(sign.serious for sign in found) or len(found) >= int(numbers.value("prodrome", "other-signs")):
-        return Known(found, tuple(sign.source for sign in found))
-    return next((fact for fact in looked if isinstance(fact, Unavailable)), ABSENT)
+    found = [fact.value for fact in looked if fact.known]
+    enough = len(found) >= facts.numbers.whole("prodrome", "other-signs") or any(sign.serious for sign in found)
+    return all_of(found) if enough else unread(*looked)
 
 
 def _motor(facts: PatientFacts, name: str, label: str) -> Fact[Sign]:
-    found = facts.conditions(name)
-    return _sign(Nature.MOTOR, label, found.value) if isinstance(found, Known) else found
+    return facts.conditions(name).best(CERTAIN_FIRST).read_as(lambda listed: _sign(Nature.MOTOR, label, listed))
 
 
-def _cognitive(facts: PatientFacts, numbers: Numbers) -> Fact[Sign]:
+def _cognitive(facts: PatientFacts) -> Fact[Sign]:
     """Mild cognitive impairment or a low score; with a dementia it is no early sign."""
-    found = cognition.decline(facts, numbers)
-    if not isinstance(found, Known):
-        return found
-    seen = found.value
-    if seen.kind is Kind.DEMENTIA:
-        return ABSENT
-    label = seen.label.removeprefix("possible ")
-    measured = seen.kind is Kind.LOW_SCORE
-    sign = Sign(Nature.COGNITIVE, label, seen.words, seen.since, seen.possible, seen.source, measured)
-    return Known(sign, (seen.source,))
+    early = cognition.decline(facts).provided(lambda decline: decline.kind is not Kind.DEMENTIA)
+    return early.read_as(_declining)
 
 
-def _other(facts: PatientFacts, numbers: Numbers, name: str, label: str) -> Fact[Sign]:
+def _declining(seen: Decline) -> Sign:
+    label, measured = seen.label.removeprefix("possible "), seen.kind is Kind.LOW_SCORE
+    return Sign(Nature.COGNITIVE, label, seen.words, seen.since, seen.possible, seen.source, measured)
+
+
+def _other(facts: PatientFacts, name: str, label: str) -> Fact[Sign]:
     """Active on the problem list, or recorded within the window."""
-    found = facts.conditions(name)
-    if not isinstance(found, Known):
-        return found
-    months = numbers.months("prodrome", "sign-months")
-    counted = tuple(c for c in found.value if c.listed or _recent(c, months, facts))
+    months = facts.numbers.whole("prodrome", "sign-months")
+    counted = facts.conditions(name).where(lambda c: c.listed or facts.within_months(c.last_recorded, months))
     nature = Nature.SMELL if name == "smell-loss" else Nature.AUTONOMIC
-    return _sign(nature, label, counted) if counted else ABSENT
+    return counted.best(CERTAIN_FIRST).read_as(lambda listed: _sign(nature, label, listed))
 
 
-def _recent(condition: Condition, months: int, facts: PatientFacts) -> bool:
-    day = condition.last_recorded
-    return day is not None and within_months(day, months, facts.today)
-
-
-def _sign(nature: Nature, label: str, found: tuple[Condition, ...]) -> Known[Sign]:
-    best = min(found, key=lambda condition: condition.possible)
-    return Known(Sign(nature, label, best.words, best.since, best.possible, best.source), (best.source,))
+def _sign(nature: Nature, label: str, listed: Condition) -> Sign:
+    return Sign(nature, label, listed.words, listed.since, listed.possible, listed.source)

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from datetime import date
 from enum import Enum
 
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
-from cds_service.facts.numbers import Numbers
+from cds_service.facts.knowledge import ABSENT, Fact, Known, unread
 from cds_service.facts.patient import Condition, PatientFacts, ScreeningAnswer
 from cds_service.facts.queries import QUESTIONS
-from cds_service.fhir.dates import Interval, within_days, within_months
+from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import labs
 from cds_service.phenotypes.labs import Result
 
@@ -59,6 +57,9 @@ class Flag(msgspec.Struct, frozen=True):
     words: str = ""
 
 
+_NOT_RECORDED = Flag()
+
+
 class Suspicion(msgspec.Struct, frozen=True):
     """The level with what it rests on."""
 
@@ -81,23 +82,20 @@ class Suspicion(msgspec.Struct, frozen=True):
         return tuple(dict.fromkeys([*found, *([self.score_source] if self.score_source else [])]))
 
 
-def suspicion(facts: PatientFacts, numbers: Numbers) -> Fact[Suspicion]:
+def suspicion(facts: PatientFacts) -> Fact[Suspicion]:
     """The level of suspicion; absent when nothing is recorded, unavailable when what is missing could decide it."""
-    found = facts.conditions("rbd")
-    if isinstance(found, Known):
-        best = min(found.value, key=lambda c: (c.possible, not c.confirmed))
-        return _known(Suspicion(Level.CONFIRMED, flags(facts, numbers), diagnosis=best))
-    past = facts.past_conditions("rbd")
-    if isinstance(past, Known):
-        return _known(Suspicion(Level.HISTORY, flags(facts, numbers), diagnosis=past.value[0]))
-    seen = _from_flags(facts, numbers)
+    listed = diagnosis(facts)
+    if listed.known:
+        return _known(Suspicion(Level.CONFIRMED, flags(facts), diagnosis=listed.value))
+    past = facts.past_conditions("rbd").first()
+    if past.known:
+        return _known(Suspicion(Level.HISTORY, flags(facts), diagnosis=past.value))
+    seen = _from_flags(facts)
     if seen.level not in (Level.NONE, Level.BENIGN):
         # A missing problem list could hold the diagnosis; what was answered stands all the same.
         return _known(seen)
-    for missing in (found, facts.answer("dream-enactment"), facts.observations("rbdsq-total")):
-        if isinstance(missing, Unavailable):
-            return missing
-    return _known(seen) if seen.level is Level.BENIGN else ABSENT
+    missing = unread(listed, facts.answer("dream-enactment"), facts.observations("rbdsq-total"))
+    return _known(seen) if seen.level is Level.BENIGN and missing == ABSENT else missing
 
 
 def _known(seen: Suspicion) -> Known[Suspicion]:
@@ -106,47 +104,38 @@ def _known(seen: Suspicion) -> Known[Suspicion]:
 
 def diagnosis(facts: PatientFacts) -> Fact[Condition]:
     """The active diagnosis of RBD, confirmed before possible, the earliest first."""
-    found = facts.conditions("rbd")
-    if not isinstance(found, Known):
-        return found
-    best = min(found.value, key=lambda c: (c.possible, not c.confirmed))
-    return Known(best, (best.source,))
+    return facts.conditions("rbd").best(lambda c: (c.possible, not c.confirmed))
 
 
-def flags(facts: PatientFacts, numbers: Numbers) -> dict[str, Flag]:
+def flags(facts: PatientFacts) -> dict[str, Flag]:
     """The questions' answers that are still valid, completed by the problem list's words."""
-    answers = facts.answers(*QUESTIONS)
-    newest = {answer.question: answer for answer in reversed(answers.value)} if isinstance(answers, Known) else {}
-    return {name: _flag(name, newest.get(name), facts, numbers) for name in QUESTIONS}
+    answers = facts.answers(*QUESTIONS).value_or(())
+    newest = {answer.question: answer for answer in reversed(answers)}
+    return {name: _flag(name, newest.get(name), facts) for name in QUESTIONS}
 
 
-def _flag(name: str, given: ScreeningAnswer | None, facts: PatientFacts, numbers: Numbers) -> Flag:
-    if given is not None and _valid(given, facts, numbers):
+def _flag(name: str, given: ScreeningAnswer | None, facts: PatientFacts) -> Flag:
+    if given is not None and _valid(given, facts):
         return Flag(given.yes, given.day, given.informant, given.source)
-    listed = facts.conditions(_WORDS[name]) if name in _WORDS else ABSENT
-    if isinstance(listed, Known):
-        item = listed.value[0]
-        return Flag(True, item.since, "", item.source, item.words)
-    return Flag()
+    listed = facts.conditions(_WORDS[name]).first() if name in _WORDS else ABSENT
+    return listed.read_as(lambda told: Flag(True, told.since, "", told.source, told.words)).value_or(_NOT_RECORDED)
 
 
-def _valid(answer: ScreeningAnswer, facts: PatientFacts, numbers: Numbers) -> bool:
-    months = numbers.months("rbd", "yes-months" if answer.yes else "no-months")
-    return answer.day is not None and within_months(answer.day, months, facts.today)
+def _valid(answer: ScreeningAnswer, facts: PatientFacts) -> bool:
+    months = facts.numbers.whole("rbd", "yes-months" if answer.yes else "no-months")
+    return facts.within_months(answer.day, months)
 
 
-def _from_flags(facts: PatientFacts, numbers: Numbers) -> Suspicion:
-    found = flags(facts, numbers)
-    over = _over(facts, numbers)
-    total = _questionnaire(facts, numbers)
+def _from_flags(facts: PatientFacts) -> Suspicion:
+    told, over, total = flags(facts), _over(facts), _questionnaire(facts)
     score, source, day = (total.amount.value, total.source, total.when) if total else (None, "", None)
-    return Suspicion(_level(found, over, score, facts), found, over, score, source, day)
+    return Suspicion(_level(told, over, score, facts), told, over, score, source, day)
 
 
 def _level(found: Mapping[str, Flag], over: bool | None, score: float | None, facts: PatientFacts) -> Level:
     yes = {name for name, flag in found.items() if flag.yes}
-    moves = bool(yes & _MOVEMENTS) or isinstance(facts.conditions(*COMPLAINTS), Known)
-    with_synuclein = isinstance(facts.conditions(*SYNUCLEIN_SETS), Known)
+    moves = bool(yes & _MOVEMENTS) or facts.conditions(*COMPLAINTS).known
+    with_synuclein = facts.conditions(*SYNUCLEIN_SETS).known
     if "complex-movements" in yes or ("injury" in yes and moves):
         return Level.SUSPECTED
     if "dream-enactment" in yes and over:
@@ -165,40 +154,32 @@ def only_jerks(found: Mapping[str, Flag]) -> bool:
     return found["brief-jerks"].yes is True and all(found[name].yes is False for name in RED_FLAGS)
 
 
-def _over(facts: PatientFacts, numbers: Numbers) -> bool | None:
-    age = facts.age
-    return age.value.over(int(numbers.value("rbd", "age-over"))) if isinstance(age, Known) else None
+def _over(facts: PatientFacts) -> bool | None:
+    limit = facts.numbers.whole("rbd", "age-over")
+    return facts.age.read_as(lambda age: age.over(limit)).value_or(None)
 
 
-def _questionnaire(facts: PatientFacts, numbers: Numbers) -> Result | None:
+def _questionnaire(facts: PatientFacts) -> Result | None:
     """The newest RBDSQ total of the window, if it reaches its limit (higher with Parkinson's disease)."""
-    window = numbers.months("rbd", "yes-months")
-    found = labs.newest(
-        facts, "rbdsq-total", "{score}", lambda day: within_months(day, window, facts.today), same=("",)
-    )
-    parkinson = isinstance(facts.conditions("parkinson-disease"), Known)
-    limit = numbers.value("rbd", "rbdsq-parkinson" if parkinson else "rbdsq")
-    return found.value if isinstance(found, Known) and found.value.amount.definitely_at_least(limit) else None
+    window = facts.numbers.whole("rbd", "yes-months")
+    limit = facts.numbers.value("rbd", "rbdsq-parkinson" if facts.conditions("parkinson-disease").known else "rbdsq")
+    total = labs.newest(facts, "rbdsq-total", "{score}", lambda day: facts.within_months(day, window), same=("",))
+    return total.provided(lambda score: score.amount.definitely_at_least(limit)).value_or(None)
 
 
-def unanswered(facts: PatientFacts, numbers: Numbers) -> Fact[tuple[str, ...]]:
+def unanswered(facts: PatientFacts) -> Fact[tuple[str, ...]]:
     """The red-flag questions without an answer that still holds; absent when each has one."""
-    found = flags(facts, numbers)
-    missing = tuple(name for name in RED_FLAGS if found[name].yes is None)
-    if not missing:
-        return ABSENT
-    lost = (answer for name in missing if isinstance(answer := facts.answer(name), Unavailable))
-    return next(lost, Known(missing))
+    told = flags(facts)
+    missing = tuple([name for name in RED_FLAGS if told[name].yes is None])
+    lost = unread(*[facts.answer(name) for name in missing])
+    return Known(missing) if missing and lost == ABSENT else lost
 
 
-def complaint(facts: PatientFacts, numbers: Numbers) -> Fact[Condition]:
+def complaint(facts: PatientFacts) -> Fact[Condition]:
     """The active complaint of twitching, jerks or movements in sleep with the newest record, if that is recent."""
-    found = facts.conditions(*COMPLAINTS)
-    if not isinstance(found, Known):
-        return found
-    newest = max(found.value, key=lambda c: c.last_recorded.last if c.last_recorded else date.min)
-    day, window = newest.last_recorded, int(numbers.value("rbd", "complaint-days"))
-    return Known(newest, (newest.source,)) if day and within_days(day, window, facts.today) else ABSENT
+    window = facts.numbers.whole("rbd", "complaint-days")
+    newest = facts.conditions(*COMPLAINTS).best(lambda c: -c.last_recorded.last.toordinal() if c.last_recorded else 0)
+    return newest.provided(lambda told: facts.within_days(told.last_recorded, window))
 
 
 def suspected_since(facts: PatientFacts, seen: Suspicion) -> Interval | None:
@@ -209,7 +190,5 @@ def suspected_since(facts: PatientFacts, seen: Suspicion) -> Interval | None:
 
 
 def _first_told(name: str, facts: PatientFacts, seen: Suspicion) -> Interval | None:
-    answers = facts.answers(name)
-    given = answers.value if isinstance(answers, Known) else ()
-    agreeing = list(itertools.takewhile(lambda answer: answer.yes, given))
+    agreeing = list(itertools.takewhile(lambda answer: answer.yes, facts.answers(name).value_or(())))
     return agreeing[-1].day if agreeing else seen.flags[name].when

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, either
-from cds_service.facts.numbers import Numbers
-from cds_service.facts.patient import Condition, PatientFacts, Procedure
-from cds_service.fhir.dates import Interval, within_months
+from cds_service.facts.knowledge import Fact, either
+from cds_service.facts.patient import CERTAIN_FIRST, Condition, PatientFacts
+from cds_service.fhir.dates import Interval
 from cds_service.fhir.quantities import Amount
 from cds_service.phenotypes import labs
 from cds_service.phenotypes.labs import Result
@@ -23,32 +22,28 @@ class Apnea(msgspec.Struct, frozen=True):
     source: str
 
 
-def apnea(facts: PatientFacts, numbers: Numbers) -> Fact[Apnea]:
+def apnea(facts: PatientFacts) -> Fact[Apnea]:
     """An active diagnosis of sleep apnea, else the newest index of the window from its lower limit on."""
-    measured = index(facts, numbers)
-    found = _diagnosed(facts.conditions("sleep-apnea"), measured)
-    return found if isinstance(found, Known) else either(found, _raised(measured, numbers))
+    measured = index(facts)
+    value = measured.read_as(lambda result: _surely(result.amount)).value_or(None)
+    listed = facts.conditions("sleep-apnea").best(CERTAIN_FIRST).read_as(lambda c: _diagnosed(c, value))
+    return listed if listed.known else either(listed, _raised(measured, facts))
 
 
-def _diagnosed(found: Fact[tuple[Condition, ...]], measured: Fact[Result]) -> Fact[Apnea]:
-    if not isinstance(found, Known):
-        return found
-    best = min(found.value, key=lambda c: c.possible)
-    label = "possible sleep apnea" if best.possible else "sleep apnea"
-    value = _surely(measured.value.amount) if isinstance(measured, Known) else None
-    return Known(Apnea(label, best.words, best.since, True, best.possible, value, best.source), (best.source,))
+def _diagnosed(listed: Condition, value: float | None) -> Apnea:
+    label = listed.called("sleep apnea")
+    return Apnea(label, listed.words, listed.since, True, listed.possible, value, listed.source)
 
 
-def _raised(found: Fact[Result], numbers: Numbers) -> Fact[Apnea]:
-    if not isinstance(found, Known):
-        return found
-    result = found.value
-    if not result.amount.definitely_at_least(numbers.value("sleep-apnea", "index-mild")):
-        return ABSENT
+def _raised(measured: Fact[Result], facts: PatientFacts) -> Fact[Apnea]:
+    limit = facts.numbers.value("sleep-apnea", "index-mild")
+    return measured.provided(lambda result: result.amount.definitely_at_least(limit)).read_as(_measured)
+
+
+def _measured(result: Result) -> Apnea:
     value = result.amount.value
     words = f"apnea-hypopnea index {value:g} per hour"
-    apnea_found = Apnea(f"AHI {value:g}/h", words, result.when, False, False, value, result.source)
-    return Known(apnea_found, (result.source,))
+    return Apnea(f"AHI {value:g}/h", words, result.when, False, False, value, result.source)
 
 
 def _surely(amount: Amount) -> float | None:
@@ -56,27 +51,17 @@ def _surely(amount: Amount) -> float | None:
     return None if amount.comparator.startswith("<") else amount.value
 
 
-def index(facts: PatientFacts, numbers: Numbers) -> Fact[Result]:
+def index(facts: PatientFacts) -> Fact[Result]:
     """The newest apnea-hypopnea or respiratory event index of the window."""
-    window = numbers.months("sleep-apnea", "index-months")
-    return labs.newest(facts, "ahi", "/h", lambda day: within_months(day, window, facts.today), same=("", "1"))
+    window = facts.numbers.whole("sleep-apnea", "index-months")
+    return labs.newest(facts, "ahi", "/h", lambda day: facts.within_months(day, window), same=("", "1"))
 
 
-def airway_pressure(facts: PatientFacts, numbers: Numbers) -> Fact[str]:
+def airway_pressure(facts: PatientFacts) -> Fact[str]:
     """Positive airway pressure therapy on record within the window, as a procedure or on the problem list."""
-    return either(_therapy(facts.procedures("pap-therapy"), facts, numbers), _on_list(facts))
-
-
-def _therapy(found: Fact[tuple[Procedure, ...]], facts: PatientFacts, numbers: Numbers) -> Fact[str]:
-    if not isinstance(found, Known):
-        return found
-    window = numbers.months("sleep-apnea", "therapy-months")
-    for done in found.value:
-        if done.under_way or done.day is None or within_months(done.day, window, facts.today):
-            return Known(done.words, (done.source,))
-    return ABSENT
-
-
-def _on_list(facts: PatientFacts) -> Fact[str]:
-    found = facts.conditions("pap-therapy")
-    return Known(found.value[0].words, found.sources) if isinstance(found, Known) else found
+    window = facts.numbers.whole("sleep-apnea", "therapy-months")
+    therapy = facts.procedures("pap-therapy").where(
+        lambda done: done.under_way or done.day is None or facts.within_months(done.day, window)
+    )
+    listed = facts.conditions("pap-therapy")
+    return either(therapy.first().read_as(lambda p: p.words), listed.read_as(lambda found: found[0].words))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, either
-from cds_service.facts.numbers import Numbers
+from cds_service.facts.knowledge import Fact, Known, either
 from cds_service.facts.patient import DiagnosticReport, Observation, Order, PatientFacts, PlannedCare, Procedure
-from cds_service.fhir.dates import Interval, within_days, within_months
+from cds_service.fhir.dates import Interval
 from cds_service.phenotypes.rbd import Level, Suspicion
 
 ATTENDED = "sleep-study-attended"
@@ -41,26 +40,17 @@ def only_for_twitching(order: Order) -> bool:
 
 def for_study(found: Fact[Suspicion]) -> Fact[Suspicion]:
     """The suspicion if its level calls for attended video polysomnography."""
-    return ABSENT if isinstance(found, Known) and found.value.level not in LEVELS_FOR_STUDY else found
+    return found.provided(lambda seen: seen.level in LEVELS_FOR_STUDY)
 
 
-def done(facts: PatientFacts, months: int) -> Fact[tuple[Procedure | DiagnosticReport, ...]]:
+def done(facts: PatientFacts) -> Fact[tuple[Procedure | DiagnosticReport, ...]]:
     """Attended sleep studies of the window, as procedures or as results; one without a date counts."""
-    studies = _dated(facts.procedures(ATTENDED), months, facts)
-    return either(studies, _dated(facts.reports(ATTENDED), months, facts))
+    procedures = facts.procedures(ATTENDED).where(lambda study: _counts(study.day, facts))
+    return either(procedures, facts.reports(ATTENDED).where(lambda study: _counts(study.day, facts)))
 
 
-def _dated(
-    found: Fact[tuple[Procedure, ...]] | Fact[tuple[DiagnosticReport, ...]], months: int, facts: PatientFacts
-) -> Fact[tuple[Procedure | DiagnosticReport, ...]]:
-    if not isinstance(found, Known):
-        return found
-    recent = tuple(study for study in found.value if _recent(study.day, months, facts))
-    return Known(recent, tuple(study.source for study in recent)) if recent else ABSENT
-
-
-def _recent(day: Interval | None, months: int, facts: PatientFacts) -> bool:
-    return day is None or within_months(day, months, facts.today)
+def _counts(day: Interval | None, facts: PatientFacts) -> bool:
+    return day is None or facts.within_months(day, facts.numbers.whole("sleep-study", "study-months"))
 
 
 def is_readable(report: DiagnosticReport) -> bool:
@@ -70,38 +60,28 @@ def is_readable(report: DiagnosticReport) -> bool:
 
 def on_order(facts: PatientFacts) -> Fact[tuple[PlannedCare, ...]]:
     """Attended sleep studies that are ordered and not done."""
-    found = facts.requests(ATTENDED)
-    if not isinstance(found, Known):
-        return found
-    waiting = tuple(request for request in found.value if request.open)
-    return Known(waiting, tuple(request.source for request in waiting)) if waiting else ABSENT
+    return facts.requests(ATTENDED).where(lambda order: order.open)
 
 
-def without_atonia(facts: PatientFacts, numbers: Numbers) -> Fact[tuple[DiagnosticReport, Observation]]:
+def without_atonia(facts: PatientFacts) -> Fact[tuple[DiagnosticReport, Observation]]:
     """The newest sleep-study report of the window whose scored result shows REM sleep without atonia.
 
     A percentage counts only with the method that its code names; signals are never read.
     """
-    found = facts.reports(ATTENDED)
-    if not isinstance(found, Known):
-        return found
-    days = int(numbers.value("sleep-study", "result-days"))
-    for told in found.value:
-        if told.day is None or not within_days(told.day, days, facts.today):
-            continue
-        shown = next((o for o in told.results if _shows(o, numbers)), None)
-        if shown:
+    days = facts.numbers.whole("sleep-study", "result-days")
+    for told in facts.reports(ATTENDED).value_or(()):
+        shown = next((result for result in told.results if _shows(result, facts)), None)
+        if shown and facts.within_days(told.day, days):
             return Known((told, shown), (told.source, shown.source))
-    rest = facts.reports()
-    return rest if isinstance(rest, Unavailable) else ABSENT
+    return facts.unread("reports")
 
 
-def _shows(result: Observation, numbers: Numbers) -> bool:
+def _shows(result: Observation, facts: PatientFacts) -> bool:
     if "rswa-present" in result.sets:
         return result.answer is True
     if result.value is None or result.unit not in ("%", "") or result.comparator in ("<", "<="):
         return False
     for name, cutoff in _CUTOFFS:
         if name in result.sets:
-            return result.value >= numbers.value("sleep-study", cutoff)
-    return "rswa-30s" in result.sets and result.value > numbers.value("sleep-study", "thirty-second-epochs")
+            return result.value >= facts.numbers.value("sleep-study", cutoff)
+    return "rswa-30s" in result.sets and result.value > facts.numbers.value("sleep-study", "thirty-second-epochs")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, of
 from cds_service.facts.patient import Order, PatientFacts
 from cds_service.phenotypes.therapy import taper
 
@@ -20,16 +20,16 @@ def goes_on(stop: Order, facts: PatientFacts) -> Fact[Order]:
 def abruptly(facts: PatientFacts, *sets: str) -> Fact[Order]:
     """A draft that stops a drug of these value sets, with none of the same drug beside it."""
     for order in _of(facts, sets):
-        if order.stops and not isinstance(goes_on(order, facts), Known):
-            return Known(order, (order.source,))
+        if order.stops and not goes_on(order, facts).known:
+            return of(order)
     return ABSENT
 
 
 def in_steps(facts: PatientFacts, *sets: str) -> Fact[Order]:
     """A draft at a lower daily dose than the current one, or a stop with another draft of the drug beside it."""
     for order in _of(facts, sets):
-        if order.stops or isinstance(taper(order, facts), Known):
-            return Known(order, (order.source,))
+        if order.stops or taper(order, facts).known:
+            return of(order)
     return ABSENT
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from cds_service.facts.knowledge import ABSENT, Absent, Fact, Known, Unavailable
+from cds_service.facts.knowledge import ABSENT, Fact, Known, unread
 from cds_service.facts.patient import Change, Drug, Medication, Order, PatientFacts
 
 
@@ -44,9 +44,9 @@ def indication(therapy: Order | Medication, facts: PatientFacts) -> Indication:
         return stated.pop() if len(stated) == 1 else Indication.SEVERAL
     if therapy.reason_words:
         return Indication.OTHER
-    active = {found for name, found in _NAMED[3:] if isinstance(facts.conditions(name), Known)}
+    active = {found for name, found in _NAMED[3:] if facts.conditions(name).known}
     active -= {Indication.ANXIETY} if len(active) > 1 else set()
-    if isinstance(facts.conditions("rbd"), Known):
+    if facts.conditions("rbd").known:
         active.add(Indication.RBD)
         active.discard(Indication.ANXIETY)
     if not active:
@@ -59,8 +59,7 @@ def is_for_rbd(therapy: Order | Medication, facts: PatientFacts) -> Fact[Indicat
     found = indication(therapy, facts)
     if found is Indication.RBD:
         return Known(found, (therapy.source,))
-    listed = facts.conditions("rbd")
-    return listed if found is Indication.NOT_STATED and isinstance(listed, Unavailable) else ABSENT
+    return unread(facts.conditions("rbd")) if found is Indication.NOT_STATED else ABSENT
 
 
 def change(order: Order, facts: PatientFacts) -> Change:
@@ -69,10 +68,8 @@ def change(order: Order, facts: PatientFacts) -> Change:
 
 
 def _against(taken: Fact[Medication], order: Order) -> Change:
-    if isinstance(taken, Unavailable):
-        return Change.UNKNOWN
-    if not isinstance(taken, Known):
-        return Change.NEW
+    if not taken.known:
+        return Change.NEW if taken == ABSENT else Change.UNKNOWN
     before, after = taken.value.dose.daily_mg, order.dose.daily_mg
     if before is None or after is None or before == after:
         return Change.SAME
@@ -81,22 +78,13 @@ def _against(taken: Fact[Medication], order: Order) -> Change:
 
 def current_of(order: Order, facts: PatientFacts) -> Fact[Medication]:
     """The current medication with an ingredient of the order."""
-    return being_taken(order.drug, facts) if order.drug else unread(facts)
+    return being_taken(order.drug, facts) if order.drug else facts.unread("medications")
 
 
 def being_taken(drug: Drug, facts: PatientFacts) -> Fact[Medication]:
     """The current medication with an ingredient of the drug; absent only if all current drugs could be read."""
-    found = facts.current_drugs(*drug.sets)
-    if not isinstance(found, Known):
-        return found
-    same = [m for m in found.value if m.ingredient in drug.ingredients]
-    return Known(same[0], (same[0].source,)) if same else unread(facts)
-
-
-def unread(facts: PatientFacts) -> Absent | Unavailable:
-    """Unavailable if some of the current drugs could not be read, else absent."""
-    found = facts.current_drugs()
-    return found if isinstance(found, Unavailable) else ABSENT
+    same = facts.current_drugs(*drug.sets).where(lambda m: m.ingredient in drug.ingredients)
+    return same.first() if same != ABSENT else facts.unread("medications")
 
 
 def taper(order: Order, facts: PatientFacts) -> Fact[Change]:
@@ -104,4 +92,4 @@ def taper(order: Order, facts: PatientFacts) -> Fact[Change]:
     taken = current_of(order, facts)
     if _against(taken, order) is Change.DECREASE:
         return Known(Change.DECREASE, (order.source,))
-    return taken if isinstance(taken, Unavailable) else ABSENT
+    return unread(taken)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, either
-from cds_service.facts.numbers import Numbers
+from cds_service.facts.knowledge import Fact, Known, either, unread
 from cds_service.facts.patient import PatientFacts
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import sleep_apnea
@@ -19,34 +18,28 @@ class Suspected(msgspec.Struct, frozen=True):
     """An index, which has a day, and no beginning."""
 
 
-def suspected(facts: PatientFacts, numbers: Numbers) -> Fact[Suspected]:
+def suspected(facts: PatientFacts) -> Fact[Suspected]:
     """An apnea index over its limit, snoring with sleepiness, or a diagnosis that is not confirmed."""
-    return either(_apnea(facts, numbers), _narcolepsy(facts))
+    return either(_apnea(facts), _narcolepsy(facts))
 
 
-def _apnea(facts: PatientFacts, numbers: Numbers) -> Fact[Suspected]:
-    found = sleep_apnea.apnea(facts, numbers)
-    if isinstance(found, Known):
-        seen = found.value
-        if seen.diagnosed and not seen.possible:
-            return ABSENT
-        return Known(Suspected("sleep apnea", seen.words, seen.when, not seen.diagnosed), found.sources)
+def _apnea(facts: PatientFacts) -> Fact[Suspected]:
+    found = sleep_apnea.apnea(facts)
+    if found.known:
+        unproven = found.provided(lambda seen: seen.possible or not seen.diagnosed)
+        return unproven.read_as(lambda seen: Suspected("sleep apnea", seen.words, seen.when, not seen.diagnosed))
     snoring = _snoring(facts)
-    return found if isinstance(found, Unavailable) and not isinstance(snoring, Known) else snoring
+    return snoring if snoring.known else unread(found, snoring)
 
 
 def _snoring(facts: PatientFacts) -> Fact[Suspected]:
     snores, sleepy = facts.conditions("snoring"), facts.conditions("hypersomnia")
-    if not (isinstance(snores, Known) and isinstance(sleepy, Known)):
-        return either(*(fact for fact in (snores, sleepy) if isinstance(fact, Unavailable)))
+    if not (snores.known and sleepy.known):
+        return either(unread(snores), unread(sleepy))
     words = dict.fromkeys((snores.value[0].words, sleepy.value[0].words))
     return Known(Suspected("sleep apnea", ", ".join(words), snores.value[0].since), snores.sources + sleepy.sources)
 
 
 def _narcolepsy(facts: PatientFacts) -> Fact[Suspected]:
-    found = facts.conditions("narcolepsy")
-    if not isinstance(found, Known):
-        return found
-    seen = found.value[0]
-    proven = any(not condition.possible for condition in found.value)
-    return ABSENT if proven else Known(Suspected("narcolepsy", seen.words, seen.since), found.sources)
+    unproven = facts.conditions("narcolepsy").provided(lambda listed: all(c.possible for c in listed))
+    return unproven.read_as(lambda listed: Suspected("narcolepsy", listed[0].words, listed[0].since))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, either
-from cds_service.facts.numbers import Numbers
-from cds_service.facts.patient import Order, PatientFacts
+from cds_service.facts.knowledge import ABSENT, Fact, either, unread
+from cds_service.facts.patient import CERTAIN_FIRST, Condition, Order, PatientFacts
 from cds_service.fhir.dates import Interval
-from cds_service.phenotypes.pregnancy import pregnancy
+from cds_service.phenotypes.pregnancy import Pregnancy, pregnancy
 
 _CONTRAINDICATIONS = {
     "liver-failure": "liver failure or cirrhosis",
@@ -29,39 +28,42 @@ class Hazard(msgspec.Struct, frozen=True):
 
 def contraindicated(facts: PatientFacts) -> Fact[Hazard]:
     """Liver failure, POLG disease or a urea cycle disorder, certain before possible."""
-    found = facts.conditions(*_CONTRAINDICATIONS)
-    if not isinstance(found, Known):
-        return found
-    worst = min(found.value, key=lambda c: c.possible)
-    label = next(said for name, said in _CONTRAINDICATIONS.items() if name in worst.sets)
-    named = f"possible {label}" if worst.possible else label
-    return Known(Hazard("contraindicated", named, worst.words, worst.since, worst.possible), (worst.source,))
+    return facts.conditions(*_CONTRAINDICATIONS).best(CERTAIN_FIRST).read_as(_contraindication)
 
 
-def fetal_harm(facts: PatientFacts, numbers: Numbers) -> Fact[Hazard]:
+def _contraindication(listed: Condition) -> Hazard:
+    label = next(said for name, said in _CONTRAINDICATIONS.items() if name in listed.sets)
+    return _hazard("contraindicated", label, listed)
+
+
+def _hazard(kind: str, label: str, listed: Condition) -> Hazard:
+    return Hazard(kind, listed.called(label), listed.words, listed.since, listed.possible)
+
+
+def fetal_harm(facts: PatientFacts) -> Fact[Hazard]:
     """A pregnancy now; in a man nothing is missing when it could not be looked for."""
-    found = pregnancy(facts, numbers)
-    if not isinstance(found, Known):
-        return ABSENT if _male(facts) else found
-    now = found.value
+    found = pregnancy(facts).read_as(_pregnant)
+    return found if found.known or not _male(facts) else ABSENT
+
+
+def _pregnant(now: Pregnancy) -> Hazard:
     label = "possible pregnancy" if now.possible else "pregnancy"
-    return Known(Hazard("pregnancy", label, now.words, now.when, now.possible), found.sources)
+    return Hazard("pregnancy", label, now.words, now.when, now.possible)
 
 
-def childbearing_age(facts: PatientFacts, numbers: Numbers) -> Fact[Hazard]:
+def childbearing_age(facts: PatientFacts) -> Fact[Hazard]:
     """A woman between the two ages, both included; a birth date of a year only must leave no doubt."""
-    age, sex = facts.age, facts.sex
     if _male(facts):
         return ABSENT
-    if not (isinstance(age, Known) and isinstance(sex, Known)):
-        return next((fact for fact in (age, sex) if isinstance(fact, Unavailable)), ABSENT)
-    lowest, highest = (int(numbers.value("valproate", f"childbearing-{end}")) for end in ("from", "to"))
-    fits = age.value.at_least(lowest) and age.value.under(highest + 1)
-    return Known(Hazard("childbearing", str(age.value)), age.sources) if fits else ABSENT
+    if not (facts.age.known and facts.sex.known):
+        return unread(facts.age, facts.sex)
+    lowest, highest = (facts.numbers.whole("valproate", f"childbearing-{end}") for end in ("from", "to"))
+    fits = facts.age.provided(lambda age: age.at_least(lowest) and age.under(highest + 1))
+    return fits.read_as(lambda age: Hazard("childbearing", str(age)))
 
 
 def _male(facts: PatientFacts) -> bool:
-    return isinstance(facts.sex, Known) and facts.sex.value == "male"
+    return facts.sex.value_or("") == "male"
 
 
 def contraception(facts: PatientFacts) -> Fact[object]:
@@ -77,15 +79,11 @@ def contraception(facts: PatientFacts) -> Fact[object]:
 
 def absence_status(facts: PatientFacts, order: Order) -> Fact[Hazard]:
     """Absence epilepsy in a patient who takes clonazepam, or for whom it is drafted beside."""
-    listed = facts.conditions("absence-epilepsy")
-    if not isinstance(listed, Known):
-        return listed
+    listed = facts.conditions("absence-epilepsy").best(CERTAIN_FIRST)
     taken = facts.current_drugs("clonazepam")
     beside = any(
         o.drug and "clonazepam" in o.drug.sets and not o.stops for o in facts.orders if o.source != order.source
     )
-    if not isinstance(taken, Known) and not beside:
+    if listed.known and not taken.known and not beside:
         return taken
-    epilepsy = min(listed.value, key=lambda c: c.possible)
-    label = "possible absence epilepsy" if epilepsy.possible else "absence epilepsy"
-    return Known(Hazard("absence", label, epilepsy.words, epilepsy.since, epilepsy.possible), (epilepsy.source,))
+    return listed.read_as(lambda epilepsy: _hazard("absence", "absence epilepsy", epilepsy))

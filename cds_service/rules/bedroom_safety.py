@@ -16,7 +16,7 @@ from cds_service.rules.review import Finding, Record, Review, rule
 @rule("bedroom-safety", gives="found injury when")
 def bedroom_safety(review: Review) -> Finding:
     facts = review.facts
-    seen = review.known("may-be-injured", _may_be_injured(rbd.suspicion(facts, review.numbers)))
+    seen = review.known("may-be-injured", _may_be_injured(rbd.suspicion(facts)))
     review.unless("advised", advised(facts, int(review.number("advice-months"))))
     review.consider("injury-recorded", facts.answer("injury"))
     injury = _injury(review, seen)

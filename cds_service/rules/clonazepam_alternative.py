@@ -68,7 +68,7 @@ def is_palliative(review: Review) -> bool:
 
 
 def _by_purpose(review: Review, purpose: Indication) -> tuple[tuple[str, ...], tuple[str, ...], str]:
-    if purpose in _IN_PREGNANCY and isinstance(pregnancy(review.facts, review.numbers), Known):
+    if purpose in _IN_PREGNANCY and isinstance(pregnancy(review.facts), Known):
         return (), ("remove-draft",), _IN_PREGNANCY[purpose]
     if purpose is Indication.RBD:
         return _for_rbd(review)
@@ -96,7 +96,7 @@ def _for_rbd(review: Review) -> tuple[tuple[str, ...], tuple[str, ...], str]:
         refused = ("no-melatonin-fluvoxamine",)
     elif isinstance(liver, Known):
         refused = ("no-melatonin-liver",)
-    if refused or is_child(facts, review.numbers):
+    if refused or is_child(facts):
         return (*refused, *_rivastigmine(review)), ("remove-draft",), "draft-rbd-no-melatonin"
     if isinstance(facts.current_drugs("melatonin"), Known):
         return ("rbd-alternative", "on-melatonin", *_rivastigmine(review)), ("remove-draft",), "draft-rbd"
@@ -112,15 +112,15 @@ def _rivastigmine(review: Review) -> tuple[str, ...]:
 
 
 def _for_myoclonus(review: Review) -> tuple[tuple[str, ...], tuple[str, ...], str]:
-    known = isinstance(kidney.clearance(review.facts, review.numbers), Known)
+    known = isinstance(kidney.clearance(review.facts), Known)
     if known:
         return ("levetiracetam",), ("replace-with-levetiracetam", "remove-draft"), "draft-myoclonus"
     return ("levetiracetam", "kidney-unknown"), ("remove-draft",), "draft-myoclonus"
 
 
 def _kidney_values(review: Review) -> dict[str, Value]:
-    found = kidney.clearance(review.facts, review.numbers)
+    found = kidney.clearance(review.facts)
     if not isinstance(found, Known):
         return {}
-    limit = kidney.levetiracetam_limit(found.value, review.numbers)
+    limit = kidney.levetiracetam_limit(found.value, review.facts)
     return {"label_maximum": f"{limit:g} mg a day"}

@@ -16,10 +16,10 @@ _LADDER = ("low-score", "possible-impairment", "impairment", "possible-dementia"
 @rule("clonazepam-dementia", gives="because clause drug found indication label label_maximum since when")
 def clonazepam_dementia(review: Review) -> Finding:
     proposed(review)
-    decline = review.known("cognitive-decline", cognition.decline(review.facts, review.numbers))
+    decline = review.known("cognitive-decline", cognition.decline(review.facts))
     offer = alternative(review, decline.label)
     age = review.facts.age
-    older = is_older(review.facts, review.numbers)
+    older = is_older(review.facts)
     notes = [_NOTES[decline.kind], *(["age-65"] if older else []), *offer.notes]
     if not isinstance(age, Known):
         notes.append("age-unknown")

@@ -55,7 +55,7 @@ def _starts_high(review: Review, daily: float) -> Fact[float]:
     if not isinstance(age, Known):
         return age if isinstance(age, Unavailable) else ABSENT
     taken = current_of(order, review.facts)
-    if not is_older(review.facts, review.numbers) or isinstance(taken, Known):
+    if not is_older(review.facts) or isinstance(taken, Known):
         return ABSENT
     return taken if isinstance(taken, Unavailable) else Known(daily, (order.source, *age.sources))
 

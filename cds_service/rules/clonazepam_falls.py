@@ -15,7 +15,7 @@ from cds_service.rules.review import Finding, Moment, Record, Review, rule
 )
 def clonazepam_falls(review: Review) -> Finding:
     proposed(review)
-    risk = review.known("fall-risk", fall_risk.fall_risk(review.facts, review.numbers))
+    risk = review.known("fall-risk", fall_risk.fall_risk(review.facts))
     review.consider("fall-denied", risk.denial)
     offer = alternative(review, risk.label)
     hypotension, sedatives = review.facts.conditions("orthostatic-hypotension"), _sedatives(review.facts)

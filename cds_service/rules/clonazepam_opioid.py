@@ -38,7 +38,7 @@ def clonazepam_opioid(review: Review) -> Finding:
     pair, *rest = sorted(found, key=lambda p: p.rank)
     review.consider("both-taken", pair.both_taken)
     review.consider("addiction-treatment", pair.for_addiction)
-    apnea = sleep_apnea.apnea(review.facts, review.numbers)
+    apnea = sleep_apnea.apnea(review.facts)
     review.consider("sleep-apnea", apnea)
     values = {"drug": name, **_values(pair, rest, apnea.value.label if isinstance(apnea, Known) else "")}
     card = _card(review, pair)
@@ -98,4 +98,4 @@ def _card(review: Review, pair: _Pair) -> str:
 
 def _notes(review: Review, pair: _Pair) -> list[str]:
     notes = ["addiction" if isinstance(pair.for_addiction, Known) else "boxed-warning", "naloxone"]
-    return notes + (["beers-opioid"] if is_older(review.facts, review.numbers) else [])
+    return notes + (["beers-opioid"] if is_older(review.facts) else [])

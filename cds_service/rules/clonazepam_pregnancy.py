@@ -14,7 +14,7 @@ _EPILEPSY = ("epilepsy", "progressive-myoclonus-epilepsy")
 @rule("clonazepam-pregnancy", gives="drug found when")
 def clonazepam_pregnancy(review: Review) -> Finding:
     given(review)
-    found = review.known("pregnancy", pregnancy(review.facts, review.numbers))
+    found = review.known("pregnancy", pregnancy(review.facts))
     epilepsy = _for_epilepsy(review.order, review.facts)
     review.consider("epilepsy", epilepsy)
     seizures = isinstance(epilepsy, Known)

@@ -20,8 +20,8 @@ _CLASSES = {
 @rule("clonazepam-sleep-apnea", gives="apnea because clause drug found indication label label_maximum when")
 def clonazepam_sleep_apnea(review: Review) -> Finding:
     proposed(review)
-    apnea = review.known("sleep-apnea", sleep_apnea.apnea(review.facts, review.numbers))
-    therapy = sleep_apnea.airway_pressure(review.facts, review.numbers)
+    apnea = review.known("sleep-apnea", sleep_apnea.apnea(review.facts))
+    therapy = sleep_apnea.airway_pressure(review.facts)
     review.consider("airway-pressure", therapy)
     treated = isinstance(therapy, Known)
     label = apnea.label if treated else f"{apnea.label} without PAP"
@@ -49,7 +49,7 @@ def _dated(apnea: Apnea) -> Value:
 def _level(review: Review, apnea: Apnea, treated: bool) -> str:
     if treated:
         return "treated"
-    moderate = review.numbers.value("sleep-apnea", "index-moderate")
+    moderate = review.facts.numbers.value("sleep-apnea", "index-moderate")
     severe = apnea.index is not None and apnea.index >= moderate
     if apnea.possible and not severe:
         return "possible"

@@ -14,7 +14,7 @@ Gate = Callable[[Review], bool | Fact[object]]
 
 
 def adult(review: Review) -> bool:
-    return not is_child(review.facts, review.numbers)
+    return not is_child(review.facts)
 
 
 def not_being_stopped(review: Review) -> Fact[bool]:

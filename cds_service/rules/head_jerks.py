@@ -19,8 +19,8 @@ def head_jerks(review: Review) -> Finding:
     review.unless("sleep-apnea", facts.conditions("sleep-apnea"))
     review.unless("epilepsy", facts.conditions(*_EPILEPSY))
     review.unless("synuclein-disease", facts.conditions(*SYNUCLEIN_SETS))
-    complaint = review.known("recent-complaint", rbd.complaint(facts, review.numbers))
-    seen = review.known("benign", _benign(rbd.suspicion(facts, review.numbers)))
+    complaint = review.known("recent-complaint", rbd.complaint(facts))
+    seen = review.known("benign", _benign(rbd.suspicion(facts)))
     values: dict[str, Value] = {
         "found": Record(complaint.words),
         "when": since(complaint.since),

@@ -20,7 +20,7 @@ from cds_service.rules.review import Finding, Moment, Review, rule
 def maoi_combination(review: Review) -> Finding:
     name = review.drug("inhibitor-or-antidepressant", *mao.INHIBITORS, *mao.PARTNERS)
     side = Side(name, review.therapy)
-    review.unless("hypnotic-doxepin", mao.is_hypnotic(side, review.numbers))
+    review.unless("hypnotic-doxepin", mao.is_hypnotic(side, review.facts))
     found = review.known("combination", _graded(review, side))
     (grade, meeting), *rest = found
     review.consider("both-taken", meeting.both_taken)
@@ -32,7 +32,7 @@ def maoi_combination(review: Review) -> Finding:
         "partner": other.ingredient,
         "Inhibitor": meeting.inhibitor.ingredient[:1].upper() + meeting.inhibitor.ingredient[1:],
         "antidepressant": meeting.partner.ingredient,
-        "days": mao.wash_out((meeting.past or other).ingredient, review.numbers),
+        "days": mao.wash_out((meeting.past or other).ingredient, review.facts),
         "past": (meeting.past or other).ingredient,
         "risk": "hypertensive crisis" if meeting.with_bupropion else "fatal serotonin syndrome",
         "dose": meeting.inhibitor.daily_mg,
@@ -52,11 +52,11 @@ def _other(side: Side, meeting: Meeting) -> Side:
 
 
 def _graded(review: Review, side: Side) -> Fact[tuple[tuple[Grade, Meeting], ...]]:
-    found = mao.meetings(side, review.facts, review.numbers, review.reviews)
+    found = mao.meetings(side, review.facts, review.reviews)
     if not isinstance(found, Known):
         return found
     viewing = review.moment is Moment.VIEW
-    graded = [(grade, m) for m in found.value if (grade := mao.grade(m, review.numbers, viewing=viewing))]
+    graded = [(grade, m) for m in found.value if (grade := mao.grade(m, review.facts, viewing=viewing))]
     graded.sort(key=lambda pair: list(Grade).index(pair[0]))
     return Known(tuple(graded), tuple(s for _, m in graded for s in m.sources)) if graded else ABSENT
 

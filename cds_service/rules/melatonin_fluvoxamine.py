@@ -4,7 +4,6 @@ from cds_service.facts.knowledge import Fact, Known
 from cds_service.facts.words import Record, Value
 from cds_service.phenotypes import pairs
 from cds_service.phenotypes.pairs import Side
-from cds_service.phenotypes.therapy import unread
 from cds_service.rules.review import Finding, Review, rule
 
 _SETS = {"melatonin": "ssri", "fluvoxamine": "melatonin"}
@@ -32,4 +31,4 @@ def _partner(review: Review, name: str) -> Fact[Side]:
     if not isinstance(found, Known):
         return found
     wanted = next((side for side in found.value if side.ingredient in _SETS), None)
-    return Known(wanted, (wanted.therapy.source,)) if wanted else unread(review.facts)
+    return Known(wanted, (wanted.therapy.source,)) if wanted else review.facts.unread("medications")

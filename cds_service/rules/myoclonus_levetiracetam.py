@@ -31,18 +31,18 @@ Excess = Fact[dict[str, Value]]
 
 
 def _dialysed(review: Review) -> Excess:
-    return _compared(review.order, review.numbers.value("kidney", "levetiracetam-dialysis"))
+    return _compared(review.order, review.facts.numbers.value("kidney", "levetiracetam-dialysis"))
 
 
 def _excess(review: Review) -> Excess:
     """The dose against the limit of the clearance, else of the eGFR; without either nothing is decided."""
-    found = kidney.clearance(review.facts, review.numbers)
+    found = kidney.clearance(review.facts)
     if not isinstance(found, Known):
         return (
             found if isinstance(found, Unavailable) else Unavailable("observations: no kidney function in the window")
         )
     rate = found.value
-    over = _compared(review.order, kidney.levetiracetam_limit(rate, review.numbers))
+    over = _compared(review.order, kidney.levetiracetam_limit(rate, review.facts))
     if not isinstance(over, Known):
         return over
     told: dict[str, Value] = {"rate": str(rate), "day": rate.when, "estimated": rate.estimated}

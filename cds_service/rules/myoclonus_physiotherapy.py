@@ -15,7 +15,7 @@ from cds_service.rules.review import Finding, Review, rule
 def myoclonus_physiotherapy(review: Review) -> Finding:
     facts = review.facts
     disorder = review.known("myoclonus", myoclonus.diagnosis(facts))
-    falls = fall_risk.fall_risk(facts, review.numbers)
+    falls = fall_risk.fall_risk(facts)
     gait = myoclonus.diagnosis(facts, "gait-disorder")
     review.consider("fall-risk", falls)
     review.consider("fall-denied", falls.value.denial if isinstance(falls, Known) else ABSENT)

@@ -15,15 +15,15 @@ _MOST = 3
 
 @rule("myoclonus-reversible-cause", gives="causes cleared drugs found level_a pair since told")
 def myoclonus_reversible_cause(review: Review) -> Finding:
-    facts, numbers = review.facts, review.numbers
+    facts = review.facts
     disorder = review.known("myoclonus", myoclonus.diagnosis(facts))
     looked = {
-        "drug-begun-before-onset": causes.drugs_begun(facts, numbers, disorder.since),
-        "two-serotonergic-drugs": causes.serotonergic_drugs(facts, numbers),
-        "kidney-failure": causes.kidney_failure(facts, numbers),
+        "drug-begun-before-onset": causes.drugs_begun(facts, disorder.since),
+        "two-serotonergic-drugs": causes.serotonergic_drugs(facts),
+        "kidney-failure": causes.kidney_failure(facts),
         "liver-failure": causes.liver_failure(facts),
-        "low-value": causes.low_values(facts, numbers),
-        "brain-injury": causes.injuries(facts, numbers),
+        "low-value": causes.low_values(facts),
+        "brain-injury": causes.injuries(facts),
     }
     for criterion, fact in looked.items():
         review.consider(criterion, fact)
@@ -64,7 +64,7 @@ def _together(cause: Cause) -> str:
 def _drugs(review: Review, found: tuple[Cause, ...]) -> dict[str, str]:
     """The drugs that the notes name."""
     begun = [cause.ingredient for cause in found if cause.ingredient]
-    cleared = myoclonus.drugs(review.facts, review.numbers, *myoclonus.KIDNEY_CLEARED_SETS)
+    cleared = myoclonus.drugs(review.facts, *myoclonus.KIDNEY_CLEARED_SETS)
     pair = next((_together(cause) for cause in found if cause.kind == "serotonergic"), "")
     return {
         "drugs": listed(begun),

@@ -23,7 +23,7 @@ def myoclonus_serotonergic(review: Review) -> Finding:
     name = review.drug("reuptake-inhibitor-proposed", *_SETS)
     disorder = review.known("myoclonus", myoclonus.diagnosis(facts))
     review.unless("already-taken", current_of(order, facts))
-    review.unless("rbd-known-or-suspected", _known_or_suspected(rbd.suspicion(facts, review.numbers)))
+    review.unless("rbd-known-or-suspected", _known_or_suspected(rbd.suspicion(facts)))
     task = _open_task(review)
     review.consider("screening-open", task)
     partners = listed(_partners(review))
@@ -40,7 +40,7 @@ def myoclonus_serotonergic(review: Review) -> Finding:
         ("lower-level", not myoclonus.is_level_a(name)),
         ("behavior", True),
         ("partners", bool(partners)),
-        ("bupropion", bupropion.may_be_named(facts, review.numbers)),
+        ("bupropion", bupropion.may_be_named(facts)),
     )
     offers = ("screening-task",) if ask and not isinstance(task, Known) else ()
     notes = tuple(note for note, holds in said if holds)
@@ -54,8 +54,8 @@ def _known_or_suspected(found: Fact[Suspicion]) -> Fact[Suspicion]:
 
 def _unasked(review: Review) -> bool:
     """Whether dream enactment is neither recorded nor denied; the question is for adults."""
-    adult = not is_child(review.facts, review.numbers)
-    return adult and rbd.flags(review.facts, review.numbers)["dream-enactment"].yes is None
+    adult = not is_child(review.facts)
+    return adult and rbd.flags(review.facts)["dream-enactment"].yes is None
 
 
 def _open_task(review: Review) -> Fact[tuple[PlannedCare, ...]]:
@@ -68,7 +68,7 @@ def _open_task(review: Review) -> Fact[tuple[PlannedCare, ...]]:
 
 def _partners(review: Review) -> Iterator[str]:
     """Other drugs, taken or drafted, with which serotonin may rise too far."""
-    taken = myoclonus.serotonergic(review.facts, review.numbers)
+    taken = myoclonus.serotonergic(review.facts)
     if isinstance(taken, Known):
         yield from (m.ingredient for m in taken.value)
     for other in review.facts.orders:

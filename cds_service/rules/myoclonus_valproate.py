@@ -42,11 +42,11 @@ def valproate(review: Review, disorder: Condition, values: dict[str, Value]) -> 
 
 def _hazards(review: Review) -> Fact[tuple[Hazard, ...]]:
     """What was found; without anything, unavailable if something could not be looked at."""
-    facts, numbers = review.facts, review.numbers
-    looked: list[Fact[Hazard]] = [label.contraindicated(facts), label.fetal_harm(facts, numbers)]
+    facts = review.facts
+    looked: list[Fact[Hazard]] = [label.contraindicated(facts), label.fetal_harm(facts)]
     review.consider("contraindication", looked[0])
     review.consider("pregnancy", looked[1])
-    age = label.childbearing_age(facts, numbers)
+    age = label.childbearing_age(facts)
     review.consider("childbearing-age", age)
     if isinstance(age, Known) and not isinstance(looked[1], Known):
         covered = label.contraception(facts)

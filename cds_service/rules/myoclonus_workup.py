@@ -31,18 +31,18 @@ _EXPLANATIONS = {
     gives="Myoclonus dementia drugs explanations found missing no_recent not_found referral_reason where",
 )
 def myoclonus_workup(review: Review) -> Finding:
-    facts, numbers = review.facts, review.numbers
+    facts = review.facts
     disorder = review.known("new-myoclonus", _new(review))
     review.unless("epilepsy", facts.conditions("epilepsy", "progressive-myoclonus-epilepsy"))
-    review.unless("only-in-sleep", myoclonus.only_asleep(facts, disorder, numbers))
-    tests = workup(facts, numbers)
+    review.unless("only-in-sleep", myoclonus.only_asleep(facts, disorder))
+    tests = workup(facts)
     review.consider("already-ordered", facts.requests(*ORDER_SETS, _REFERRAL))
     for name, fact in tests.done.items():
         review.consider(name, fact)
     missing = review.known("work-up-incomplete", tests.missing)
-    drugs = myoclonus.drugs(facts, numbers)
+    drugs = myoclonus.drugs(facts)
     review.consider("drug-that-can-cause-it", drugs)
-    fast = myoclonus.rapid_dementia(facts, numbers.months("myoclonus", "dementia-months"))
+    fast = myoclonus.rapid_dementia(facts)
     values: dict[str, Value] = {
         "Myoclonus": "Possible myoclonus" if disorder.possible else "Myoclonus",
         "where": "on the problem list" if disorder.listed else "on record",
@@ -92,7 +92,8 @@ def _not_found(review: Review, tests: Workup) -> Iterator[str]:
 
 
 def _months(review: Review) -> tuple[int, int]:
-    return review.numbers.months("myoclonus", "test-months"), review.numbers.months("myoclonus", "blood-months")
+    numbers = review.facts.numbers
+    return numbers.whole("myoclonus", "test-months"), numbers.whole("myoclonus", "blood-months")
 
 
 def _either(names: Iterable[str]) -> str:

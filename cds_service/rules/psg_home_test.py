@@ -11,7 +11,7 @@ def psg_home_test(review: Review) -> Finding:
     order, facts = review.order, review.facts
     review.only_if("home-test-proposed", sleep_study.HOME in order.sets, order.source)
     review.unless("for-apnea-only", sleep_study.only_for_apnea(order), order.source)
-    review.only_if("for-rbd", _for_rbd(order, sleep_study.for_study(rbd.suspicion(facts, review.numbers))))
+    review.only_if("for-rbd", _for_rbd(order, sleep_study.for_study(rbd.suspicion(facts))))
     apnea = isinstance(facts.conditions("sleep-apnea", "snoring"), Known)
     apnea = apnea or not order.reasons.isdisjoint(sleep_study.APNEA_REASONS)
     return Finding("home-test", "home-test", {}, ("apnea-too",) if apnea else ())

@@ -31,9 +31,9 @@ def psg_not_needed(review: Review) -> Finding:
     review.unless("titration", sleep_study.TITRATION in order.sets, order.source)
     review.only_if("for-twitching", _for_twitching(order, facts))
     review.unless("another-reason", facts.conditions(*_OTHER))
-    seen = rbd.suspicion(facts, review.numbers)
+    seen = rbd.suspicion(facts)
     review.unless("suspicion", sleep_study.for_study(seen))
-    flags = rbd.flags(facts, review.numbers)
+    flags = rbd.flags(facts)
     screened = rbd.only_jerks(flags) and (not isinstance(seen, Known) or seen.value.level is Level.BENIGN)
     days = [flags[name].when for name in _ASKED]
     newest = max((day for day in days if day), key=lambda day: day.last, default=None)

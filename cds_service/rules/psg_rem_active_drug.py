@@ -1,23 +1,21 @@
 """A sleep study for RBD in a patient who takes a drug that changes its result (PSG-04)."""
 
 from cds_service.content.text import listed
-from cds_service.facts.knowledge import ABSENT, Fact, Known
-from cds_service.facts.patient import Medication, Order, PatientFacts
+from cds_service.facts.knowledge import Fact, Known
+from cds_service.facts.patient import Order
 from cds_service.fhir.dates import spell
 from cds_service.phenotypes import antidepressants, rbd, sleep_study
 from cds_service.rules.review import Finding, Review, rule
 
-_SETS = (*antidepressants.STRONG_SETS, "other-antidepressant")
+_SETS = (*antidepressants.STRONG_SETS, "other-antidepressant", "clonazepam")
 
 
 @rule("psg-rem-active-drug", gives="Drug drugs")
 def psg_rem_active_drug(review: Review) -> Finding:
     order, facts = review.order, review.facts
     review.only_if("attended-study-proposed", sleep_study.ATTENDED in order.sets, order.source)
-    review.only_if("for-rbd", _for_rbd(order, sleep_study.for_study(rbd.suspicion(facts, review.numbers))))
-    drugs = review.known(
-        "rem-active-drug", _drugs(facts, review.numbers.value("antidepressants", "doxepin-hypnotic-mg"))
-    )
+    review.only_if("for-rbd", _for_rbd(order, sleep_study.for_study(rbd.suspicion(facts))))
+    drugs = review.known("rem-active-drug", antidepressants.taken(facts, *_SETS))
     raising = [m for m in drugs if "clonazepam" not in m.sets]
     named = (raising or list(drugs))[0].ingredient
     notes = [*(["raises"] if raising else []), *(["clonazepam"] if len(raising) < len(drugs) else [])]
@@ -28,13 +26,3 @@ def psg_rem_active_drug(review: Review) -> Finding:
 
 def _for_rbd(order: Order, level: Fact[object]) -> Fact[object]:
     return Known(True, (order.source,)) if sleep_study.is_for_rbd(order) else level
-
-
-def _drugs(facts: PatientFacts, limit_mg: float) -> Fact[tuple[Medication, ...]]:
-    found = facts.current_drugs(*_SETS, "clonazepam")
-    if not isinstance(found, Known):
-        return found
-    kept = tuple(
-        m for m in found.value if not antidepressants.is_hypnotic_doxepin(m.ingredient, m.dose.daily_mg, limit_mg)
-    )
-    return Known(kept, tuple(m.source for m in kept)) if kept else ABSENT

@@ -10,14 +10,14 @@ _BEHAVIOR = ("complex-movements", "vocalizations", "dream-enactment", "injury")
 @rule("psg-result", gives="amount day index")
 def psg_result(review: Review) -> Finding:
     facts = review.facts
-    told, result = review.known("without-atonia", sleep_study.without_atonia(facts, review.numbers))
+    told, result = review.known("without-atonia", sleep_study.without_atonia(facts))
     review.unless("rbd-recorded", facts.conditions("rbd"))
     review.unless("rbd-in-history", facts.past_conditions("rbd"))
-    flags = rbd.flags(facts, review.numbers)
+    flags = rbd.flags(facts)
     enacts = any(flags[name].yes for name in _BEHAVIOR)
     review.consider("behavior", facts.answer("dream-enactment"))
-    apnea = sleep_apnea.index(facts, review.numbers)
-    moderate = review.numbers.value("sleep-apnea", "index-moderate")
+    apnea = sleep_apnea.index(facts)
+    moderate = review.facts.numbers.value("sleep-apnea", "index-moderate")
     high = isinstance(apnea, Known) and apnea.value.amount.definitely_at_least(moderate)
     amount = f" ({result.value:g} %)" if result.value is not None else ""
     values = {

@@ -1,7 +1,7 @@
 """RBD in a patient who takes a drug that can cause or worsen it (MED-02)."""
 
 from cds_service.content.text import listed, since
-from cds_service.facts.knowledge import ABSENT, Fact, Known
+from cds_service.facts.knowledge import Known
 from cds_service.facts.patient import Condition, Medication
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import antidepressants, rbd
@@ -15,7 +15,7 @@ _ORDER = (Timing.FITS, Timing.LONG_STANDING, Timing.UNKNOWN, Timing.AFTER)
 def rbd_drug_current(review: Review) -> Finding:
     facts = review.facts
     disorder = review.known("rbd-active", rbd.diagnosis(facts))
-    drugs = review.known("associated-drug-current", _associated(review))
+    drugs = review.known("associated-drug-current", antidepressants.taken(facts, *antidepressants.SETS))
     ranked = sorted(((_timing(review, drug, disorder), drug) for drug in drugs), key=_rank)
     when, drug = ranked[0]
     strong = antidepressants.is_strong(drug.sets)
@@ -38,14 +38,6 @@ def rbd_drug_current(review: Review) -> Finding:
     indicator = "timing-fits" if serious else "uncertain"
     classes = (indicator, *(m.ingredient for _, m in ranked))
     return Finding(when.value, indicator, values, tuple(notes), classes=classes)
-
-
-def _associated(review: Review) -> Fact[tuple[Medication, ...]]:
-    found = review.facts.current_drugs(*antidepressants.SETS)
-    if not isinstance(found, Known):
-        return found
-    kept = antidepressants.current(review.facts, review.numbers.value("antidepressants", "doxepin-hypnotic-mg"))
-    return Known(kept, tuple(m.source for m in kept)) if kept else ABSENT
 
 
 def _timing(review: Review, drug: Medication, disorder: Condition) -> Timing:

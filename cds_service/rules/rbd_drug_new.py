@@ -21,16 +21,15 @@ _SIGNS = ("complex-movements", "injury", "dream-enactment")
 def rbd_drug_new(review: Review) -> Finding:
     order, facts = review.order, review.facts
     name = review.drug("associated-drug-proposed", *antidepressants.SETS)
-    limit = review.numbers.value("antidepressants", "doxepin-hypnotic-mg")
-    review.unless("hypnotic-doxepin", antidepressants.is_hypnotic_doxepin(name, order.dose.daily_mg, limit))
-    seen = review.known("rbd", _relevant(rbd.suspicion(facts, review.numbers)))
+    review.unless("hypnotic-doxepin", antidepressants.is_hypnotic(name, order.dose.daily_mg, facts))
+    seen = review.known("rbd", _relevant(rbd.suspicion(facts)))
     review.unless("already-taken", _already_taken(review))
     strong = antidepressants.is_strong(order.drug.sets) if order.drug else False
     notes = ["mood", "figures", *(["mirtazapine"] if name == "mirtazapine" else [])]
     myoclonus = isinstance(facts.conditions("myoclonus"), Known)
     if myoclonus and seen.level in (Level.CONFIRMED, Level.SUSPECTED) and _is_reuptake_inhibitor(order):
         notes.append("myoclonus")
-    if bupropion.may_be_named(facts, review.numbers):
+    if bupropion.may_be_named(facts):
         notes.append("bupropion-myoclonus" if myoclonus else "bupropion")
     possible = seen.level is Level.CONFIRMED and seen.diagnosis is not None and seen.diagnosis.possible
     serious = strong and seen.level in (Level.CONFIRMED, Level.SUSPECTED) and not possible

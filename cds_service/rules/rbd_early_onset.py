@@ -51,16 +51,16 @@ _REASON = "Dream enactment at an early age: narcolepsy, drugs, trauma, sleep apn
 
 def _early(review: Review, age: Age) -> Fact[Suspicion]:
     """Red flags under the limit, or dream enactment that is not surely over it."""
-    found = rbd.suspicion(review.facts, review.numbers)
+    found = rbd.suspicion(review.facts)
     if not isinstance(found, Known):
         return found
     seen = found.value
-    young = seen.level is Level.SUSPECTED and age.under(int(review.numbers.value("rbd", "age-over")))
+    young = seen.level is Level.SUSPECTED and age.under(review.facts.numbers.whole("rbd", "age-over"))
     return found if young or (seen.level is Level.POSSIBLE and seen.says("dream-enactment")) else ABSENT
 
 
 def _study(review: Review) -> Fact[object]:
-    done: Fact[object] = sleep_study.done(review.facts, review.numbers.months("sleep-study", "study-months"))
+    done: Fact[object] = sleep_study.done(review.facts)
     return either(done, sleep_study.on_order(review.facts))
 
 

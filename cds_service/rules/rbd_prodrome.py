@@ -15,7 +15,7 @@ def rbd_prodrome(review: Review) -> Finding:
     facts = review.facts
     review.unless("disease-known", facts.conditions(*rbd.SYNUCLEIN_SETS))
     disorder = review.known("rbd-active", rbd.diagnosis(facts))
-    signs = review.known("early-signs", prodrome.signs(facts, review.numbers))
+    signs = review.known("early-signs", prodrome.signs(facts))
     serious = any(sign.serious and not sign.possible for sign in signs) and not disorder.possible
     return Finding(
         "possible" if disorder.possible else "signs",

@@ -11,8 +11,8 @@ from cds_service.rules.review import Finding, Review, rule
 def rbd_red_flags(review: Review) -> Finding:
     facts = review.facts
     review.unless("rbd-known", either(facts.conditions("rbd"), facts.past_conditions("rbd")))
-    seen = review.known("suspected", _suspected(rbd.suspicion(facts, review.numbers)))
-    review.unless("studied", sleep_study.done(facts, review.numbers.months("sleep-study", "study-months")))
+    seen = review.known("suspected", _suspected(rbd.suspicion(facts)))
+    review.unless("studied", sleep_study.done(facts))
     review.unless("study-ordered", sleep_study.on_order(facts))
     review.consider("associated-drug-current", facts.current_drugs(*antidepressants.SETS))
     return Finding(

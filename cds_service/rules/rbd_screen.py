@@ -34,8 +34,8 @@ class Reason(msgspec.Struct, frozen=True):
 def rbd_screen(review: Review) -> Finding:
     facts = review.facts
     review.unless("rbd-known", either(facts.conditions("rbd"), facts.past_conditions("rbd")))
-    missing = review.known("answers-missing", rbd.unanswered(facts, review.numbers))
-    seen = rbd.suspicion(facts, review.numbers)
+    missing = review.known("answers-missing", rbd.unanswered(facts))
+    seen = rbd.suspicion(facts)
     reason = review.known("reason-to-ask", _reason(review, seen))
     review.unless("study-settles-it", _studied(review, seen))
     review.unless("already-asked", _sent(facts, int(review.number("repeat-months"))))
@@ -48,7 +48,7 @@ def rbd_screen(review: Review) -> Finding:
 
 
 def _reason(review: Review, seen: Fact[Suspicion]) -> Fact[Reason]:
-    complaint = _complaint(rbd.complaint(review.facts, review.numbers))
+    complaint = _complaint(rbd.complaint(review.facts))
     return either(complaint, _sign(review.facts, seen), _synuclein(review))
 
 
@@ -96,8 +96,7 @@ def _studied(review: Review, seen: Fact[Suspicion]) -> Fact[object]:
     """With red flags, a study done or on order settles more than the questions would."""
     if not isinstance(seen, Known) or seen.value.level is not Level.SUSPECTED:
         return ABSENT
-    months = review.numbers.months("sleep-study", "study-months")
-    done: Fact[object] = sleep_study.done(review.facts, months)
+    done: Fact[object] = sleep_study.done(review.facts)
     return either(done, sleep_study.on_order(review.facts))
 
 

@@ -19,7 +19,6 @@ from cds_service.content.model import Criterion, RuleContent
 from cds_service.content.wording import Wording
 from cds_service.errors import UnwritableCard
 from cds_service.facts.knowledge import Absent, Fact, Known, Unavailable
-from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import Medication, Order, PatientFacts
 from cds_service.facts.queries import collections
 from cds_service.facts.words import Record, Value
@@ -110,13 +109,11 @@ class Review:
         self,
         prepared: Prepared,
         facts: PatientFacts,
-        numbers: Numbers,
         moment: Moment,
         therapy: Order | Medication | None = None,
     ) -> None:
         self.facts = facts
         self.moment = moment
-        self.numbers = numbers
         self.subject = therapy
         self._steps: list[Step] = []
         self._content = prepared.content
@@ -283,14 +280,12 @@ def view(facts: PatientFacts, prepared: Prepared) -> PatientFacts:
     return msgspec.structs.replace(facts, held=held, result_sets=prepared.result_sets)
 
 
-def evaluate(
-    prepared: Prepared, facts: PatientFacts, numbers: Numbers, moment: Moment, therapy: Order | Medication | None
-) -> Evaluation:
+def evaluate(prepared: Prepared, facts: PatientFacts, moment: Moment, therapy: Order | Medication | None) -> Evaluation:
     """Runs one rule on one subject.
 
     A rule that raises costs only its own card: the outcome is FAILED and the fault is logged without patient data.
     """
-    review = Review(prepared, facts, numbers, moment, therapy)
+    review = Review(prepared, facts, moment, therapy)
     finding: Finding | None = None
     try:
         review.pass_gates(prepared.gates)

@@ -41,7 +41,7 @@ def sleep_referral(review: Review) -> Finding:
 
 def _reasons(review: Review) -> Fact[tuple[Reason, ...]]:
     """Every reason that holds, the weightiest first; unavailable if none does and one could not be looked up."""
-    seen = rbd.suspicion(review.facts, review.numbers)
+    seen = rbd.suspicion(review.facts)
     looked = (_injured(review), _unhelped(review), _uncertain(review, seen), _other(review, seen))
     known = [fact for fact in looked if isinstance(fact, Known)]
     if not known:
@@ -61,7 +61,7 @@ def _injured(review: Review) -> Fact[Reason]:
 
 def _unhelped(review: Review) -> Fact[Reason]:
     weeks, melatonin = int(review.number("treatment-weeks")), review.number("melatonin-mg")
-    found = persistence.on_treatment(review.facts, review.numbers, weeks, melatonin)
+    found = persistence.on_treatment(review.facts, weeks, melatonin)
     if not isinstance(found, Known):
         return found
     seen = found.value
@@ -130,7 +130,7 @@ def _other(review: Review, seen: Fact[Suspicion]) -> Fact[Reason]:
         return seen
     if seen.value.level not in (Level.CONFIRMED, Level.SUSPECTED):
         return ABSENT
-    found = unproven_sleep_disorder.suspected(review.facts, review.numbers)
+    found = unproven_sleep_disorder.suspected(review.facts)
     if not isinstance(found, Known):
         return found
     other = found.value

@@ -151,8 +151,7 @@ class Bench:
         return next(service for service in self._decisions.services.values() if service.hook == hook)
 
     def _facts(self, body: bytes, service: Service) -> PatientFacts:
-        vocabulary = self._ruleset.content.vocabulary
-        return gather_sent(parse_request(body, service), service.prefetch, vocabulary, charts.TODAY)
+        return gather_sent(parse_request(body, service), service.prefetch, self._ruleset.content, charts.TODAY)
 
     def _share(self, name: str, facts: PatientFacts, moment: Moment, decode: float) -> float:
         """The time of one rule on facts that are there, over that of the decode."""

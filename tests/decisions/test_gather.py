@@ -16,7 +16,8 @@ from cds_service.fhir_client.access import FhirAccess, FhirGrant
 from cds_service.fhir_client.egress import Servers
 from cds_service.hooks.requests import parse_request
 from cds_service.hooks.services import Service
-from tests.charts import FALL, RBD, vocabulary
+from tests.case_runs import ruleset
+from tests.charts import FALL, RBD
 from tests.fhir_client.misbehaving import searchset
 
 pytestmark = pytest.mark.anyio
@@ -74,7 +75,7 @@ async def facts():
 
     async def gathered(asked, *, within=True):
         grant = FhirGrant(access, Servers.listed([EHR])) if within else None
-        return await gather(asked, SERVICE.prefetch, vocabulary(), TODAY, grant)
+        return await gather(asked, SERVICE.prefetch, ruleset().content, TODAY, grant)
 
     yield gathered
     await access.aclose()
@@ -225,7 +226,7 @@ async def test_without_reach_nothing_is_fetched(ehr, facts):
     found = await facts(hook({"patient": PATIENT}), within=False)
     assert not ehr.calls
     assert found.gaps == dict.fromkeys(KEYS[1:], "not sent")
-    assert found == gather_sent(hook({"patient": PATIENT}), SERVICE.prefetch, vocabulary(), TODAY)
+    assert found == gather_sent(hook({"patient": PATIENT}), SERVICE.prefetch, ruleset().content, TODAY)
 
 
 @pytest.mark.parametrize("server", [EHR, None])

@@ -12,6 +12,7 @@ from tests.charts import (
     TODAY,
     condition,
     facts,
+    numbers,
     patient,
     request,
     resource,
@@ -165,9 +166,8 @@ def test_the_same_resource_twice_is_one_fact():
 
 def test_a_resource_under_two_keys_is_read_once():
     one = typed(condition(ALZHEIMER, id="c1"))
-    built = build(
-        {"conditions": Source((one,)), "procedures": Source((one,))}, vocabulary(), TODAY, patient_id="example"
-    )
+    sources = {"conditions": Source((one,)), "procedures": Source((one,))}
+    built = build(sources, vocabulary(), numbers(), TODAY, patient_id="example")
     assert len(built.conditions("alzheimer-disease").value) == 1
 
 
@@ -217,7 +217,7 @@ def test_what_was_found_is_known_even_if_something_is_missing():
 
 
 def test_a_key_that_was_not_asked_for_was_not_read():
-    built = build({}, vocabulary(), TODAY, patient_id="example")
+    built = build({}, vocabulary(), numbers(), TODAY, patient_id="example")
     assert built.conditions("alzheimer-disease") == Unavailable("conditions: not asked for")
 
 

@@ -7,8 +7,8 @@ from cds_service.fhir.dates import interval
 from cds_service.phenotypes.antidepressants import (
     SETS,
     Timing,
-    current,
     is_strong,
+    taken,
     timing,
 )
 from tests.charts import RXNORM, coded, dosage, facts, named, request
@@ -21,7 +21,7 @@ def when(start, onset=ONSET, increased=None):
 
 
 def drugs(*chart):
-    return [m.ingredient for m in current(facts(*chart), 6)]
+    return [m.ingredient for m in taken(facts(*chart), *SETS).value_or(())]
 
 
 # Timing

@@ -3,11 +3,11 @@
 import pytest
 
 from cds_service.phenotypes.bupropion import may_be_named
-from tests.charts import SNOMED, coded, condition, draft, facts, named, numbers, request, statement
+from tests.charts import SNOMED, coded, condition, draft, facts, named, request, statement
 
 
 def test_bupropion_is_an_option_where_nothing_speaks_against_it():
-    assert may_be_named(facts(), numbers())
+    assert may_be_named(facts())
 
 
 @pytest.mark.parametrize(
@@ -25,23 +25,23 @@ def test_bupropion_is_an_option_where_nothing_speaks_against_it():
     ],
 )
 def test_bupropion_is_not_named_where_something_speaks_against_it(against):
-    assert not may_be_named(facts(against), numbers())
+    assert not may_be_named(facts(against))
 
 
 def test_bupropion_is_not_named_beside_an_mao_inhibitor_that_is_drafted():
-    assert not may_be_named(facts(drafts=(draft(named("phenelzine 15 mg tablet")),)), numbers())
+    assert not may_be_named(facts(drafts=(draft(named("phenelzine 15 mg tablet")),)))
 
 
 def test_bupropion_is_not_named_while_a_benzodiazepine_is_stopped():
-    assert not may_be_named(facts(drafts=(draft(status="stopped"),)), numbers())
-    assert not may_be_named(facts(drafts=(draft(named("lorazepam 1 mg tablet"), status="cancelled"),)), numbers())
+    assert not may_be_named(facts(drafts=(draft(status="stopped"),)))
+    assert not may_be_named(facts(drafts=(draft(named("lorazepam 1 mg tablet"), status="cancelled"),)))
 
 
 @pytest.mark.parametrize("key", ["conditions", "medicationRequests"])
 def test_bupropion_is_not_named_if_that_could_not_be_checked(key):
-    assert not may_be_named(facts(gaps={key: "not sent"}), numbers())
+    assert not may_be_named(facts(gaps={key: "not sent"}))
 
 
 def test_bupropion_is_an_option_after_the_wash_out_of_an_mao_inhibitor():
     ended = statement(named("phenelzine 15 mg tablet"), status="stopped", effectivePeriod={"end": "2026-06-01"})
-    assert may_be_named(facts(ended), numbers())
+    assert may_be_named(facts(ended))

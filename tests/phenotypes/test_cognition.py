@@ -4,14 +4,14 @@ import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from cds_service.phenotypes.cognition import Kind, decline
-from tests.charts import ALZHEIMER, ICD10, LOINC, SNOMED, coded, condition, facts, named, numbers, observation
+from tests.charts import ALZHEIMER, ICD10, LOINC, SNOMED, coded, condition, facts, named, observation
 
 MCI = coded(SNOMED, "386805003", "Mild cognitive impairment")
 MOCA, MMSE = coded(LOINC, "72172-0"), coded(LOINC, "72106-8")
 
 
 def seen(*chart, **how):
-    return decline(facts(*chart, **how), numbers())
+    return decline(facts(*chart, **how))
 
 
 def kind(*chart, **how):

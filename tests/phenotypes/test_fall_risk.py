@@ -4,7 +4,7 @@ import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from cds_service.phenotypes.fall_risk import fall_risk
-from tests.charts import FALL, ICD10, LOINC, SNOMED, coded, condition, facts, named, numbers, observation, resource
+from tests.charts import FALL, ICD10, LOINC, SNOMED, coded, condition, facts, named, observation, resource
 
 TENDENCY = coded(ICD10, "R29.6", "Repeated falls")
 ASKED = coded(LOINC, "52552-7")
@@ -13,7 +13,7 @@ HIGH, MODERATE = coded(LOINC, "LA13040-3", "High risk"), coded(LOINC, "LA11454-8
 
 
 def seen(*chart, **how):
-    return fall_risk(facts(*chart, **how), numbers())
+    return fall_risk(facts(*chart, **how))
 
 
 def label(*chart, **how):

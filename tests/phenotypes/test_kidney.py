@@ -4,7 +4,7 @@ import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from cds_service.phenotypes.kidney import Clearance, clearance, levetiracetam_limit
-from tests.charts import LOINC, coded, facts, numbers, observation, patient
+from tests.charts import LOINC, coded, facts, observation, patient
 
 CREATININE, WEIGHT, EGFR = coded(LOINC, "2160-0"), coded(LOINC, "29463-7"), coded(LOINC, "98979-8")
 WOMAN, MAN = patient("1948-01-01"), patient("1948-01-01", gender="male")
@@ -12,7 +12,7 @@ PER_MINUTE = "mL/min/{1.73_m2}"
 
 
 def seen(*chart, **how):
-    return clearance(facts(*chart, **how), numbers())
+    return clearance(facts(*chart, **how))
 
 
 def creatinine(value=1.2, unit="mg/dL", day="2026-06-01", **members):
@@ -100,9 +100,9 @@ def test_nothing_recorded_is_no_clearance():
     [(120, 3000), (80.1, 3000), (80, 2000), (50, 2000), (49.9, 1500), (30, 1500), (29.9, 1000), (5, 1000)],
 )
 def test_the_limits_of_the_label(rate, limit):
-    assert levetiracetam_limit(Clearance(rate, False, None, ""), numbers()) == limit
+    assert levetiracetam_limit(Clearance(rate, False, None, ""), facts()) == limit
 
 
 def test_an_egfr_beyond_its_range_gives_the_best_it_may_stand_for():
     found = seen(MAN, egfr(None, valueQuantity={"value": 60, "unit": PER_MINUTE, "comparator": ">"})).value
-    assert levetiracetam_limit(found, numbers()) == 3000
+    assert levetiracetam_limit(found, facts()) == 3000

@@ -6,7 +6,7 @@ from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from cds_service.phenotypes import mao_inhibitors as mao
 from cds_service.phenotypes.mao_inhibitors import Grade
 from cds_service.phenotypes.pairs import Side
-from tests.charts import SERTRALINE, dosage, draft, facts, named, numbers, request, statement
+from tests.charts import SERTRALINE, dosage, draft, facts, named, request, statement
 
 SETS = (*mao.INHIBITORS, *mao.PARTNERS)
 PHENELZINE = named("phenelzine 15 mg tablet")
@@ -20,12 +20,12 @@ def met(drug, *chart, gaps=None):
     seen = facts(*chart, drafts=(draft(drug),), gaps=gaps)
     order = seen.orders[0]
     side = Side(order.drug.ingredient(*SETS), order)
-    return mao.meetings(side, seen, numbers(), lambda _: True)
+    return mao.meetings(side, seen, lambda _: True)
 
 
 def graded(drug, *chart):
     found = met(drug, *chart)
-    return [mao.grade(m, numbers(), viewing=False) for m in found.value] if isinstance(found, Known) else found
+    return [mao.grade(m, facts(), viewing=False) for m in found.value] if isinstance(found, Known) else found
 
 
 def of(mg):
@@ -37,7 +37,7 @@ def of(mg):
     [("phenelzine", 14), ("sertraline", 14), ("vortioxetine", 21), ("fluoxetine", 35), ("rasagiline", 14)],
 )
 def test_wash_outs_are_those_of_the_labels(ingredient, days):
-    assert mao.wash_out(ingredient, numbers()) == days
+    assert mao.wash_out(ingredient, facts()) == days
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from cds_service.fhir.dates import interval
 from cds_service.phenotypes import myoclonus, myoclonus_causes, myoclonus_tests
-from tests.charts import ICD10, SNOMED, coded, condition, facts, named, numbers, request, resource
+from tests.charts import ICD10, SNOMED, coded, condition, facts, named, request, resource
 
 JERKS = coded(ICD10, "G25.3", "Myoclonus")
 
@@ -38,14 +38,14 @@ def test_a_certain_diagnosis_goes_before_a_possible_one_and_the_earliest_first()
 
 
 def causes(*chart, **how):
-    found = myoclonus_causes.drugs_begun(facts(*chart, **how), numbers(), interval("2026-06-01"))
+    found = myoclonus_causes.drugs_begun(facts(*chart, **how), interval("2026-06-01"))
     return [cause.label for cause in found.value] if isinstance(found, Known) else found
 
 
 def test_a_drug_is_named_with_the_day_it_was_begun_and_the_year_where_it_is_another():
     assert causes(request(named("gabapentin 300 mg"), authoredOn="2026-05-20")) == ["gabapentin since 20 May"]
     found = myoclonus_causes.drugs_begun(
-        facts(request(named("gabapentin 300 mg"), authoredOn="2022-12-15")), numbers(), interval("2023-02-01")
+        facts(request(named("gabapentin 300 mg"), authoredOn="2022-12-15")), interval("2023-02-01")
     )
     assert found.value[0].label == "gabapentin since 15 Dec 2022"
 
@@ -57,37 +57,37 @@ def test_no_drug_is_absent_while_a_list_is_missing():
 
 def test_one_serotonergic_drug_is_no_pair_and_no_proof_that_there_is_none():
     sertraline = request(named("sertraline 50 mg"))
-    assert myoclonus_causes.serotonergic_drugs(facts(sertraline), numbers()) == ABSENT
+    assert myoclonus_causes.serotonergic_drugs(facts(sertraline)) == ABSENT
     unsure = facts(sertraline, gaps={"medicationStatements": "further pages"})
-    assert isinstance(myoclonus_causes.serotonergic_drugs(unsure, numbers()), Unavailable)
+    assert isinstance(myoclonus_causes.serotonergic_drugs(unsure), Unavailable)
 
 
 def test_the_same_stroke_under_two_names_is_told_once():
     stroke = condition(coded(ICD10, "I63.9"), onsetDateTime="2026-02-01")
     again = condition(named("Ischemic stroke"), onsetDateTime="2026-02-01", clinical="resolved")
-    found = myoclonus_causes.injuries(facts(stroke, again), numbers())
+    found = myoclonus_causes.injuries(facts(stroke, again))
     assert [cause.label for cause in found.value] == ["stroke"]
 
 
 def test_a_test_is_done_ordered_missing_or_not_to_be_told():
     done = resource("Procedure", status="completed", code=named("EEG"), performedDateTime="2025-10-14")
     ordered = resource("ServiceRequest", status="active", intent="order", code=named("MRI brain"))
-    seen = myoclonus_tests.workup(facts(done, ordered), numbers())
+    seen = myoclonus_tests.workup(facts(done, ordered))
     assert isinstance(seen.done["eeg"], Known)
     assert isinstance(seen.done["mri-brain"], Known)
     assert seen.done["emg"] == ABSENT
     assert seen.missing == Known(("bloods",))
-    unseen = myoclonus_tests.workup(facts(done, gaps={"procedures": "further pages"}), numbers())
+    unseen = myoclonus_tests.workup(facts(done, gaps={"procedures": "further pages"}))
     assert isinstance(unseen.done["eeg"], Known)
     assert isinstance(unseen.done["emg"], Unavailable)
 
 
 def test_nothing_is_known_to_be_missing_where_nothing_could_be_looked_up():
-    seen = myoclonus_tests.workup(facts(gaps={"procedures": "not sent", "observations": "not sent"}), numbers())
+    seen = myoclonus_tests.workup(facts(gaps={"procedures": "not sent", "observations": "not sent"}))
     assert isinstance(seen.missing, Unavailable)
 
 
 def test_jerks_of_a_diagnosis_that_speaks_of_sleep_come_only_in_sleep():
     at_night = condition(coded(SNOMED, "17450006", text="Nocturnal myoclonic jerks"))
     chart = facts(at_night)
-    assert isinstance(myoclonus.only_asleep(chart, myoclonus.diagnosis(chart).value, numbers()), Known)
+    assert isinstance(myoclonus.only_asleep(chart, myoclonus.diagnosis(chart).value), Known)

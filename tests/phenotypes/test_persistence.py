@@ -15,7 +15,6 @@ from tests.charts import (
     dosage,
     facts,
     named,
-    numbers,
     patient,
     request,
     resource,
@@ -35,7 +34,7 @@ def clonazepam(since):
 
 
 def unhelped(*chart, **how):
-    found = on_treatment(facts(OLD, *chart, **how), numbers(), 8, 9)
+    found = on_treatment(facts(OLD, *chart, **how), 8, 9)
     return (found.value.drug.ingredient, found.value.sign) if isinstance(found, Known) else found
 
 

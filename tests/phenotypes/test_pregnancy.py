@@ -4,14 +4,14 @@ import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from cds_service.phenotypes.pregnancy import pregnancy
-from tests.charts import LOINC, SNOMED, coded, condition, facts, numbers, observation
+from tests.charts import LOINC, SNOMED, coded, condition, facts, observation
 
 PREGNANT = coded(SNOMED, "77386006", "Pregnancy")
 STATUS = coded(LOINC, "82810-3")
 
 
 def seen(*chart, **how):
-    return pregnancy(facts(*chart, **how), numbers())
+    return pregnancy(facts(*chart, **how))
 
 
 def listed(day="2026-02-20", **members):

@@ -14,7 +14,6 @@ from tests.charts import (
     condition,
     facts,
     named,
-    numbers,
     observation,
     patient,
 )
@@ -30,7 +29,7 @@ def rbdsq(total, day="2026-06-01", **members):
 
 
 def seen(*chart, **how):
-    return suspicion(facts(*chart, **how), numbers())
+    return suspicion(facts(*chart, **how))
 
 
 def level(*chart, **how):
@@ -254,7 +253,7 @@ def test_a_later_yes_takes_a_no_back():
     ],
 )
 def test_a_sign_on_the_problem_list_is_a_flag(text, flag):
-    assert flags(facts(OLD, condition(named(text))), numbers())[flag].yes
+    assert flags(facts(OLD, condition(named(text))))[flag].yes
 
 
 def test_the_words_of_the_mother_are_no_flag():

@@ -5,24 +5,24 @@ import pytest
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from cds_service.fhir.dates import spell
 from cds_service.phenotypes.rbd import Level, complaint, suspected_since, suspicion, unanswered
-from tests.charts import OURS, all_no, answers, coded, condition, facts, named, numbers, observation, patient
+from tests.charts import OURS, all_no, answers, coded, condition, facts, named, observation, patient
 
 OLD = patient("1951-03-02")
 
 
 def open_questions(*chart, **how):
-    found = unanswered(facts(OLD, *chart, **how), numbers())
+    found = unanswered(facts(OLD, *chart, **how))
     return set(found.value) if isinstance(found, Known) else found
 
 
 def complained(*chart):
-    found = complaint(facts(OLD, *chart), numbers())
+    found = complaint(facts(OLD, *chart))
     return found.value.words if isinstance(found, Known) else found
 
 
 def since(*chart):
     seen = facts(OLD, *chart)
-    found = suspected_since(seen, suspicion(seen, numbers()).value)
+    found = suspected_since(seen, suspicion(seen).value)
     return spell(found) if found else None
 
 
@@ -90,9 +90,9 @@ def test_brief_jerks_may_be_known_from_the_problem_list():
     asked = all_no()
     asked["item"] = [item for item in asked["item"] if item["linkId"] != "brief-jerks"]
     chart = (OLD, condition(named("Neck twitching in sleep")), asked)
-    assert suspicion(facts(*chart), numbers()).value.level is Level.BENIGN
+    assert suspicion(facts(*chart)).value.level is Level.BENIGN
 
 
 def test_the_single_question_screen_as_an_observation_asks_about_dream_enactment():
     asked = observation(named("RBD1Q"), "2026-06-01", True)
-    assert suspicion(facts(OLD, asked), numbers()).value.says("dream-enactment")
+    assert suspicion(facts(OLD, asked)).value.says("dream-enactment")

@@ -4,7 +4,7 @@ import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from cds_service.phenotypes.sleep_apnea import airway_pressure, apnea
-from tests.charts import ICD10, LOINC, SNOMED, coded, condition, facts, named, numbers, observation, resource
+from tests.charts import ICD10, LOINC, SNOMED, coded, condition, facts, named, observation, resource
 
 OSA = coded(SNOMED, "78275009", "Obstructive sleep apnea syndrome")
 AHI = coded(LOINC, "69990-0")
@@ -12,11 +12,11 @@ CPAP = coded(SNOMED, "47545007", "Continuous positive airway pressure")
 
 
 def seen(*chart, **how):
-    return apnea(facts(*chart, **how), numbers())
+    return apnea(facts(*chart, **how))
 
 
 def treated(*chart, **how):
-    return isinstance(airway_pressure(facts(*chart, **how), numbers()), Known)
+    return isinstance(airway_pressure(facts(*chart, **how)), Known)
 
 
 @pytest.mark.parametrize(
@@ -109,4 +109,4 @@ def test_nothing_found_is_no_all_clear_if_something_could_not_be_read(key):
 
 
 def test_an_unread_therapy_is_not_called_missing():
-    assert isinstance(airway_pressure(facts(gaps={"procedures": "not sent"}), numbers()), Unavailable)
+    assert isinstance(airway_pressure(facts(gaps={"procedures": "not sent"})), Unavailable)

@@ -4,7 +4,7 @@ import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from cds_service.phenotypes.unproven_sleep_disorder import suspected
-from tests.charts import ICD10, LOINC, coded, condition, facts, named, numbers, observation, patient
+from tests.charts import ICD10, LOINC, coded, condition, facts, named, observation, patient
 
 OLD = patient("1951-03-02")
 APNEA, NARCOLEPSY = coded(ICD10, "G47.33"), coded(ICD10, "G47.419")
@@ -15,7 +15,7 @@ def index(value, day="2026-03-10"):
 
 
 def label(*chart, **how):
-    found = suspected(facts(OLD, *chart, **how), numbers())
+    found = suspected(facts(OLD, *chart, **how))
     return found.value.label if isinstance(found, Known) else found
 
 

@@ -18,7 +18,7 @@ def asked(*chart, turned_on=True, **how):
     on = msgspec.structs.replace(content.parameter[switch], value=float(turned_on))
     content = msgspec.structs.replace(content, parameter=content.parameter | {switch: on})
     prepared = msgspec.structs.replace(prepared, content=content)
-    return evaluate(prepared, view(facts(*chart, **how), prepared), ruleset().numbers, Moment.VIEW, None)
+    return evaluate(prepared, view(facts(*chart, **how), prepared), Moment.VIEW, None)
 
 
 def test_it_is_off_as_shipped():
