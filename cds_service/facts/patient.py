@@ -258,7 +258,9 @@ class PatientFacts(msgspec.Struct, frozen=True):
 
         Most charts hold nothing of the value sets, and then no item is looked at.
         """
-        held = self._collection(name)
+        held = self.held.get(name)
+        if held is None:
+            raise UndeclaredFact(name)
         if sets is None or held.sets is None or not held.sets.isdisjoint(sets):
             of_sets = held.items if sets is None else [item for item in held.items if not item.sets.isdisjoint(sets)]
             found = [item for item in of_sets if isinstance(item, kind) and (wanted is None or wanted(item))]
@@ -266,16 +268,12 @@ class PatientFacts(msgspec.Struct, frozen=True):
                 return all_of(found)
         return ABSENT if held.gap is None else Unavailable(held.gap)
 
-    def _collection(self, name: str) -> Collection:
+    def unread(self, name: str) -> Absent | Unavailable:
+        """Nothing of a collection is known: unavailable if not all of it could be read, else absent."""
         held = self.held.get(name)
         if held is None:
             raise UndeclaredFact(name)
-        return held
-
-    def unread(self, name: str) -> Absent | Unavailable:
-        """Nothing of a collection is known: unavailable if not all of it could be read, else absent."""
-        gap = self._collection(name).gap
-        return ABSENT if gap is None else Unavailable(gap)
+        return ABSENT if held.gap is None else Unavailable(held.gap)
 
     def within_months(self, day: Interval | None, months: int) -> TypeGuard[Interval]:
         """Whether a day may lie in the last calendar months; what has no day does not."""

@@ -117,8 +117,8 @@ def flags(facts: PatientFacts) -> dict[str, Flag]:
 def _flag(name: str, given: ScreeningAnswer | None, facts: PatientFacts) -> Flag:
     if given is not None and _valid(given, facts):
         return Flag(given.yes, given.day, given.informant, given.source)
-    listed = facts.conditions(_WORDS[name]).first() if name in _WORDS else ABSENT
-    return listed.read_as(lambda told: Flag(True, told.since, "", told.source, told.words)).value_or(_NOT_RECORDED)
+    listed = facts.conditions(_WORDS[name]).value_or(()) if name in _WORDS else ()
+    return Flag(True, listed[0].since, "", listed[0].source, listed[0].words) if listed else _NOT_RECORDED
 
 
 def _valid(answer: ScreeningAnswer, facts: PatientFacts) -> bool:
