@@ -14,7 +14,7 @@ from cds_service.content.model import WEIGHT_OF, ServiceText
 from cds_service.decisions.cards import CardWriter, Visit, write_cards
 from cds_service.decisions.group import CardGroup, WordedFinding, fold, group, silenced
 from cds_service.decisions.ruleset import Ruleset
-from cds_service.facts.knowledge import Known, Unavailable
+from cds_service.facts.knowledge import Unavailable
 from cds_service.facts.patient import Medication, Order, PatientFacts
 from cds_service.hooks.responses import Card
 from cds_service.rules.review import Evaluation, Moment, Outcome, Prepared, Step, evaluate, view
@@ -195,7 +195,7 @@ def _subjects(prepared: Prepared, facts: PatientFacts, moment: Moment) -> Iterab
         return (None,)
     if about == "each-drug" or (about == "each-therapy" and moment is Moment.VIEW):
         taken = facts.current_drugs(*(prepared.triggers or ()))
-        return taken.value if isinstance(taken, Known) else ()
+        return taken.value_or(())
     return [o for o in facts.orders if o.selected or moment is Moment.SIGN]
 
 

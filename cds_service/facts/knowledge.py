@@ -31,6 +31,7 @@ class Known(msgspec.Struct, Generic[T_co], frozen=True):
     value: T_co
     sources: tuple[str, ...] = ()
     known: ClassVar[Literal[True]] = True
+    why: ClassVar[str] = ""
 
     def value_or(self, _: object) -> T_co:
         """What is known, or what stands in its place where nothing is."""
@@ -63,6 +64,7 @@ class Known(msgspec.Struct, Generic[T_co], frozen=True):
 
 class _Unknown(msgspec.Struct, frozen=True):
     known: ClassVar[Literal[False]] = False
+    sources: ClassVar[tuple[str, ...]] = ()
 
     def value_or(self, other: U) -> U:
         return other
@@ -78,6 +80,8 @@ class _Unknown(msgspec.Struct, frozen=True):
 
 class Absent(_Unknown, frozen=True):
     """We looked, and there is none."""
+
+    why: ClassVar[str] = ""
 
 
 class Unavailable(_Unknown, frozen=True):

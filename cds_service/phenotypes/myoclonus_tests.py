@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, either, unread
-from cds_service.facts.patient import PatientFacts, PlannedCare
-from cds_service.fhir.dates import Interval
+from cds_service.facts.patient import PatientFacts
+from cds_service.phenotypes.planned_care import open_or_recent
 
 TESTS = ("eeg", "mri-brain", "emg")
 BLOODS = {
@@ -49,22 +49,15 @@ def workup(facts: PatientFacts) -> Workup:
 
 
 def _done(facts: PatientFacts, months: int, name: str) -> Fact[object]:
-    done = facts.procedures(name).provided(lambda found: any(_recent(p.day, months, facts) for p in found))
+    done = facts.procedures(name).provided(
+        lambda found: any(p.day is None or facts.within_months(p.day, months) for p in found)
+    )
     if done.known:
         return done
-    asked = ordered(facts, months, name)
+    asked = open_or_recent(facts, months, name)
     return asked if asked.known else facts.unread("procedures")
-
-
-def ordered(facts: PatientFacts, months: int, *sets: str) -> Fact[tuple[PlannedCare, ...]]:
-    """Orders that are open, or were completed in the window."""
-    return facts.requests(*sets).where(lambda order: order.open or _recent(order.day, months, facts))
-
-
-def _recent(day: Interval | None, months: int, facts: PatientFacts) -> bool:
-    return day is None or facts.within_months(day, months)
 
 
 def _measured(facts: PatientFacts, months: int, sets: tuple[str, ...]) -> bool:
     measured = facts.observations(*sets).value_or(())
-    return any(facts.within_months(one.day, months) for one in measured) or ordered(facts, months, *sets).known
+    return any(facts.within_months(one.day, months) for one in measured) or open_or_recent(facts, months, *sets).known

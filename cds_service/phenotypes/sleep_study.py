@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cds_service.facts.knowledge import Fact, Known, either
+from cds_service.facts.knowledge import Fact, Known, either, of
 from cds_service.facts.patient import DiagnosticReport, Observation, Order, PatientFacts, PlannedCare, Procedure
 from cds_service.fhir.dates import Interval
-from cds_service.phenotypes.rbd import Level, Suspicion
+from cds_service.phenotypes.rbd import Level, Suspicion, suspicion
 
 ATTENDED = "sleep-study-attended"
 HOME = "sleep-study-home"
@@ -38,6 +38,11 @@ def only_for_twitching(order: Order) -> bool:
     return bool(order.each_reason) and all(one and one <= _TWITCHING_REASONS for one in order.each_reason)
 
 
+def for_rbd(order: Order, facts: PatientFacts) -> Fact[Order | Suspicion]:
+    """An order whose stated reason says RBD, else a suspicion that calls for the study."""
+    return of(order) if is_for_rbd(order) else for_study(suspicion(facts))
+
+
 def for_study(found: Fact[Suspicion]) -> Fact[Suspicion]:
     """The suspicion if its level calls for attended video polysomnography."""
     return found.provided(lambda seen: seen.level in LEVELS_FOR_STUDY)
@@ -61,6 +66,11 @@ def is_readable(report: DiagnosticReport) -> bool:
 def on_order(facts: PatientFacts) -> Fact[tuple[PlannedCare, ...]]:
     """Attended sleep studies that are ordered and not done."""
     return facts.requests(ATTENDED).where(lambda order: order.open)
+
+
+def done_or_ordered(facts: PatientFacts) -> Fact[object]:
+    studies: Fact[object] = done(facts)
+    return either(studies, on_order(facts))
 
 
 def without_atonia(facts: PatientFacts) -> Fact[tuple[DiagnosticReport, Observation]]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from cds_service.content.text import since
-from cds_service.facts.knowledge import ABSENT, Fact, Known
+from cds_service.facts.knowledge import Fact
 from cds_service.facts.words import Value
-from cds_service.fhir.dates import spell, within_months
+from cds_service.fhir.dates import spell
 from cds_service.phenotypes import rbd
 from cds_service.phenotypes.bedroom_safety import advised
 from cds_service.phenotypes.rbd import Level, Suspicion
@@ -30,18 +30,18 @@ def bedroom_safety(review: Review) -> Finding:
 
 def _may_be_injured(found: Fact[Suspicion]) -> Fact[Suspicion]:
     """RBD on the problem list, or red flags with complex movements or injury among them."""
-    if not isinstance(found, Known):
-        return found
-    seen = found.value
-    flagged = seen.level is Level.SUSPECTED and (seen.says("complex-movements") or seen.says("injury"))
-    return found if flagged or seen.level is Level.CONFIRMED else ABSENT
+    return found.provided(
+        lambda seen: (
+            seen.level is Level.CONFIRMED
+            or (seen.level is Level.SUSPECTED and (seen.says("complex-movements") or seen.says("injury")))
+        )
+    )
 
 
 def _injury(review: Review, seen: Suspicion) -> str:
     """The day of an injury within the window, as far as it is known."""
     flag, months = seen.flags["injury"], int(review.number("injury-months"))
-    recent = flag.yes and flag.when is not None and within_months(flag.when, months, review.facts.today)
-    return spell(flag.when) if recent and flag.when else ""
+    return spell(flag.when) if flag.yes and review.facts.within_months(flag.when, months) else ""
 
 
 def _card(seen: Suspicion) -> str:

@@ -3,8 +3,8 @@
 import msgspec
 
 from cds_service.content.text import escape, listed, since
-from cds_service.facts.knowledge import ABSENT, Fact, Known, either, together
-from cds_service.facts.patient import Condition, Order, PatientFacts
+from cds_service.facts.knowledge import ABSENT, Fact, either, together
+from cds_service.facts.patient import CERTAIN_FIRST, Condition, Order, PatientFacts
 from cds_service.facts.words import Value
 from cds_service.phenotypes import stopping
 from cds_service.phenotypes.stopping import BENZODIAZEPINES
@@ -65,29 +65,30 @@ def _risks(facts: PatientFacts) -> Fact[tuple[_Risk, ...]]:
 
 
 def _diseases(found: Fact[tuple[Condition, ...]], label: str) -> Fact[tuple[_Risk, ...]]:
-    if not isinstance(found, Known):
-        return found
-    best = min(found.value, key=lambda item: item.possible)
-    card, name = ("possible", f"possible {label}") if best.possible else ("contraindicated", label)
-    return Known((_Risk(card, name, f"{escape(best.words)} ({since(best.since)})"),), (best.source,))
+    return found.best(CERTAIN_FIRST).read_as(lambda listed: (_disease(listed, label),))
+
+
+def _disease(listed: Condition, label: str) -> _Risk:
+    card = "possible" if listed.possible else "contraindicated"
+    return _Risk(card, listed.called(label), f"{escape(listed.words)} ({since(listed.since)})")
 
 
 def _steps(facts: PatientFacts) -> Fact[Order]:
     abrupt = stopping.abruptly(facts, *BENZODIAZEPINES)
-    return ABSENT if isinstance(abrupt, Known) else stopping.in_steps(facts, *BENZODIAZEPINES)
+    return ABSENT if abrupt.known else stopping.in_steps(facts, *BENZODIAZEPINES)
 
 
 def _session(found: Fact[Order], card: str) -> Fact[tuple[_Risk, ...]]:
-    if not isinstance(found, Known) or found.value.drug is None:
-        return ABSENT
-    order = found.value
-    name = found.value.drug.ingredient(*BENZODIAZEPINES)
-    return Known((_Risk(card, name, escape(order.words)),), found.sources)
+    return found.read_as(lambda order: (_Risk(card, _named(order), escape(order.words)),))
+
+
+def _named(order: Order) -> str:
+    return order.drug.ingredient(*BENZODIAZEPINES) if order.drug else ""
 
 
 def _myoclonus(facts: PatientFacts) -> Fact[tuple[_Risk, ...]]:
-    found = facts.conditions("myoclonus")
-    if not isinstance(found, Known):
-        return found
-    first = found.value[0]
-    return Known((_Risk("myoclonus", "myoclonus", f"{escape(first.words)} ({since(first.since)})"),), found.sources)
+    return facts.conditions("myoclonus").read_as(lambda listed: (_jerks(listed[0]),))
+
+
+def _jerks(listed: Condition) -> _Risk:
+    return _Risk("myoclonus", "myoclonus", f"{escape(listed.words)} ({since(listed.since)})")

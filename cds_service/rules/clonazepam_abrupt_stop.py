@@ -3,7 +3,7 @@
 from datetime import date
 
 from cds_service.content.text import since
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.facts.knowledge import Fact, Known, unread
 from cds_service.facts.patient import Order, PatientFacts
 from cds_service.facts.words import Record, Value
 from cds_service.fhir.dates import Interval, months_between, spell
@@ -21,7 +21,7 @@ def clonazepam_abrupt_stop(review: Review) -> Finding:
     review.unless("goes-on", goes_on(order, facts))
     taken = _taken_for(order, facts, int(review.number("regular-days")))
     review.only_if("taken-regularly", taken)
-    start = taken.value[0] if isinstance(taken, Known) and taken.value else None
+    start = next(iter(taken.value_or(())), None)
     rbd = facts.conditions("rbd")
     review.consider("rbd", rbd)
     values: dict[str, Value] = {
@@ -30,7 +30,7 @@ def clonazepam_abrupt_stop(review: Review) -> Finding:
         "how_long": _how_long(start, facts.today),
         "since": since(start),
     }
-    notes = ("label", "pace", "bupropion", *(["rbd"] if isinstance(rbd, Known) else []))
+    notes = ("label", "pace", "bupropion", *(["rbd"] if rbd.known else []))
     return Finding("stop", "stop", values, notes)
 
 
@@ -40,12 +40,12 @@ def _taken_for(order: Order, facts: PatientFacts, days: int) -> Fact[tuple[Inter
     What the chart no longer lists as current was begun when the draft itself was first written.
     """
     taken = facts.current_drugs("clonazepam")
-    start = taken.value[0].start if isinstance(taken, Known) else order.written
+    start = taken.value[0].start if taken.known else order.written
     if start is None:
-        return Known(_START_UNKNOWN, taken.sources) if isinstance(taken, Known) else taken
+        return taken.read_as(lambda _: _START_UNKNOWN)
     if (facts.today - start.first).days >= days:
-        return Known((start,), taken.sources if isinstance(taken, Known) else (order.source,))
-    return taken if isinstance(taken, Unavailable) else ABSENT
+        return Known((start,), taken.sources if taken.known else (order.source,))
+    return unread(taken)
 
 
 def _how_long(start: Interval | None, today: date) -> str:

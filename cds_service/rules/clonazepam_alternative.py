@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from cds_service.facts.knowledge import Known
 from cds_service.facts.patient import Medication, Order
 from cds_service.facts.words import Value
 from cds_service.phenotypes import cognition, kidney
@@ -50,7 +49,7 @@ def alternative(review: Review, because: str) -> Alternative:
     values |= _kidney_values(review) if purpose is Indication.MYOCLONUS else {}
     if review.moment is Moment.VIEW:
         offers, card, notes = ("clonazepam-review",), "current", (*notes, "taper")
-    elif isinstance(review.therapy, Order) and isinstance(current_of(review.therapy, review.facts), Known):
+    elif isinstance(review.therapy, Order) and current_of(review.therapy, review.facts).known:
         notes = (*notes, "taper")
     if isinstance(review.therapy, Medication) and review.therapy.old:
         values["since"] = review.therapy.written
@@ -64,11 +63,11 @@ def alternative(review: Review, because: str) -> Alternative:
 
 def is_palliative(review: Review) -> bool:
     """Hospice or end-of-life care on record: clonazepam cards drop to info (G-08)."""
-    return isinstance(palliative_care(review.facts), Known)
+    return palliative_care(review.facts).known
 
 
 def _by_purpose(review: Review, purpose: Indication) -> tuple[tuple[str, ...], tuple[str, ...], str]:
-    if purpose in _IN_PREGNANCY and isinstance(pregnancy(review.facts), Known):
+    if purpose in _IN_PREGNANCY and pregnancy(review.facts).known:
         return (), ("remove-draft",), _IN_PREGNANCY[purpose]
     if purpose is Indication.RBD:
         return _for_rbd(review)
@@ -90,15 +89,15 @@ def _for_rbd(review: Review) -> tuple[tuple[str, ...], tuple[str, ...], str]:
     review.consider("fluvoxamine", fluvoxamine)
     review.consider("liver-failure", liver)
     refused: tuple[str, ...] = ()
-    if isinstance(allergy, Known):
+    if allergy.known:
         refused = ("no-melatonin-allergy",)
-    elif isinstance(fluvoxamine, Known) and any(m.ingredient == "fluvoxamine" for m in fluvoxamine.value):
+    elif any(m.ingredient == "fluvoxamine" for m in fluvoxamine.value_or(())):
         refused = ("no-melatonin-fluvoxamine",)
-    elif isinstance(liver, Known):
+    elif liver.known:
         refused = ("no-melatonin-liver",)
     if refused or is_child(facts):
         return (*refused, *_rivastigmine(review)), ("remove-draft",), "draft-rbd-no-melatonin"
-    if isinstance(facts.current_drugs("melatonin"), Known):
+    if facts.current_drugs("melatonin").known:
         return ("rbd-alternative", "on-melatonin", *_rivastigmine(review)), ("remove-draft",), "draft-rbd"
     notes = ("rbd-alternative", *_rivastigmine(review))
     return notes, ("replace-with-melatonin", "remove-draft"), "draft-rbd"
@@ -107,20 +106,19 @@ def _for_rbd(review: Review) -> tuple[tuple[str, ...], tuple[str, ...], str]:
 def _rivastigmine(review: Review) -> tuple[str, ...]:
     """The line on the patch: with mild cognitive impairment or Parkinson's disease, never with other dementias."""
     facts = review.facts
-    fits = isinstance(facts.conditions("mild-cognitive-impairment", "parkinson-disease"), Known)
-    return ("rivastigmine",) if fits and not isinstance(cognition.dementia(facts), Known) else ()
+    fits = facts.conditions("mild-cognitive-impairment", "parkinson-disease").known
+    return ("rivastigmine",) if fits and not cognition.dementia(facts).known else ()
 
 
 def _for_myoclonus(review: Review) -> tuple[tuple[str, ...], tuple[str, ...], str]:
-    known = isinstance(kidney.clearance(review.facts), Known)
-    if known:
+    if kidney.clearance(review.facts).known:
         return ("levetiracetam",), ("replace-with-levetiracetam", "remove-draft"), "draft-myoclonus"
     return ("levetiracetam", "kidney-unknown"), ("remove-draft",), "draft-myoclonus"
 
 
 def _kidney_values(review: Review) -> dict[str, Value]:
     found = kidney.clearance(review.facts)
-    if not isinstance(found, Known):
+    if not found.known:
         return {}
     limit = kidney.levetiracetam_limit(found.value, review.facts)
     return {"label_maximum": f"{limit:g} mg a day"}

@@ -3,10 +3,10 @@
 import msgspec
 
 from cds_service.content.text import listed, since
-from cds_service.facts.knowledge import ABSENT, Fact, Known, together
-from cds_service.facts.patient import Condition, PatientFacts
+from cds_service.facts.knowledge import Fact, together
+from cds_service.facts.patient import CERTAIN_FIRST, Allergy, Condition, PatientFacts
 from cds_service.facts.words import Record
-from cds_service.fhir.dates import Interval, within_days, within_months
+from cds_service.fhir.dates import Interval
 from cds_service.rules.clonazepam_alternative import alternative, given
 from cds_service.rules.review import Finding, Moment, Review, rule
 
@@ -54,32 +54,25 @@ def _reasons(review: Review) -> Fact[tuple[_Reason, ...]]:
 
 
 def _disease(review: Review, name: str) -> Fact[tuple[_Reason, ...]]:
-    found = review.facts.conditions(name)
-    if not isinstance(found, Known):
-        return found
-    best = min((c for c in found.value if _counts(c, review)), key=lambda c: c.possible, default=None)
-    if best is None:
-        return ABSENT
-    reason = _Reason(_LABELS[name], _NOTES[name], best.words, best.since, best.possible)
-    return Known((reason,), (best.source,))
+    counted = review.facts.conditions(name).where(lambda listed: _counts(listed, review)).best(CERTAIN_FIRST)
+    return counted.read_as(lambda c: (_Reason(_LABELS[name], _NOTES[name], c.words, c.since, c.possible),))
 
 
 def _counts(item: Condition, review: Review) -> bool:
     """An acute glaucoma of the last months or without a date; at patient-view only what was newly recorded."""
-    today = review.facts.today
-    acute = item.since is None or within_months(item.since, int(review.number("glaucoma-months")), today)
+    facts = review.facts
+    acute = item.since is None or facts.within_months(item.since, int(review.number("glaucoma-months")))
     if _GLAUCOMA in item.sets and not acute:
         return False
     if review.moment is not Moment.VIEW:
         return True
-    when = item.recorded or item.onset
-    return when is not None and within_days(when, int(review.number("newly-recorded-days")), today)
+    return facts.within_days(item.recorded or item.onset, int(review.number("newly-recorded-days")))
 
 
 def _allergy(facts: PatientFacts) -> Fact[tuple[_Reason, ...]]:
-    found = facts.allergies(*_ALLERGIES)
-    if not isinstance(found, Known):
-        return found
-    one = found.value[0]
-    name = next(iter(sorted(one.ingredients)), "benzodiazepine")
-    return Known((_Reason(f"allergy to {name}", "label-allergy", f"allergy: {one.words}"),), (one.source,))
+    return facts.allergies(*_ALLERGIES).first().read_as(lambda allergy: (_allergic(allergy),))
+
+
+def _allergic(allergy: Allergy) -> _Reason:
+    name = next(iter(sorted(allergy.ingredients)), "benzodiazepine")
+    return _Reason(f"allergy to {name}", "label-allergy", f"allergy: {allergy.words}")

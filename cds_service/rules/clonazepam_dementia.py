@@ -1,7 +1,6 @@
 """Clonazepam in dementia or cognitive impairment (CLZ-01)."""
 
 from cds_service.content.text import since
-from cds_service.facts.knowledge import Known
 from cds_service.facts.words import Value
 from cds_service.phenotypes import cognition
 from cds_service.phenotypes.age import is_older
@@ -18,10 +17,9 @@ def clonazepam_dementia(review: Review) -> Finding:
     proposed(review)
     decline = review.known("cognitive-decline", cognition.decline(review.facts))
     offer = alternative(review, decline.label)
-    age = review.facts.age
     older = is_older(review.facts)
     notes = [_NOTES[decline.kind], *(["age-65"] if older else []), *offer.notes]
-    if not isinstance(age, Known):
+    if not review.facts.age.known:
         notes.append("age-unknown")
     found = Record(decline.words)
     values = {"label": decline.label, "found": found, "when": _dated(decline), "clause": offer.clause, **offer.values}

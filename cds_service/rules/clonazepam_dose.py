@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cds_service.facts.knowledge import ABSENT, Absent, Fact, Known, Unavailable
+from cds_service.facts.knowledge import ABSENT, Fact, Known
 from cds_service.facts.words import Record, Value
 from cds_service.phenotypes.age import is_older
 from cds_service.phenotypes.therapy import current_of, is_for_rbd
@@ -25,7 +25,7 @@ def clonazepam_dose(review: Review) -> Finding:
     review.only_if("over-limit", Known(daily, (order.source,)) if high else starts_high)
     if high:
         review.consider("start-from-65", starts_high)
-    older = isinstance(starts_high, Known)
+    older = starts_high.known
     values: dict[str, Value] = {
         "dose": daily,
         "per": "mg/night" if daily == order.dose.single_mg else "mg a day",
@@ -41,7 +41,7 @@ def _notes(review: Review, older: bool) -> Iterator[str]:
     yield "usual-range"
     if older:
         yield "start-low"
-    if not isinstance(review.facts.age, Known):
+    if not review.facts.age.known:
         yield "age-unknown"
     if is_palliative(review):
         yield "palliative"
@@ -52,12 +52,12 @@ def _starts_high(review: Review, daily: float) -> Fact[float]:
     age, order = review.facts.age, review.order
     if daily <= review.number("start-from-65"):
         return ABSENT
-    if not isinstance(age, Known):
-        return age if isinstance(age, Unavailable) else ABSENT
+    if not age.known:
+        return age
     taken = current_of(order, review.facts)
-    if not is_older(review.facts) or isinstance(taken, Known):
+    if taken.known or not is_older(review.facts):
         return ABSENT
-    return taken if isinstance(taken, Unavailable) else Known(daily, (order.source, *age.sources))
+    return Known(daily, (order.source, *age.sources)) if taken == ABSENT else taken
 
 
 def _indicator(review: Review, daily: float, older: bool) -> str:
@@ -71,7 +71,7 @@ def _indicator(review: Review, daily: float, older: bool) -> str:
 def _offers(review: Review) -> tuple[str, ...]:
     """Never a dose below what the patient already takes: that would be an abrupt reduction."""
     taken = current_of(review.order, review.facts)
-    if isinstance(taken, Absent):
+    if taken == ABSENT:
         return tuple(_OFFERS)
-    before = taken.value.dose.daily_mg if isinstance(taken, Known) else None
+    before = taken.value.dose.daily_mg if taken.known else None
     return tuple(name for name, number in _OFFERS.items() if before and review.number(number) >= before)

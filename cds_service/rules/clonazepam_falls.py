@@ -1,9 +1,7 @@
 """Clonazepam in a patient at risk of falling (CLZ-02)."""
 
-from cds_service.facts.knowledge import Known
 from cds_service.facts.patient import PatientFacts
-from cds_service.fhir.dates import within_months
-from cds_service.phenotypes import fall_risk
+from cds_service.phenotypes import fall_risk, planned_care
 from cds_service.phenotypes.fall_risk import FallRisk
 from cds_service.rules.clonazepam_alternative import Alternative, alternative, proposed
 from cds_service.rules.review import Finding, Moment, Record, Review, rule
@@ -21,7 +19,7 @@ def clonazepam_falls(review: Review) -> Finding:
     hypotension, sedatives = review.facts.conditions("orthostatic-hypotension"), _sedatives(review.facts)
     review.consider("orthostatic-hypotension", hypotension)
     notes = ["beers-falls"]
-    if isinstance(hypotension, Known):
+    if hypotension.known:
         notes.append("hypotension")
     if sedatives:
         notes.append("sedatives")
@@ -51,13 +49,9 @@ def _indicator(offer: Alternative, risk: FallRisk) -> str:
 
 
 def _sedatives(facts: PatientFacts) -> str:
-    found = facts.current_drugs("benzodiazepine-other", "z-drug", "opioid", "gabapentinoid", "cns-depressant-other")
-    return ", ".join(sorted({m.ingredient for m in found.value})) if isinstance(found, Known) else ""
+    taken = facts.current_drugs("benzodiazepine-other", "z-drug", "opioid", "gabapentinoid", "cns-depressant-other")
+    return ", ".join(sorted({m.ingredient for m in taken.value_or(())}))
 
 
 def _physiotherapy(review: Review) -> bool:
-    found = review.facts.requests("physiotherapy")
-    months = int(review.number("physiotherapy-months"))
-    return isinstance(found, Known) and any(
-        r.day is None or within_months(r.day, months, review.facts.today) for r in found.value
-    )
+    return planned_care.recent(review.facts, int(review.number("physiotherapy-months")), "physiotherapy").known

@@ -3,7 +3,7 @@
 import msgspec
 
 from cds_service.content.text import listed
-from cds_service.facts.knowledge import Fact, Known
+from cds_service.facts.knowledge import Fact
 from cds_service.facts.patient import Medication, Order
 from cds_service.facts.words import Record, Value
 from cds_service.phenotypes import opioids, pairs, sleep_apnea
@@ -22,7 +22,7 @@ class _Pair(msgspec.Struct, frozen=True):
     @property
     def rank(self) -> tuple[bool, bool]:
         """A new combination comes first, treatment of addiction last."""
-        return isinstance(self.for_addiction, Known), isinstance(self.both_taken, Known)
+        return self.for_addiction.known, self.both_taken.known
 
 
 @rule(
@@ -40,12 +40,12 @@ def clonazepam_opioid(review: Review) -> Finding:
     review.consider("addiction-treatment", pair.for_addiction)
     apnea = sleep_apnea.apnea(review.facts)
     review.consider("sleep-apnea", apnea)
-    values = {"drug": name, **_values(pair, rest, apnea.value.label if isinstance(apnea, Known) else "")}
+    values = {"drug": name, **_values(pair, rest, apnea.value.label if apnea.known else "")}
     card = _card(review, pair)
     notes = [*_notes(review, pair), *(key for key in ("others", "apnea") if values[key])]
     classes = ("new" if card == "new" else "taken", *(p.opioid.ingredient for p in found))
     if name != "clonazepam":
-        removal = () if isinstance(pair.for_addiction, Known) else ("remove-draft",)
+        removal = () if pair.for_addiction.known else ("remove-draft",)
         return Finding(card, card, values, (*notes, "no-abrupt-end"), removal, classes)
     offer = alternative(review, f"{pair.opioid.ingredient} taken with it")
     notes += [note for note in offer.notes if note != "palliative"]
@@ -70,10 +70,8 @@ def _values(pair: _Pair, rest: list[_Pair], apnea: str) -> dict[str, Value]:
 
 def _pairs(review: Review, side: Side) -> Fact[tuple[_Pair, ...]]:
     other = "opioid" if side.ingredient == "clonazepam" else "clonazepam"
-    found = pairs.partners(side.therapy, review.facts, (other,), lambda order: _takes_card(order, review))
-    if not isinstance(found, Known):
-        return found
-    return Known(tuple(_pair(review, side, partner) for partner in found.value), found.sources)
+    partners = pairs.partners(side.therapy, review.facts, (other,), lambda order: _takes_card(order, review))
+    return partners.read_as(lambda found: tuple([_pair(review, side, partner) for partner in found]))
 
 
 def _pair(review: Review, side: Side, partner: Side) -> _Pair:
@@ -90,12 +88,12 @@ def _takes_card(order: Order, review: Review) -> bool:
 
 def _card(review: Review, pair: _Pair) -> str:
     if review.moment is Moment.VIEW:
-        return "current-addiction" if isinstance(pair.for_addiction, Known) else "current"
-    if isinstance(pair.for_addiction, Known):
+        return "current-addiction" if pair.for_addiction.known else "current"
+    if pair.for_addiction.known:
         return "addiction"
-    return "continued" if isinstance(pair.both_taken, Known) else "new"
+    return "continued" if pair.both_taken.known else "new"
 
 
 def _notes(review: Review, pair: _Pair) -> list[str]:
-    notes = ["addiction" if isinstance(pair.for_addiction, Known) else "boxed-warning", "naloxone"]
+    notes = ["addiction" if pair.for_addiction.known else "boxed-warning", "naloxone"]
     return notes + (["beers-opioid"] if is_older(review.facts) else [])

@@ -17,7 +17,7 @@ def clonazepam_pregnancy(review: Review) -> Finding:
     found = review.known("pregnancy", pregnancy(review.facts))
     epilepsy = _for_epilepsy(review.order, review.facts)
     review.consider("epilepsy", epilepsy)
-    seizures = isinstance(epilepsy, Known)
+    seizures = epilepsy.known
     values: dict[str, Value] = {"drug": "clonazepam", "found": Record(found.words), "when": found.when}
     purpose = indication(review.order, review.facts)
     neurology = ["neurology"] if seizures or purpose is Indication.MYOCLONUS else []

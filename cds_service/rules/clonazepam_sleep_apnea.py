@@ -1,7 +1,6 @@
 """Clonazepam with sleep apnea (CLZ-03)."""
 
 from cds_service.content.text import since
-from cds_service.facts.knowledge import Known
 from cds_service.facts.words import Value
 from cds_service.phenotypes import sleep_apnea
 from cds_service.phenotypes.sleep_apnea import Apnea
@@ -23,7 +22,7 @@ def clonazepam_sleep_apnea(review: Review) -> Finding:
     apnea = review.known("sleep-apnea", sleep_apnea.apnea(review.facts))
     therapy = sleep_apnea.airway_pressure(review.facts)
     review.consider("airway-pressure", therapy)
-    treated = isinstance(therapy, Known)
+    treated = therapy.known
     label = apnea.label if treated else f"{apnea.label} without PAP"
     offer = alternative(review, apnea.label)
     card = offer.card if not treated or offer.card == "current" else f"{offer.card}-treated"

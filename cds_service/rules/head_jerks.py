@@ -1,7 +1,7 @@
 """Isolated brief head or neck jerks in sleep: nothing to treat and nothing to study (BEN-01)."""
 
 from cds_service.content.text import since
-from cds_service.facts.knowledge import ABSENT, Fact, Known, either
+from cds_service.facts.knowledge import either
 from cds_service.facts.words import Value
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import rbd
@@ -20,7 +20,7 @@ def head_jerks(review: Review) -> Finding:
     review.unless("epilepsy", facts.conditions(*_EPILEPSY))
     review.unless("synuclein-disease", facts.conditions(*SYNUCLEIN_SETS))
     complaint = review.known("recent-complaint", rbd.complaint(facts))
-    seen = review.known("benign", _benign(rbd.suspicion(facts)))
+    seen = review.known("benign", rbd.suspicion(facts).provided(lambda told: told.level is Level.BENIGN))
     values: dict[str, Value] = {
         "found": Record(complaint.words),
         "when": since(complaint.since),
@@ -28,10 +28,6 @@ def head_jerks(review: Review) -> Finding:
     }
     onset_only = seen.says("only-at-sleep-onset")
     return Finding("sleep-starts" if onset_only else "head-jerks", "reassure", values, ("common", "exception"))
-
-
-def _benign(found: Fact[Suspicion]) -> Fact[Suspicion]:
-    return ABSENT if isinstance(found, Known) and found.value.level is not Level.BENIGN else found
 
 
 def _screened(seen: Suspicion) -> Interval | None:

@@ -53,17 +53,17 @@ def _other(side: Side, meeting: Meeting) -> Side:
 
 def _graded(review: Review, side: Side) -> Fact[tuple[tuple[Grade, Meeting], ...]]:
     found = mao.meetings(side, review.facts, review.reviews)
-    if not isinstance(found, Known):
+    if not found.known:
         return found
     viewing = review.moment is Moment.VIEW
     graded = [(grade, m) for m in found.value if (grade := mao.grade(m, review.facts, viewing=viewing))]
     graded.sort(key=lambda pair: list(Grade).index(pair[0]))
-    return Known(tuple(graded), tuple(s for _, m in graded for s in m.sources)) if graded else ABSENT
+    return Known(tuple(graded), tuple([s for _, m in graded for s in m.sources])) if graded else ABSENT
 
 
 def _card(grade: Grade, meeting: Meeting) -> str:
     if grade in (Grade.CONTRAINDICATED, Grade.LISTED_CURRENT):
-        together = isinstance(meeting.both_taken, Known)
+        together = meeting.both_taken.known
         return f"{'both-current' if together else 'wash-out'}{'-bupropion' if meeting.with_bupropion else ''}"
     return "caution-bupropion" if grade is Grade.CAUTION and meeting.with_bupropion else grade.value
 

@@ -1,6 +1,5 @@
 """Dose and form of melatonin for RBD (MEL-01)."""
 
-from cds_service.facts.knowledge import Known
 from cds_service.facts.words import Record
 from cds_service.phenotypes.therapy import is_for_rbd
 from cds_service.rules.review import Finding, Moment, Review, rule
@@ -10,13 +9,12 @@ from cds_service.rules.review import Finding, Moment, Review, rule
 def melatonin_dose(review: Review) -> Finding:
     review.drug("melatonin-proposed", "melatonin")
     order = review.order
-    age = review.facts.age
     review.only_if("for-rbd", is_for_rbd(order, review.facts))
     daily = order.dose.daily_mg
     review.only_if("dose-or-signing", daily is not None or review.moment is Moment.SIGN, order.source)
-    high = daily is not None and daily > review.numbers.value("melatonin", "melatonin-highest")
+    high = daily is not None and daily > review.facts.numbers.value("melatonin", "melatonin-highest")
     slow = order.drug is not None and order.drug.extended_release
     review.only_if("dose-or-form", high or slow, order.source)
     values = {"drug": "melatonin", "dose": daily, "found": Record(order.words)}
-    notes = [*(["trials"] if slow else []), "product", *(["age-unknown"] if not isinstance(age, Known) else [])]
+    notes = [*(["trials"] if slow else []), "product", *(["age-unknown"] if not review.facts.age.known else [])]
     return Finding("dose" if high else "form", "dose" if high else "form", values, tuple(notes))

@@ -1,6 +1,6 @@
 """Melatonin together with fluvoxamine (MEL-02)."""
 
-from cds_service.facts.knowledge import Fact, Known
+from cds_service.facts.knowledge import Fact
 from cds_service.facts.words import Record, Value
 from cds_service.phenotypes import pairs
 from cds_service.phenotypes.pairs import Side
@@ -22,13 +22,11 @@ def melatonin_fluvoxamine(review: Review) -> Finding:
         "other": Record(other.drug.words),
         "other_state": other.state,
     }
-    notes = ("label", *(["age-unknown"] if not isinstance(age, Known) else []))
+    notes = ("label", *(["age-unknown"] if not age.known else []))
     return Finding("together", "together", values, notes)
 
 
 def _partner(review: Review, name: str) -> Fact[Side]:
     found = pairs.partners(review.order, review.facts, (_SETS[name],), review.reviews)
-    if not isinstance(found, Known):
-        return found
-    wanted = next((side for side in found.value if side.ingredient in _SETS), None)
-    return Known(wanted, (wanted.therapy.source,)) if wanted else review.facts.unread("medications")
+    wanted = found.where(lambda side: side.ingredient in _SETS).first()
+    return review.facts.unread("medications") if found.known and not wanted.known else wanted

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from cds_service.content.text import escape, since
-from cds_service.facts.knowledge import Known
 from cds_service.facts.patient import Condition
 from cds_service.facts.words import Value
 from cds_service.phenotypes import myoclonus
@@ -49,7 +48,7 @@ def _worsening(review: Review, values: dict[str, Value]) -> Finding:
     review.only_if("known-to-worsen", name in _WORSENING, review.order.source)
     review.unless("lowered", taper(review.order, review.facts))
     progressive = myoclonus.diagnosis(review.facts, _PROGRESSIVE)
-    if isinstance(progressive, Known) and name in _WORSE_IN_PROGRESSIVE:
+    if progressive.known and name in _WORSE_IN_PROGRESSIVE:
         possible = progressive.value.possible
         label = f"{'possible ' if possible else ''}progressive myoclonus epilepsy"
         indicator = "possible-warning" if possible else "worse-in-progressive"

@@ -14,7 +14,7 @@ def levetiracetam(review: Review, disorder: Condition, values: dict[str, Value])
     """The part of the rule on levetiracetam; dialysis counts before any clearance."""
     order, dialysis = review.order, review.facts.conditions("dialysis")
     review.consider("dialysis", dialysis)
-    on_dialysis = isinstance(dialysis, Known) and not all(c.possible for c in dialysis.value)
+    on_dialysis = dialysis.known and not all(c.possible for c in dialysis.value)
     over = review.known("over-the-label", _dialysed(review) if on_dialysis else _excess(review))
     immediate = order.drug is not None and not order.drug.extended_release and not is_injected(order)
     change = ("levetiracetam-label-dose",) if immediate and not on_dialysis else ()
@@ -37,13 +37,11 @@ def _dialysed(review: Review) -> Excess:
 def _excess(review: Review) -> Excess:
     """The dose against the limit of the clearance, else of the eGFR; without either nothing is decided."""
     found = kidney.clearance(review.facts)
-    if not isinstance(found, Known):
-        return (
-            found if isinstance(found, Unavailable) else Unavailable("observations: no kidney function in the window")
-        )
+    if not found.known:
+        return Unavailable("observations: no kidney function in the window") if found == ABSENT else found
     rate = found.value
     over = _compared(review.order, kidney.levetiracetam_limit(rate, review.facts))
-    if not isinstance(over, Known):
+    if not over.known:
         return over
     told: dict[str, Value] = {"rate": str(rate), "day": rate.when, "estimated": rate.estimated}
     return Known({**over.value, **told}, (*over.sources, *found.sources))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from cds_service.content.text import escape, listed, since
-from cds_service.facts.knowledge import ABSENT, Fact, Known, either
-from cds_service.facts.patient import Condition, PlannedCare
+from cds_service.facts.knowledge import ABSENT, Known, either, unread
+from cds_service.facts.patient import Condition
 from cds_service.facts.words import Value
-from cds_service.fhir.dates import Interval, spell, within_months
-from cds_service.phenotypes import fall_risk, myoclonus
+from cds_service.fhir.dates import Interval, spell
+from cds_service.phenotypes import fall_risk, myoclonus, planned_care
 from cds_service.rules.review import Finding, Review, rule
 
 
@@ -18,18 +18,19 @@ def myoclonus_physiotherapy(review: Review) -> Finding:
     falls = fall_risk.fall_risk(facts)
     gait = myoclonus.diagnosis(facts, "gait-disorder")
     review.consider("fall-risk", falls)
-    review.consider("fall-denied", falls.value.denial if isinstance(falls, Known) else ABSENT)
+    review.consider("fall-denied", falls.value.denial if falls.known else ABSENT)
     review.consider("gait-disorder", gait)
     labels: list[str] = []
     told: list[str] = []
-    if isinstance(falls, Known):
+    if falls.known:
         labels.append(falls.value.label)
         told.append(f"{escape(falls.value.words)} ({_day(falls.value.when)})")
-    if isinstance(gait, Known):
+    if gait.known:
         labels.append(_unsure(gait.value, "gait disorder"))
         told.append(_named(gait.value))
-    review.known("trouble-walking", Known(labels[0]) if labels else either(_only_gap(falls), _only_gap(gait)))
-    review.unless("physiotherapy", _physiotherapy(review))
+    review.known("trouble-walking", Known(labels[0]) if labels else either(unread(falls), unread(gait)))
+    months = int(review.number("physiotherapy-months"))
+    review.unless("physiotherapy", planned_care.recent(facts, months, "physiotherapy"))
     values: dict[str, Value] = {
         "Myoclonus": _unsure(disorder, "myoclonus").capitalize(),
         "found": _named(disorder),
@@ -51,17 +52,3 @@ def _named(found: Condition) -> str:
 
 def _day(when: Interval | None) -> str:
     return spell(when) if when else "date not recorded"
-
-
-def _only_gap(found: Fact[object]) -> Fact[str]:
-    return ABSENT if isinstance(found, Known) else found
-
-
-def _physiotherapy(review: Review) -> Fact[tuple[PlannedCare, ...]]:
-    """Orders or referrals of the last months; one without a date counts."""
-    found = review.facts.requests("physiotherapy")
-    if not isinstance(found, Known):
-        return found
-    months, today = int(review.number("physiotherapy-months")), review.facts.today
-    recent = tuple(r for r in found.value if r.day is None or within_months(r.day, months, today))
-    return Known(recent, tuple(r.source for r in recent)) if recent else ABSENT

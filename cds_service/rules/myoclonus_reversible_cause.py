@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cds_service.content.text import LABEL_LIMIT, escape, listed, since
-from cds_service.facts.knowledge import Known, together
+from cds_service.facts.knowledge import together
 from cds_service.phenotypes import myoclonus
 from cds_service.phenotypes import myoclonus_causes as causes
 from cds_service.phenotypes.myoclonus_causes import VALUES, Cause
@@ -69,7 +69,7 @@ def _drugs(review: Review, found: tuple[Cause, ...]) -> dict[str, str]:
     return {
         "drugs": listed(begun),
         "level_a": listed(name for name in begun if myoclonus.is_level_a(name)),
-        "cleared": listed(m.ingredient for m in cleared.value) if isinstance(cleared, Known) else "",
+        "cleared": listed(m.ingredient for m in cleared.value_or(())),
         "pair": pair,
     }
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cds_service.content.text import escape, listed, since
-from cds_service.facts.knowledge import ABSENT, Fact, Known
-from cds_service.facts.patient import PlannedCare
 from cds_service.facts.words import Value
 from cds_service.phenotypes import bupropion, myoclonus, rbd
 from cds_service.phenotypes.age import is_child
@@ -23,8 +21,8 @@ def myoclonus_serotonergic(review: Review) -> Finding:
     name = review.drug("reuptake-inhibitor-proposed", *_SETS)
     disorder = review.known("myoclonus", myoclonus.diagnosis(facts))
     review.unless("already-taken", current_of(order, facts))
-    review.unless("rbd-known-or-suspected", _known_or_suspected(rbd.suspicion(facts)))
-    task = _open_task(review)
+    review.unless("rbd-known-or-suspected", rbd.suspicion(facts).provided(_known_or_suspected))
+    task = facts.plans("rbd-screen-task").where(lambda plan: plan.open)
     review.consider("screening-open", task)
     partners = listed(_partners(review))
     ask = _unasked(review)
@@ -42,14 +40,13 @@ def myoclonus_serotonergic(review: Review) -> Finding:
         ("partners", bool(partners)),
         ("bupropion", bupropion.may_be_named(facts)),
     )
-    offers = ("screening-task",) if ask and not isinstance(task, Known) else ()
+    offers = ("screening-task",) if ask and not task.known else ()
     notes = tuple(note for note, holds in said if holds)
     return Finding("ask" if ask else "asked", "new", values, notes, (*offers, "night-behavior-follow-up"))
 
 
-def _known_or_suspected(found: Fact[Suspicion]) -> Fact[Suspicion]:
-    speaks = isinstance(found, Known) and found.value.level in (Level.CONFIRMED, Level.SUSPECTED)
-    return ABSENT if isinstance(found, Known) and not speaks else found
+def _known_or_suspected(seen: Suspicion) -> bool:
+    return seen.level in (Level.CONFIRMED, Level.SUSPECTED)
 
 
 def _unasked(review: Review) -> bool:
@@ -58,19 +55,10 @@ def _unasked(review: Review) -> bool:
     return adult and rbd.flags(review.facts)["dream-enactment"].yes is None
 
 
-def _open_task(review: Review) -> Fact[tuple[PlannedCare, ...]]:
-    found = review.facts.plans("rbd-screen-task")
-    if not isinstance(found, Known):
-        return found
-    waiting = tuple(r for r in found.value if r.open)
-    return Known(waiting, tuple(r.source for r in waiting)) if waiting else ABSENT
-
-
 def _partners(review: Review) -> Iterator[str]:
     """Other drugs, taken or drafted, with which serotonin may rise too far."""
     taken = myoclonus.serotonergic(review.facts)
-    if isinstance(taken, Known):
-        yield from (m.ingredient for m in taken.value)
+    yield from [m.ingredient for m in taken.value_or(())]
     for other in review.facts.orders:
         if other.source != review.order.source and not other.stops and other.drug:
             named = other.drug.ingredient(*myoclonus.SEROTONERGIC_SETS)

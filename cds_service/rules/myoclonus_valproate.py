@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cds_service.content.text import escape, since
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.facts.knowledge import ABSENT, Fact, Known, unread
 from cds_service.facts.patient import Condition
 from cds_service.facts.words import Value
 from cds_service.phenotypes import valproate as label
@@ -43,27 +43,25 @@ def valproate(review: Review, disorder: Condition, values: dict[str, Value]) -> 
 def _hazards(review: Review) -> Fact[tuple[Hazard, ...]]:
     """What was found; without anything, unavailable if something could not be looked at."""
     facts = review.facts
-    looked: list[Fact[Hazard]] = [label.contraindicated(facts), label.fetal_harm(facts)]
-    review.consider("contraindication", looked[0])
-    review.consider("pregnancy", looked[1])
-    age = label.childbearing_age(facts)
+    disease, pregnant, age = label.contraindicated(facts), label.fetal_harm(facts), label.childbearing_age(facts)
+    review.consider("contraindication", disease)
+    review.consider("pregnancy", pregnant)
     review.consider("childbearing-age", age)
-    if isinstance(age, Known) and not isinstance(looked[1], Known):
+    if age.known and not pregnant.known:
         covered = label.contraception(facts)
         review.consider("contraception", covered)
-        age = ABSENT if isinstance(covered, Known) else age
-    looked += [] if isinstance(looked[1], Known) else [age]
-    looked.append(label.absence_status(facts, review.order))
-    review.consider("absence-epilepsy-with-clonazepam", looked[-1])
-    found = tuple(fact.value for fact in looked if isinstance(fact, Known))
-    missing = next((fact for fact in looked if isinstance(fact, Unavailable)), ABSENT)
-    return Known(found) if found else missing
+        age = ABSENT if covered.known else age
+    status = label.absence_status(facts, review.order)
+    review.consider("absence-epilepsy-with-clonazepam", status)
+    looked = (disease, pregnant, ABSENT if pregnant.known else age, status)
+    found = tuple([fact.value for fact in looked if fact.known])
+    return Known(found) if found else unread(*looked)
 
 
 def _level(review: Review, hazard: Hazard, disorder: Condition) -> tuple[int, str]:
     """The place in the order of severity, and the indicator: one step down where a diagnosis is only possible."""
     name = _INDICATORS[hazard.kind]
-    if name == "fetal-harm" and isinstance(_epilepsy(review), Known):
+    if name == "fetal-harm" and _epilepsy(review).known:
         name = "fetal-harm-epilepsy"
     level = _LEVELS[name]
     unsure = hazard.possible or disorder.possible

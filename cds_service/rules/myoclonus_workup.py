@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from cds_service.content.text import escape, listed, since
-from cds_service.facts.knowledge import ABSENT, Fact, Known
+from cds_service.facts.knowledge import ABSENT, Fact
 from cds_service.facts.patient import Condition, PatientFacts
 from cds_service.facts.words import Value
-from cds_service.fhir.dates import within_months
 from cds_service.phenotypes import myoclonus
 from cds_service.phenotypes.cognition import label_of
-from cds_service.phenotypes.myoclonus_tests import ORDER_SETS, Workup, ordered, workup
+from cds_service.phenotypes.myoclonus_tests import ORDER_SETS, Workup, workup
+from cds_service.phenotypes.planned_care import open_or_recent
 from cds_service.rules.review import Finding, Review, rule
 
 _NAMES = {"eeg": "EEG", "mri-brain": "MRI brain", "emg": "EMG"}
@@ -51,7 +51,7 @@ def myoclonus_workup(review: Review) -> Finding:
         "no_recent": _either(_NAMES.get(name, "metabolic panel") for name in missing),
         "not_found": "; ".join(_not_found(review, tests)),
         "explanations": listed(_explanations(facts)),
-        "drugs": listed(f"{m.ingredient} ({since(m.start)})" for m in drugs.value) if isinstance(drugs, Known) else "",
+        "drugs": listed(f"{m.ingredient} ({since(m.start)})" for m in drugs.value_or(())),
         "dementia": f"{'possible ' if fast and fast.possible else ''}{label_of(fast)}" if fast else "",
         "referral_reason": "Myoclonus",
     }
@@ -63,11 +63,12 @@ def myoclonus_workup(review: Review) -> Finding:
 def _new(review: Review) -> Fact[Condition]:
     """Myoclonus with an onset or a record of the last months, or without any date."""
     found = myoclonus.diagnosis(review.facts)
-    if not isinstance(found, Known):
-        return found
-    dates = [day for day in (found.value.onset, found.value.recorded) if day]
-    months = int(review.number("new-months"))
-    return found if not dates or any(within_months(day, months, review.facts.today) for day in dates) else ABSENT
+    return found.provided(lambda listed: _is_new(listed, review))
+
+
+def _is_new(listed: Condition, review: Review) -> bool:
+    dates, months = [day for day in (listed.onset, listed.recorded) if day], int(review.number("new-months"))
+    return not dates or any(review.facts.within_months(day, months) for day in dates)
 
 
 def _missing(review: Review, missing: tuple[str, ...]) -> str:
@@ -104,16 +105,16 @@ def _explanations(facts: PatientFacts) -> Iterator[str]:
     """Diseases on the problem list of which myoclonus is often a sign."""
     for name, label in _EXPLANATIONS.items():
         found = facts.conditions(name)
-        if isinstance(found, Known):
+        if found.known:
             yield f"possible {label}" if all(c.possible for c in found.value) else label
 
 
 def _offers(review: Review, tests: Workup, urgent: bool) -> Iterator[str]:
     """What was not found, imaging first with a brain tumor; the patient's task; the referral unless there is one."""
     facts = review.facts
-    order = ["mri-brain", "eeg"] if isinstance(facts.conditions("brain-tumour"), Known) else ["eeg", "mri-brain"]
-    yield from (_OFFERS[name] for name in (*order, "emg", "bloods") if not isinstance(tests.done[name], Known))
+    order = ["mri-brain", "eeg"] if facts.conditions("brain-tumour").known else ["eeg", "mri-brain"]
+    yield from (_OFFERS[name] for name in (*order, "emg", "bloods") if not tests.done[name].known)
     yield "myoclonus-preparation"
-    if not isinstance(ordered(facts, int(review.number("referral-months")), _REFERRAL), Known):
-        seizures = isinstance(facts.past_conditions("epilepsy"), Known)
+    if not open_or_recent(facts, int(review.number("referral-months")), _REFERRAL).known:
+        seizures = facts.past_conditions("epilepsy").known
         yield "refer-neurology-urgent" if urgent else "refer-epilepsy-center" if seizures else "refer-neurology"

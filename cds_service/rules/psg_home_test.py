@@ -1,8 +1,6 @@
 """A home sleep apnea test ordered where RBD is suspected (PSG-02)."""
 
-from cds_service.facts.knowledge import Fact, Known
-from cds_service.facts.patient import Order
-from cds_service.phenotypes import rbd, sleep_study
+from cds_service.phenotypes import sleep_study
 from cds_service.rules.review import Finding, Review, rule
 
 
@@ -11,11 +9,7 @@ def psg_home_test(review: Review) -> Finding:
     order, facts = review.order, review.facts
     review.only_if("home-test-proposed", sleep_study.HOME in order.sets, order.source)
     review.unless("for-apnea-only", sleep_study.only_for_apnea(order), order.source)
-    review.only_if("for-rbd", _for_rbd(order, sleep_study.for_study(rbd.suspicion(facts))))
-    apnea = isinstance(facts.conditions("sleep-apnea", "snoring"), Known)
+    review.only_if("for-rbd", sleep_study.for_rbd(order, facts))
+    apnea = facts.conditions("sleep-apnea", "snoring").known
     apnea = apnea or not order.reasons.isdisjoint(sleep_study.APNEA_REASONS)
     return Finding("home-test", "home-test", {}, ("apnea-too",) if apnea else ())
-
-
-def _for_rbd(order: Order, level: Fact[object]) -> Fact[object]:
-    return Known(True, (order.source,)) if sleep_study.is_for_rbd(order) else level

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from cds_service.content.text import listed
-from cds_service.facts.knowledge import ABSENT, Fact, Known
-from cds_service.facts.patient import Condition, Order, PatientFacts
+from cds_service.facts.knowledge import ABSENT, Fact, of
+from cds_service.facts.patient import Order, PatientFacts
 from cds_service.phenotypes import rbd, sleep_study
 from cds_service.phenotypes.rbd import Flag, Level, Suspicion
 from cds_service.rules.review import Finding, Record, Review, rule
@@ -34,7 +34,7 @@ def psg_not_needed(review: Review) -> Finding:
     seen = rbd.suspicion(facts)
     review.unless("suspicion", sleep_study.for_study(seen))
     flags = rbd.flags(facts)
-    screened = rbd.only_jerks(flags) and (not isinstance(seen, Known) or seen.value.level is Level.BENIGN)
+    screened = rbd.only_jerks(flags) and (not seen.known or seen.value.level is Level.BENIGN)
     days = [flags[name].when for name in _ASKED]
     newest = max((day for day in days if day), key=lambda day: day.last, default=None)
     reason = Record(order.reason_words or _complaint(facts))
@@ -46,13 +46,13 @@ def psg_not_needed(review: Review) -> Finding:
 def _for_twitching(order: Order, facts: PatientFacts) -> Fact[object]:
     """The only stated reason is twitching; without a stated reason, twitching is an active complaint."""
     if order.each_reason:
-        return Known(True, (order.source,)) if sleep_study.only_for_twitching(order) else ABSENT
+        return of(order) if sleep_study.only_for_twitching(order) else ABSENT
     return facts.conditions(*sorted(sleep_study.TWITCHING))
 
 
 def _answers(seen: Fact[Suspicion], flags: Mapping[str, Flag]) -> str:
     """Why the screen does not settle it: RBD in the history, what was not asked, else what was answered yes."""
-    if isinstance(seen, Known) and seen.value.level is Level.HISTORY:
+    if seen.known and seen.value.level is Level.HISTORY:
         return "recorded: RBD in the history"
     missing = listed(words for name, words in _NAMES.items() if name in _SCREEN and flags[name].yes is None)
     if missing:
@@ -62,5 +62,4 @@ def _answers(seen: Fact[Suspicion], flags: Mapping[str, Flag]) -> str:
 
 
 def _complaint(facts: PatientFacts) -> str:
-    found: Fact[tuple[Condition, ...]] = facts.conditions(*sorted(sleep_study.TWITCHING))
-    return found.value[0].words if isinstance(found, Known) else ""
+    return facts.conditions(*sorted(sleep_study.TWITCHING)).read_as(lambda listed: listed[0].words).value_or("")

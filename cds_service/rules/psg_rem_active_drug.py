@@ -1,10 +1,8 @@
 """A sleep study for RBD in a patient who takes a drug that changes its result (PSG-04)."""
 
 from cds_service.content.text import listed
-from cds_service.facts.knowledge import Fact, Known
-from cds_service.facts.patient import Order
 from cds_service.fhir.dates import spell
-from cds_service.phenotypes import antidepressants, rbd, sleep_study
+from cds_service.phenotypes import antidepressants, sleep_study
 from cds_service.rules.review import Finding, Review, rule
 
 _SETS = (*antidepressants.STRONG_SETS, "other-antidepressant", "clonazepam")
@@ -14,7 +12,7 @@ _SETS = (*antidepressants.STRONG_SETS, "other-antidepressant", "clonazepam")
 def psg_rem_active_drug(review: Review) -> Finding:
     order, facts = review.order, review.facts
     review.only_if("attended-study-proposed", sleep_study.ATTENDED in order.sets, order.source)
-    review.only_if("for-rbd", _for_rbd(order, sleep_study.for_study(rbd.suspicion(facts))))
+    review.only_if("for-rbd", sleep_study.for_rbd(order, facts))
     drugs = review.known("rem-active-drug", antidepressants.taken(facts, *_SETS))
     raising = [m for m in drugs if "clonazepam" not in m.sets]
     named = (raising or list(drugs))[0].ingredient
@@ -22,7 +20,3 @@ def psg_rem_active_drug(review: Review) -> Finding:
     told = listed(f"{m.ingredient} (since {spell(m.start)})" if m.start else m.ingredient for m in drugs)
     values = {"Drug": named[:1].upper() + named[1:], "drugs": told}
     return Finding("raising" if raising else "clonazepam", "drug", values, tuple(notes))
-
-
-def _for_rbd(order: Order, level: Fact[object]) -> Fact[object]:
-    return Known(True, (order.source,)) if sleep_study.is_for_rbd(order) else level

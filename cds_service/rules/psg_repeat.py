@@ -1,8 +1,7 @@
 """An attended sleep study repeated soon (PSG-03)."""
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
+from cds_service.facts.knowledge import Fact, of, unread
 from cds_service.facts.patient import DiagnosticReport, PatientFacts, Procedure
-from cds_service.fhir.dates import within_months
 from cds_service.phenotypes import sleep_study
 from cds_service.rules.review import Finding, Review, rule
 
@@ -20,10 +19,10 @@ def psg_repeat(review: Review) -> Finding:
 def _recent(facts: PatientFacts, months: int) -> Fact[Procedure | DiagnosticReport]:
     """An attended study of the window: done as a procedure, else known from its report."""
     done = facts.procedures(sleep_study.ATTENDED)
-    finished = [p for p in done.value if not p.under_way] if isinstance(done, Known) else []
+    finished = [procedure for procedure in done.value_or(()) if not procedure.under_way]
     told = facts.reports(sleep_study.ATTENDED)
-    studies: list[Procedure | DiagnosticReport] = [*finished, *(told.value if isinstance(told, Known) else ())]
+    studies: list[Procedure | DiagnosticReport] = [*finished, *told.value_or(())]
     for study in studies:
-        if study.day and within_months(study.day, months, facts.today):
-            return Known(study, (study.source,))
-    return next((found for found in (done, told) if isinstance(found, Unavailable)), ABSENT)
+        if facts.within_months(study.day, months):
+            return of(study)
+    return unread(done, told)

@@ -1,6 +1,5 @@
 """A sleep-study result that shows REM sleep without atonia, and no diagnosis of RBD (PSG-05)."""
 
-from cds_service.facts.knowledge import Known
 from cds_service.phenotypes import rbd, sleep_apnea, sleep_study
 from cds_service.rules.review import Finding, Review, rule
 
@@ -17,13 +16,13 @@ def psg_result(review: Review) -> Finding:
     enacts = any(flags[name].yes for name in _BEHAVIOR)
     review.consider("behavior", facts.answer("dream-enactment"))
     apnea = sleep_apnea.index(facts)
-    moderate = review.facts.numbers.value("sleep-apnea", "index-moderate")
-    high = isinstance(apnea, Known) and apnea.value.amount.definitely_at_least(moderate)
+    moderate = facts.numbers.value("sleep-apnea", "index-moderate")
+    high = apnea.known and apnea.value.amount.definitely_at_least(moderate)
     amount = f" ({result.value:g} %)" if result.value is not None else ""
     values = {
         "day": told.day,
         "amount": amount,
-        "index": apnea.value.amount.value if isinstance(apnea, Known) else None,
+        "index": apnea.value.amount.value if apnea.known else None,
     }
     notes = ("cut-offs", *(("apnea",) if high else ()))
     return Finding("with-behavior" if enacts else "isolated", "result", values, notes)

@@ -1,7 +1,6 @@
 """RBD in a patient who takes a drug that can cause or worsen it (MED-02)."""
 
 from cds_service.content.text import listed, since
-from cds_service.facts.knowledge import Known
 from cds_service.facts.patient import Condition, Medication
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import antidepressants, rbd
@@ -23,7 +22,7 @@ def rbd_drug_current(review: Review) -> Finding:
     notes = ["no-abrupt-stop", *(["fluoxetine"] if drug.ingredient == "fluoxetine" else []), "still-follow-up"]
     others = listed(m.ingredient for _, m in ranked[1:])
     line = facts.current_drugs(*antidepressants.LINE_ONLY_SETS)
-    line_only = listed(m.ingredient for m in line.value) if isinstance(line, Known) else ""
+    line_only = listed(m.ingredient for m in line.value_or(()))
     notes += [name for name, said in (("others", others), ("line-only", line_only), ("old-entry", drug.old)) if said]
     values = {
         "drug": drug.ingredient,

@@ -1,8 +1,8 @@
 """A new or increased drug that can cause or worsen RBD (MED-01)."""
 
 from cds_service.content.text import since
-from cds_service.facts.knowledge import ABSENT, Fact, Known
-from cds_service.facts.patient import Change, Order
+from cds_service.facts.knowledge import Fact
+from cds_service.facts.patient import Change, Medication, Order
 from cds_service.phenotypes import antidepressants, bupropion, rbd
 from cds_service.phenotypes.rbd import Level, Suspicion
 from cds_service.phenotypes.therapy import change, current_of
@@ -22,11 +22,11 @@ def rbd_drug_new(review: Review) -> Finding:
     order, facts = review.order, review.facts
     name = review.drug("associated-drug-proposed", *antidepressants.SETS)
     review.unless("hypnotic-doxepin", antidepressants.is_hypnotic(name, order.dose.daily_mg, facts))
-    seen = review.known("rbd", _relevant(rbd.suspicion(facts)))
+    seen = review.known("rbd", rbd.suspicion(facts).provided(lambda told: told.level in _CARDS))
     review.unless("already-taken", _already_taken(review))
     strong = antidepressants.is_strong(order.drug.sets) if order.drug else False
     notes = ["mood", "figures", *(["mirtazapine"] if name == "mirtazapine" else [])]
-    myoclonus = isinstance(facts.conditions("myoclonus"), Known)
+    myoclonus = facts.conditions("myoclonus").known
     if myoclonus and seen.level in (Level.CONFIRMED, Level.SUSPECTED) and _is_reuptake_inhibitor(order):
         notes.append("myoclonus")
     if bupropion.may_be_named(facts):
@@ -49,14 +49,7 @@ def _card(seen: Suspicion, possible: bool) -> str:
     return "possible" if possible else _CARDS[seen.level]
 
 
-def _relevant(found: Fact[Suspicion]) -> Fact[Suspicion]:
-    return ABSENT if isinstance(found, Known) and found.value.level not in _CARDS else found
-
-
-def _already_taken(review: Review) -> Fact[Change]:
+def _already_taken(review: Review) -> Fact[Medication]:
     """Known for a draft that continues what the patient takes at the same or a lower dose."""
-    taken = current_of(review.order, review.facts)
-    if not isinstance(taken, Known):
-        return taken
-    found = change(review.order, review.facts)
-    return ABSENT if found is Change.INCREASE else Known(found, taken.sources)
+    order, facts = review.order, review.facts
+    return current_of(order, facts).provided(lambda _: change(order, facts) is not Change.INCREASE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cds_service.content.text import listed
-from cds_service.facts.knowledge import ABSENT, Fact, Known, either
+from cds_service.facts.knowledge import ABSENT, Fact, either
 from cds_service.facts.patient import PatientFacts
 from cds_service.fhir.dates import Age
 from cds_service.phenotypes import antidepressants, rbd, sleep_study
@@ -27,7 +27,7 @@ def rbd_early_onset(review: Review) -> Finding:
     age = review.known("age-recorded", facts.age)
     seen = review.known("early-dream-enactment", _early(review, age))
     suspected = seen.level is Level.SUSPECTED
-    study = _study(review)
+    study = sleep_study.done_or_ordered(facts)
     review.unless("study-done-or-ordered", study if suspected else ABSENT)
     review.consider("associated-drug-current", facts.current_drugs(*antidepressants.SETS))
     named, others = drugs(facts), _others(facts)
@@ -40,7 +40,7 @@ def rbd_early_onset(review: Review) -> Finding:
         "figures",
     ]
     values = {**told(seen), "age": str(age), "drugs": named, "others": others, "referral_reason": _REASON}
-    offers = ("refer-sleep-medicine",) if isinstance(study, Known) else None
+    offers = ("refer-sleep-medicine",) if study.known else None
     indicator = "injury" if seen.says("injury") else "no-injury"
     card = "suspected" if suspected else "possible"
     return Finding(card, indicator, values, tuple(notes), offers, kinds(seen))
@@ -51,19 +51,14 @@ _REASON = "Dream enactment at an early age: narcolepsy, drugs, trauma, sleep apn
 
 def _early(review: Review, age: Age) -> Fact[Suspicion]:
     """Red flags under the limit, or dream enactment that is not surely over it."""
-    found = rbd.suspicion(review.facts)
-    if not isinstance(found, Known):
-        return found
-    seen = found.value
-    young = seen.level is Level.SUSPECTED and age.under(review.facts.numbers.whole("rbd", "age-over"))
-    return found if young or (seen.level is Level.POSSIBLE and seen.says("dream-enactment")) else ABSENT
-
-
-def _study(review: Review) -> Fact[object]:
-    done: Fact[object] = sleep_study.done(review.facts)
-    return either(done, sleep_study.on_order(review.facts))
+    young = age.under(review.facts.numbers.whole("rbd", "age-over"))
+    return rbd.suspicion(review.facts).provided(
+        lambda seen: (
+            (seen.level is Level.SUSPECTED and young) or (seen.level is Level.POSSIBLE and seen.says("dream-enactment"))
+        )
+    )
 
 
 def _others(facts: PatientFacts) -> str:
     """What is on record that can look like RBD or lie behind it."""
-    return listed(label for name, label in _OTHERS.items() if isinstance(facts.conditions(name), Known))
+    return listed(label for name, label in _OTHERS.items() if facts.conditions(name).known)

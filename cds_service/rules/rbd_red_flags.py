@@ -1,6 +1,6 @@
 """Red flags for REM sleep behaviour disorder that no sleep study has looked at (RBD-01)."""
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, either
+from cds_service.facts.knowledge import either
 from cds_service.phenotypes import antidepressants, rbd, sleep_study
 from cds_service.phenotypes.rbd import Level, Suspicion
 from cds_service.rules.rbd_signs import drugs, kinds, told
@@ -11,7 +11,7 @@ from cds_service.rules.review import Finding, Review, rule
 def rbd_red_flags(review: Review) -> Finding:
     facts = review.facts
     review.unless("rbd-known", either(facts.conditions("rbd"), facts.past_conditions("rbd")))
-    seen = review.known("suspected", _suspected(rbd.suspicion(facts)))
+    seen = review.known("suspected", rbd.suspicion(facts).provided(lambda told: told.level is Level.SUSPECTED))
     review.unless("studied", sleep_study.done(facts))
     review.unless("study-ordered", sleep_study.on_order(facts))
     review.consider("associated-drug-current", facts.current_drugs(*antidepressants.SETS))
@@ -24,12 +24,8 @@ def rbd_red_flags(review: Review) -> Finding:
     )
 
 
-def _suspected(found: Fact[Suspicion]) -> Fact[Suspicion]:
-    return ABSENT if isinstance(found, Known) and found.value.level is not Level.SUSPECTED else found
-
-
 def _notes(review: Review, seen: Suspicion) -> list[str]:
     notes = ["screen", "mimics", *(["drugs"] if drugs(review.facts) else []), "video"]
     if not (seen.says("complex-movements") or seen.says("injury")):
         notes.append("safety")
-    return notes if isinstance(review.facts.age, Known) else [*notes, "age-unknown"]
+    return notes if review.facts.age.known else [*notes, "age-unknown"]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from cds_service.content.text import since
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, either
+from cds_service.facts.knowledge import ABSENT, Fact, Unavailable, either
 from cds_service.facts.patient import Condition, PatientFacts, PlannedCare
 from cds_service.facts.queries import QUESTIONS
 from cds_service.facts.words import Value
-from cds_service.fhir.dates import within_months
 from cds_service.phenotypes import rbd, sleep_study
 from cds_service.phenotypes.rbd import Level, Suspicion
 from cds_service.rules.rbd_signs import named, signs, told
@@ -41,21 +40,15 @@ def rbd_screen(review: Review) -> Finding:
     review.unless("already-asked", _sent(facts, int(review.number("repeat-months"))))
     card = reason.card if reason.card == "age-unknown" or "dream-enactment" in missing else "rest"
     notes = ["bed-partner"] if card in ("rest", "age-unknown") else ["single-question", "bed-partner"]
-    if not isinstance(facts.age, Known):
+    if not facts.age.known:
         notes.append("age-unknown")
     values = {"label": reason.label, "found": reason.found, "missing": named(missing)}
     return Finding(card, "ask", values, tuple(notes))
 
 
 def _reason(review: Review, seen: Fact[Suspicion]) -> Fact[Reason]:
-    complaint = _complaint(rbd.complaint(review.facts))
+    complaint = rbd.complaint(review.facts).read_as(lambda c: Reason("complaint", "Movements in sleep", _on_list(c)))
     return either(complaint, _sign(review.facts, seen), _synuclein(review))
-
-
-def _complaint(found: Fact[Condition]) -> Fact[Reason]:
-    if not isinstance(found, Known):
-        return found
-    return Known(Reason("complaint", "Movements in sleep", _on_list(found.value)), found.sources)
 
 
 def _on_list(listed: Condition) -> Record:
@@ -64,15 +57,18 @@ def _on_list(listed: Condition) -> Record:
 
 def _sign(facts: PatientFacts, seen: Fact[Suspicion]) -> Fact[Reason]:
     """A weak sign over 50 or at an unknown age, or possible RBD at an unknown age."""
-    if not isinstance(seen, Known):
-        return seen
-    level, aged = seen.value.level, isinstance(facts.age, Known)
-    weak = level is Level.WEAK and (seen.value.over_50 or not aged)
-    if not weak and (level is not Level.POSSIBLE or aged):
-        return ABSENT
-    label = signs(seen.value)
-    card = "open-question" if weak else "age-unknown"
-    return Known(Reason(card, label[:1].upper() + label[1:], told(seen.value)["present"]), seen.sources)
+    aged = facts.age.known
+    return seen.provided(lambda suspected: _tells(suspected, aged)).read_as(_telling)
+
+
+def _tells(seen: Suspicion, aged: bool) -> bool:
+    return seen.level is Level.WEAK and seen.over_50 is True if aged else seen.level in (Level.WEAK, Level.POSSIBLE)
+
+
+def _telling(seen: Suspicion) -> Reason:
+    label = signs(seen)
+    card = "open-question" if seen.level is Level.WEAK else "age-unknown"
+    return Reason(card, label[:1].upper() + label[1:], told(seen)["present"])
 
 
 def _synuclein(review: Review) -> Fact[Reason]:
@@ -80,29 +76,25 @@ def _synuclein(review: Review) -> Fact[Reason]:
     facts, months = review.facts, int(review.number("question-months"))
     found = facts.conditions(*rbd.SYNUCLEIN_SETS) if review.number("ask-with-synuclein-disease") else ABSENT
     answered = facts.answers(*QUESTIONS)
-    if not isinstance(found, Known):
+    if not found.known:
         return found
     if isinstance(answered, Unavailable):
         return answered
-    given = answered.value if isinstance(answered, Known) else ()
-    if any(answer.day is None or within_months(answer.day, months, facts.today) for answer in given):
+    if any(answer.day is None or facts.within_months(answer.day, months) for answer in answered.value_or(())):
         return ABSENT
-    disease = found.value[0]
-    label = next(words for name, words in _DISEASES.items() if name in disease.sets)
-    return Known(Reason("open-question", label, _on_list(disease)), found.sources)
+    return found.read_as(lambda listed: _diseased(listed[0]))
+
+
+def _diseased(listed: Condition) -> Reason:
+    label = next(words for name, words in _DISEASES.items() if name in listed.sets)
+    return Reason("open-question", label, _on_list(listed))
 
 
 def _studied(review: Review, seen: Fact[Suspicion]) -> Fact[object]:
     """With red flags, a study done or on order settles more than the questions would."""
-    if not isinstance(seen, Known) or seen.value.level is not Level.SUSPECTED:
-        return ABSENT
-    done: Fact[object] = sleep_study.done(review.facts)
-    return either(done, sleep_study.on_order(review.facts))
+    suspected = seen.known and seen.value.level is Level.SUSPECTED
+    return sleep_study.done_or_ordered(review.facts) if suspected else ABSENT
 
 
 def _sent(facts: PatientFacts, months: int) -> Fact[tuple[PlannedCare, ...]]:
-    found = facts.plans("rbd-screen-task")
-    if not isinstance(found, Known):
-        return found
-    recent = tuple(task for task in found.value if task.day is None or within_months(task.day, months, facts.today))
-    return Known(recent, tuple(task.source for task in recent)) if recent else ABSENT
+    return facts.plans("rbd-screen-task").where(lambda task: task.day is None or facts.within_months(task.day, months))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cds_service.content.text import listed
-from cds_service.facts.knowledge import Known
 from cds_service.facts.patient import PatientFacts
 from cds_service.facts.words import Value
 from cds_service.fhir.dates import spell
@@ -73,6 +72,4 @@ def _by_whom(answered: Iterable[Flag]) -> str:
 def drugs(facts: PatientFacts) -> str:
     """Associated drugs the patient takes, with the day each was started where it is known."""
     found = facts.current_drugs(*antidepressants.SETS, *antidepressants.LINE_ONLY_SETS)
-    if not isinstance(found, Known):
-        return ""
-    return listed(f"{m.ingredient} (since {spell(m.start)})" if m.start else m.ingredient for m in found.value)
+    return listed(f"{m.ingredient} (since {spell(m.start)})" if m.start else m.ingredient for m in found.value_or(()))

@@ -18,7 +18,7 @@ from cds_service.content.contract import Contract
 from cds_service.content.model import Criterion, RuleContent
 from cds_service.content.wording import Wording
 from cds_service.errors import UnwritableCard
-from cds_service.facts.knowledge import Absent, Fact, Known, Unavailable
+from cds_service.facts.knowledge import Absent, Fact, Unavailable
 from cds_service.facts.patient import Medication, Order, PatientFacts
 from cds_service.facts.queries import collections
 from cds_service.facts.words import Record, Value
@@ -155,7 +155,7 @@ class Review:
 
     def known(self, criterion: str, fact: Fact[T]) -> T:
         """The value of a fact that the rule needs; absent ends the rule as not met, unavailable as undetermined."""
-        if isinstance(fact, Known):
+        if fact.known:
             self._step(criterion, True, fact.sources)
             return fact.value
         self._only_if_fact(criterion, fact)
@@ -164,24 +164,20 @@ class Review:
     def unless(self, criterion: str, met: bool | Fact[object], *sources: str) -> None:
         """End the rule if this holds; an unknown exclusion goes on, and the card says that it was not checked."""
         if isinstance(met, bool):
-            found: bool | None = met
-            why = ""
+            found, unknown = met, False
+            self._step(criterion, not met, sources)
         else:
-            found = None if isinstance(met, Unavailable) else isinstance(met, Known)
-            why = met.why if isinstance(met, Unavailable) else ""
-            sources = met.sources if isinstance(met, Known) else sources
-        self._step(criterion, None if found is None else not found, sources, why)
+            found, unknown = met.known, isinstance(met, Unavailable)
+            self._step(criterion, None if unknown else not found, met.sources, met.why)
         if found:
             self._end(Outcome.NOT_MET)
-        if found is None:
+        if unknown:
             self._go_on(criterion)
 
     def consider(self, criterion: str, fact: Fact[object]) -> None:
         """Record a fact that changes only the words of the card; unavailable adds to what was not checked."""
-        known = isinstance(fact, Known)
         unknown = isinstance(fact, Unavailable)
-        why = fact.why if isinstance(fact, Unavailable) else ""
-        self._step(criterion, None if unknown else known, fact.sources if isinstance(fact, Known) else (), why)
+        self._step(criterion, None if unknown else fact.known, fact.sources, fact.why)
         if unknown:
             self._go_on(criterion)
 
@@ -206,7 +202,7 @@ class Review:
         return drug.ingredient(*sets)
 
     def _only_if_fact(self, criterion: str, fact: Fact[object]) -> None:
-        if isinstance(fact, Known):
+        if fact.known:
             self._step(criterion, True, fact.sources)
         elif isinstance(fact, Absent):
             self._step(criterion, False)

@@ -7,12 +7,14 @@ from datetime import date
 import msgspec
 
 from cds_service.content.text import since
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
-from cds_service.facts.patient import PlannedCare, Procedure
+from cds_service.facts.knowledge import ABSENT, Fact, Known, unread
+from cds_service.facts.patient import Procedure
 from cds_service.facts.words import Value
-from cds_service.fhir.dates import Interval, within_days, within_months
-from cds_service.phenotypes import persistence, rbd, sleep_study, unproven_sleep_disorder
+from cds_service.fhir.dates import Interval
+from cds_service.phenotypes import persistence, planned_care, rbd, sleep_study, unproven_sleep_disorder
+from cds_service.phenotypes.persistence import Unhelped
 from cds_service.phenotypes.rbd import Level, Suspicion
+from cds_service.phenotypes.unproven_sleep_disorder import Suspected
 from cds_service.rules.rbd_signs import named, signs
 from cds_service.rules.review import Finding, Record, Review, rule
 
@@ -31,7 +33,8 @@ class Reason(msgspec.Struct, frozen=True):
 )
 def sleep_referral(review: Review) -> Finding:
     reasons = review.known("reason-to-refer", _reasons(review))
-    review.unless("referred", _referred(review))
+    months = int(review.number("referral-months"))
+    review.unless("referred", planned_care.recent(review.facts, months, "referral-sleep-medicine"))
     leading = reasons[0].card
     values = {name: value for reason in reversed(reasons) for name, value in reason.values.items()}
     also = tuple(f"also-{reason.card}" for reason in reasons[1:])
@@ -43,28 +46,29 @@ def _reasons(review: Review) -> Fact[tuple[Reason, ...]]:
     """Every reason that holds, the weightiest first; unavailable if none does and one could not be looked up."""
     seen = rbd.suspicion(review.facts)
     looked = (_injured(review), _unhelped(review), _uncertain(review, seen), _other(review, seen))
-    known = [fact for fact in looked if isinstance(fact, Known)]
+    known = [fact for fact in looked if fact.known]
     if not known:
-        return next((fact for fact in looked if isinstance(fact, Unavailable)), ABSENT)
-    return Known(tuple(fact.value for fact in known), tuple(source for fact in known for source in fact.sources))
+        return unread(*looked)
+    return Known(tuple([fact.value for fact in known]), tuple([source for fact in known for source in fact.sources]))
 
 
 def _injured(review: Review) -> Fact[Reason]:
-    found = persistence.injured_again(review.facts, int(review.number("injury-months")))
-    if not isinstance(found, Known):
-        return found
-    first, last = found.value
+    return persistence.injured_again(review.facts, int(review.number("injury-months"))).read_as(_repeated)
+
+
+def _repeated(days: tuple[Interval, Interval]) -> Reason:
+    first, last = days
     reason = "Injury in sleep again, despite a safe bedroom"
     values: dict[str, Value] = {"first": first, "last": last, "referral_reason": reason}
-    return Known(Reason("repeated-injury", values), found.sources)
+    return Reason("repeated-injury", values)
 
 
 def _unhelped(review: Review) -> Fact[Reason]:
     weeks, melatonin = int(review.number("treatment-weeks")), review.number("melatonin-mg")
-    found = persistence.on_treatment(review.facts, weeks, melatonin)
-    if not isinstance(found, Known):
-        return found
-    seen = found.value
+    return persistence.on_treatment(review.facts, weeks, melatonin).read_as(_still_active)
+
+
+def _still_active(seen: Unhelped) -> Reason:
     dose = f" {seen.drug.dose.daily_mg:g} mg" if seen.drug.dose.daily_mg else ""
     values: dict[str, Value] = {
         "disorder": Record(seen.disorder.words),
@@ -76,7 +80,7 @@ def _unhelped(review: Review) -> Fact[Reason]:
         "duration": _length(seen.start, seen.told),
         "referral_reason": "RBD that goes on under treatment",
     }
-    return Known(Reason("still-active", values), found.sources)
+    return Reason("still-active", values)
 
 
 def _length(start: Interval, told: Interval) -> str:
@@ -86,31 +90,27 @@ def _length(start: Interval, told: Interval) -> str:
 
 def _uncertain(review: Review, seen: Fact[Suspicion]) -> Fact[Reason]:
     """Red flags that a study did not settle, or that no study has looked at for long."""
-    if not isinstance(seen, Known):
-        return seen
-    if seen.value.level is not Level.SUSPECTED:
-        return ABSENT
+    if not seen.known or seen.value.level is not Level.SUSPECTED:
+        return unread(seen)
     done = review.facts.procedures(sleep_study.ATTENDED)
     values: dict[str, Value] = {"signs": signs(seen.value), "referral_reason": "Suspected RBD, diagnosis uncertain"}
-    if isinstance(done, Known):
-        study = _unsettled(review, done.value)
-        if not isinstance(study, Known):
-            return study
-        return Known(Reason("uncertain", {**values, "study": study.value}), seen.sources + done.sources)
-    return done if isinstance(done, Unavailable) else _unstudied(review, seen, values)
+    if not done.known:
+        return _unstudied(review, seen, values) if done == ABSENT else done
+    sources = seen.sources + done.sources
+    study = _unsettled(review, done.value)
+    return study.then(lambda day: Known(Reason("uncertain", {**values, "study": day}), sources))
 
 
 def _unsettled(review: Review, done: tuple[Procedure, ...]) -> Fact[Interval]:
     """The day of the newest study, if it is past its time and no result of it can be read."""
     newest = done[0].day
     facts, days = review.facts, int(review.number("result-days"))
-    if newest is None or newest.last == date.max or within_days(newest, days, facts.today):
+    if newest is None or newest.last == date.max or facts.within_days(newest, days):
         return ABSENT
-    told = facts.reports(sleep_study.ATTENDED)
-    if isinstance(told, Known) and any(sleep_study.is_readable(report) for report in told.value):
+    if any(sleep_study.is_readable(report) for report in facts.reports(sleep_study.ATTENDED).value_or(())):
         return ABSENT
-    rest = facts.reports()
-    return rest if isinstance(rest, Unavailable) else Known(newest)
+    rest = facts.unread("reports")
+    return Known(newest) if rest == ABSENT else rest
 
 
 def _unstudied(review: Review, seen: Known[Suspicion], values: dict[str, Value]) -> Fact[Reason]:
@@ -120,35 +120,25 @@ def _unstudied(review: Review, seen: Known[Suspicion], values: dict[str, Value])
         return ABSENT
     for fact in (facts.reports(sleep_study.ATTENDED), sleep_study.on_order(facts)):
         if fact != ABSENT:
-            return fact if isinstance(fact, Unavailable) else ABSENT
+            return unread(fact)
     return Known(Reason("unstudied", {**values, "known": since(known)}), seen.sources)
 
 
 def _other(review: Review, seen: Fact[Suspicion]) -> Fact[Reason]:
     """Sleep apnea or narcolepsy suspected, with RBD or red flags for it."""
-    if not isinstance(seen, Known):
-        return seen
-    if seen.value.level not in (Level.CONFIRMED, Level.SUSPECTED):
-        return ABSENT
-    found = unproven_sleep_disorder.suspected(review.facts)
-    if not isinstance(found, Known):
-        return found
-    other = found.value
+    if not seen.known or seen.value.level not in (Level.CONFIRMED, Level.SUSPECTED):
+        return unread(seen)
+    level = seen.value.level
+    return unproven_sleep_disorder.suspected(review.facts).read_as(lambda other: _beside(other, level))
+
+
+def _beside(other: Suspected, level: Level) -> Reason:
     values: dict[str, Value] = {
         "other": other.label,
         "Other": other.label.capitalize(),
         "other_words": Record(other.words),
         "other_when": other.when if other.measured else since(other.when),
-        "setting": "RBD" if seen.value.level is Level.CONFIRMED else "red flags for RBD",
+        "setting": "RBD" if level is Level.CONFIRMED else "red flags for RBD",
         "referral_reason": f"Suspected {other.label} with suspected or known RBD",
     }
-    return Known(Reason("other-disorder", values), found.sources)
-
-
-def _referred(review: Review) -> Fact[tuple[PlannedCare, ...]]:
-    facts, months = review.facts, int(review.number("referral-months"))
-    found = facts.requests("referral-sleep-medicine")
-    if not isinstance(found, Known):
-        return found
-    recent = tuple(r for r in found.value if r.day is None or within_months(r.day, months, facts.today))
-    return Known(recent, tuple(r.source for r in recent)) if recent else ABSENT
+    return Reason("other-disorder", values)
