@@ -88,7 +88,9 @@ def partners(
 def continued(one: Side, other: Side, facts: PatientFacts) -> Fact[Medication]:
     """Known if the patient takes both already; absent if one of them is new."""
     found = [being_taken(side.drug, facts) for side in (one, other)]
-    return found[0] if all(fact.known for fact in found) else ABSENT if ABSENT in found else unread(*found)
+    if ABSENT in found:
+        return ABSENT
+    return next((fact for fact in found if not fact.known), found[0])
 
 
 def _drafts_around(therapy: Order | Medication, facts: PatientFacts) -> tuple[list[Order], list[Order]]:
