@@ -1,4 +1,4 @@
-"""Whose chart it is, how old and how alive the patient, and what could not be looked up (specification 2.0 and 2.1)."""
+"""Whose chart it is, age and death, and what could not be looked up (clinical specification 2.0, 2.1)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Answered findings stay silent, for as long as the specification says (4.3, 2.7.5, decision 19)."""
+"""Answered findings stay silent, for as long as their reasons say (clinical specification 4.3, 2.7.5)."""
 
 import datetime as dt
 import sqlite3
