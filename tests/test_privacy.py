@@ -137,7 +137,7 @@ def call_with_a_broken_rule():
     def raising(review):
         raise ValueError(f"{review.facts} {review.therapy}")
 
-    broken = msgspec.structs.replace(ruleset.rules[FAILING], rule=Rule(FAILING, raising))
+    broken = msgspec.structs.replace(ruleset.rules[FAILING], rule=Rule(FAILING, raising, frozenset()))
     house = Application(Settings.read({"CDS_TODAY": TODAY, "CDS_RECORD": "off"}))
     rules = msgspec.structs.replace(ruleset, rules=ruleset.rules | {FAILING: broken})
     house._decisions = DecisionService(rules, house.settings.today)
