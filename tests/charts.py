@@ -16,7 +16,7 @@ import msgspec
 
 from cds_service.content.model import Phenotype
 from cds_service.content.places import cards
-from cds_service.facts.build import Source, build
+from cds_service.facts.build import build
 from cds_service.facts.knowledge import Known
 from cds_service.facts.numbers import Numbers
 from cds_service.facts.orders import Drafted
@@ -24,6 +24,7 @@ from cds_service.facts.patient import PatientFacts
 from cds_service.facts.queries import TEMPLATES
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.decoding import LenientReader
+from cds_service.fhir.sources import Source
 from cds_service.settings import Settings
 from cds_service.terminology.vocabulary import Vocabulary, read_value_sets
 
@@ -195,7 +196,7 @@ def facts(
     held: dict[str, list[fhir.Resource]] = {key: [] for key in TEMPLATES}
     for one in chart:
         held[KEYS.get(one["resourceType"], "medicationRequests")].append(typed(one))
-    found = {key: Source(tuple(kept), (gaps or {}).get(key)) for key, kept in held.items()}
+    found = {key: Source(tuple(kept), gap=(gaps or {}).get(key)) for key, kept in held.items()}
     drafted = tuple(
         Drafted(
             typed(d),

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from cds_service.errors import DataMissing
+from cds_service.fhir.sources import NOT_SENT
 from cds_service.hooks.feedback import FeedbackBatch
-from cds_service.hooks.prefetch import LeftOut
 from cds_service.hooks.requests import HookRequest
 from cds_service.hooks.responses import Action, Card, Coding, Link, OverrideReason, Response, Source, Suggestion
 from cds_service.hooks.schemas import schema
@@ -108,7 +108,7 @@ class StandIn:
 
     async def answer(self, hook: HookRequest, _: Service, __: Caller) -> HookAnswer:
         self.seen.append(hook)
-        missing = [key for key in self.needed if hook.prefetch[key] == LeftOut()]
+        missing = [key for key in self.needed if hook.prefetch[key] == NOT_SENT]
         if missing:
             raise DataMissing(missing)
         cards = _cards(hook) if hook.user_id.startswith("Practitioner") and not hook.not_r4 else ()

@@ -12,7 +12,8 @@ from cds_service.content.text import SUMMARY_LIMIT
 from cds_service.decisions.decide import evaluations_of
 from cds_service.facts.queries import collection
 from cds_service.fhir.validity import faults_in
-from cds_service.rules.review import Moment, Outcome, evaluate, view
+from cds_service.hooks.hooks import HOOKS
+from cds_service.rules.review import Outcome, evaluate, view
 from tests.case_runs import case_results, cases, ruleset, runner
 
 each_rule = pytest.mark.parametrize("rule", cases())
@@ -29,10 +30,9 @@ def steps(rule):
 def full_run(result):
     if result.decision.gate:
         return []
-    service = runner().ruleset.content.service(result.case.hook)
+    service = runner().ruleset.content.service(f"rbd-{result.case.hook}")
     asked = msgspec.structs.replace(service, rules=(result.rule,))
-    moment = Moment(result.case.hook)
-    return list(evaluations_of(runner().ruleset, asked, result.facts, moment, shortcut=False))
+    return list(evaluations_of(runner().ruleset, asked, result.facts, shortcut=False))
 
 
 def findings(rule):
@@ -111,7 +111,7 @@ def test_each_read_is_used(rule):
 
 def fails_somewhere(rule, prepared):
     return any(
-        evaluate(prepared, view(r.facts, prepared), Moment(r.case.hook), e.subject).outcome is Outcome.FAILED
+        evaluate(prepared, view(r.facts, prepared), HOOKS[r.case.hook], e.subject).outcome is Outcome.FAILED
         for r in case_results(rule)
         for e in full_run(r)
         if e.subject or prepared.content.about == "patient"

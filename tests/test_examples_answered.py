@@ -61,7 +61,7 @@ def test_opening_a_chart_shows_the_cards_that_are_promised(call, name):
 
 @pytest.mark.parametrize("name", charts())
 def test_what_is_not_asked_for_is_not_needed(call, name):
-    keys = RULES.prefetch(CONTENT.service("patient-view"))
+    keys = RULES.prefetch(CONTENT.service("rbd-patient-view"))
     asked, all_of_it = (call("patient-view", as_bytes(one)) for one in (opened(name, keys), opened(name)))
     assert shown(asked, []) == shown(all_of_it, [])
 

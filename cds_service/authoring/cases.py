@@ -21,6 +21,7 @@ import msgspec
 from cds_service.content.model import Indicator, RuleContent, Strict
 from cds_service.errors import ContentError
 from cds_service.facts.queries import TEMPLATES
+from cds_service.hooks.hooks import HOOKS
 
 DAY = date(2026, 6, 15)
 """Today, in every case."""
@@ -52,7 +53,7 @@ class Case(Strict, frozen=True, kw_only=True):
 
     name: str
     says: str
-    hook: Literal["patient-view", "order-select", "order-sign"]
+    hook: str
     chart: tuple[str | Part, ...]
     drafts: tuple[str | Part, ...] = ()
     selected: tuple[str, ...] | None = None
@@ -166,6 +167,8 @@ def _faults(rule: RuleContent, cases: tuple[Case, ...], parts: Parts) -> Iterato
 def _case_faults(rule: RuleContent, case: Case, parts: Parts) -> Iterator[str]:
     if not _NAME.fullmatch(case.name):
         yield "name: write it in lower case with hyphens"
+    if case.hook not in HOOKS:
+        yield f"hook: {case.hook!r} is none of {', '.join(HOOKS)}"
     if case.found and case.card not in rule.card:
         yield f"card: {case.card!r} is none of {', '.join(rule.card)}"
     if not case.found and (case.card or case.words or case.not_words):
@@ -210,10 +213,11 @@ def request(rule: str, case: Case, keys: Iterable[str], parts: Parts) -> Json:
 
 
 def _orders(case: Case, drafts: list[Json]) -> Json:
-    if case.hook == "patient-view":
+    hook = HOOKS[case.hook]
+    if not hook.brings_orders:
         return {}
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": draft} for draft in drafts]}
-    if case.hook == "order-sign":
+    if not hook.brings_selections:
         return {"draftOrders": bundle}
     chosen = [f"{d['resourceType']}/{d['id']}" for d in drafts if case.selected is None or d["id"] in case.selected]
     return {"selections": chosen, "draftOrders": bundle}

@@ -20,7 +20,7 @@ from cds_service.fhir_client.access import FhirGrant
 from cds_service.hooks.requests import parse_request
 from cds_service.hooks.responses import Card
 from cds_service.hooks.services import Service
-from cds_service.rules.review import Evaluation, Moment, Outcome, Step
+from cds_service.rules.review import Evaluation, Outcome, Step
 
 WIDTH = 100
 _TOLD = {True: "yes", False: "no", None: "unknown"}
@@ -39,14 +39,14 @@ class _Named(msgspec.Struct):
 
 
 async def explain(body: bytes, answering: DecisionService, grant: FhirGrant | None = None) -> Explained:
-    """What the service of the request's hook answers; raises CallRefused where it would refuse the request."""
+    """What the first service of the request's hook answers; raises CallRefused where it would refuse the request."""
     service = _service(body, answering.services)
     hook = parse_request(body, service)
     answered = await answering.answer(hook, service, grant)
     if answered.decision.gate or answered.facts is None:
         return Explained(answered.decision, ())
-    text = answering.ruleset.content.service(service.hook)
-    asked = evaluations_of(answering.ruleset, text, answered.facts, Moment(service.hook), shortcut=False)
+    text = answering.ruleset.content.service(service.id)
+    asked = evaluations_of(answering.ruleset, text, answered.facts, shortcut=False)
     return Explained(answered.decision, tuple(asked), answered.facts.gaps)
 
 
@@ -57,10 +57,10 @@ def _service(body: bytes, services: Mapping[str, Service]) -> Service:
         raise ContractBroken("hook", "A required member is missing or not a string.", code="required") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise NotJson from None
-    found = next((service for service in services.values() if service.hook == named.hook), None)
-    if found is None:
+    service = next((service for service in services.values() if service.hook == named.hook), None)
+    if service is None:
         raise ContractBroken("hook", "No service answers this hook.")
-    return found
+    return service
 
 
 def refusal(refused: CallRefused) -> Iterator[str]:

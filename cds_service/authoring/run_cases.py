@@ -17,8 +17,10 @@ from cds_service.decisions.gather import gather_sent
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.decisions.service import DecisionService
 from cds_service.facts.patient import PatientFacts
+from cds_service.hooks.hooks import HOOKS
 from cds_service.hooks.requests import parse_request
 from cds_service.hooks.responses import Card
+from cds_service.hooks.services import Service
 from cds_service.rules.review import Evaluation, Outcome
 
 
@@ -64,23 +66,28 @@ class CaseRunner:
         self._parts = parts
         self._asking = {rule: _asking(ruleset, (rule,)) for rule in switched_off(ruleset.content)}
         self._all = _asking(ruleset, ruleset.content.rules) if self._asking else ruleset
-        self._by_hook = {s.hook: s for s in DecisionService(self._all, lambda: DAY).services.values()}
+        self._services = DecisionService(self._all, lambda: DAY).services.values()
 
     def request(self, rule: str, case: Case) -> Json:
         """The hook request that the case stands for."""
-        return request(rule, case, self._by_hook[case.hook].prefetch, self._parts)
+        return request(rule, case, self._service(rule, case).prefetch, self._parts)
 
     def run(self, rule: str, case: Case) -> CaseResult:
         """The case's answer; raises CallRefused for a case that leaves out more than an answer needs."""
         return self._run(rule, case, self._asking.get(rule, self.ruleset))
 
     def _run(self, rule: str, case: Case, ruleset: Ruleset) -> CaseResult:
-        service = self._by_hook[case.hook]
+        service = self._service(rule, case)
         hook = parse_request(msgspec.json.encode(self.request(rule, case)), service)
         content = ruleset.content
         facts = gather_sent(hook, service.prefetch, content, DAY)
         visit = Visit(hook.user_id, hook.patient_id, hook.encounter_id)
-        return CaseResult(rule, case, facts, decide(ruleset, content.service(case.hook), facts, visit))
+        return CaseResult(rule, case, facts, decide(ruleset, content.service(service.id), facts, visit))
+
+    def _service(self, rule: str, case: Case) -> Service:
+        """The service of the case's hook that shows the rule; where none does, the first."""
+        answering = [service for service in self._services if service.hook == case.hook]
+        return next((one for one in answering if rule in self.ruleset.content.service(one.id).rules), answering[0])
 
     def faults(self, rule: str, case: Case) -> list[str]:
         """What differs from what the case expects, be it asked as the site has its rules or with every rule on.
@@ -166,7 +173,7 @@ def _asking(ruleset: Ruleset, names: Iterable[str]) -> Ruleset:
 
 def _askable(rules: Mapping[str, RuleContent], hook: str) -> Iterator[str]:
     for name, rule in rules.items():
-        if rule.about == "each-therapy" or (rule.about == "each-order") is (hook != "patient-view"):
+        if rule.about == "each-therapy" or (rule.about == "each-order") is HOOKS[hook].brings_orders:
             yield name
 
 

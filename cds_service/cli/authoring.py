@@ -13,6 +13,7 @@ from cds_service.cli import fhir
 from cds_service.cli.start import assembled, cases_of, fail, short
 from cds_service.content import places
 from cds_service.errors import CallRefused
+from cds_service.hooks.hooks import HOOKS
 from cds_service.settings import Settings
 
 
@@ -48,7 +49,7 @@ def page(only_check: bool) -> None:
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Today, before CDS_TODAY.")
 @click.option("--fhir-server", "server", metavar="URL", help="Fetch everything from this FHIR R4 server instead.")
 @click.option("--patient", metavar="ID", help="The patient there.")
-@click.option("--hook", type=click.Choice(("patient-view", "order-select", "order-sign")), help="What happens.")
+@click.option("--hook", type=click.Choice(tuple(HOOKS)), help="What happens.")
 @click.option("--order", type=click.File("rb"), help="The draft: a resource, or a Bundle of them.")
 def try_(
     request: BinaryIO | None,

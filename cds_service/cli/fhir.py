@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import click
 
 from cds_service.content import places
+from cds_service.hooks.hooks import HOOKS
 
 if TYPE_CHECKING:
     from cds_service.authoring.explain import Explained
@@ -112,7 +113,7 @@ def built_request(server: str, patient: str, hook: str, order: bytes | None) -> 
     if order is not None:
         drafts = _drafts(order, patient)
         context["draftOrders"] = {"resourceType": "Bundle", "type": "collection", "entry": drafts}
-        if hook == "order-select":
+        if HOOKS[hook].brings_selections:
             context["selections"] = [f"{one['resource']['resourceType']}/{one['resource']['id']}" for one in drafts]
     asked = {"hook": hook, "hookInstance": "00000000-0000-4000-8000-000000000000", "fhirServer": server}
     return json.dumps(asked | {"context": context}).encode()
@@ -151,7 +152,7 @@ async def explained(
 
     if not patient or not hook:
         raise click.UsageError("--fhir-server needs --patient and --hook.")
-    if (order is None) != (hook == "patient-view"):
+    if (order is None) == HOOKS[hook].brings_orders:
         raise click.UsageError("Where orders are written, and only there, give the --order.")
     access, grant = _grant(server)
     body = built_request(server, patient, hook, order.read() if order else None)

@@ -11,6 +11,7 @@ from cds_service.content.contract import undeclared
 from cds_service.content.model import CardText, RuleContent
 from cds_service.content.text import placeholders
 from cds_service.facts.queries import OBSERVATIONS, QUESTIONS, READS, UNREADABLE_DRUG, collection
+from cds_service.hooks.hooks import HOOKS
 
 if TYPE_CHECKING:
     from cds_service.content.load import Content
@@ -114,10 +115,12 @@ def _said(file: str, key: str, text: str) -> Iterator[str]:
 
 
 def _services(content: Content) -> Iterator[str]:
-    hooks = [s.hook for s in content.services.service]
-    for twice in {h for h in hooks if hooks.count(h) > 1}:
-        yield f"services.toml: two services for {twice}"
+    ids = [service.id for service in content.services.service]
+    for twice in {name for name in ids if ids.count(name) > 1}:
+        yield f"services.toml: {twice}: two services have this id"
     for service in content.services.service:
+        if service.hook not in HOOKS:
+            yield f"services.toml: {service.id}: hook: {service.hook!r} is none of {', '.join(HOOKS)}"
         for rule in service.rules:
             if rule not in content.rules:
                 yield f"services.toml: {service.id}: no card folder {rule!r}"
@@ -127,9 +130,10 @@ def _families(content: Content) -> Iterator[str]:
     for rule in content.rules.values():
         if rule.status == "active" and rule.id not in content.families.weight:
             yield f"families.toml: weight: {rule.id!r} is missing"
-    for hook in ("patient-view", "order-select", "order-sign"):
-        if hook not in content.families.cap:
-            yield f"families.toml: cap: {hook!r} is missing"
+    for hook in sorted({service.hook for service in content.services.service} - content.families.cap.keys()):
+        yield f"families.toml: cap: {hook!r} is missing"
+    for hook in sorted(content.families.cap.keys() - HOOKS.keys()):
+        yield f"families.toml: cap: {hook!r} is none of {', '.join(HOOKS)}"
 
 
 def _memory(content: Content) -> Iterator[str]:

@@ -64,8 +64,8 @@ class Content(msgspec.Struct, frozen=True):
     wording: Wording
     gates: dict[str, Gate]
 
-    def service(self, hook: str) -> ServiceText:
-        return next(s for s in self.services.service if s.hook == hook)
+    def service(self, service_id: str) -> ServiceText:
+        return next(s for s in self.services.service if s.id == service_id)
 
 
 class _Reading:

@@ -257,7 +257,8 @@ class ServiceText(Strict, frozen=True, kw_only=True):
     """One CDS service: what it is and which rules it may show."""
 
     id: str
-    hook: Literal["patient-view", "order-select", "order-sign"]
+    hook: str
+    """A name of the table in :mod:`cds_service.hooks.hooks`; several services may answer one hook."""
     title: str
     description: str
     usage_requirements: str

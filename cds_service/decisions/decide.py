@@ -16,8 +16,9 @@ from cds_service.decisions.group import CardGroup, WordedFinding, fold, group, s
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.facts.knowledge import Unavailable
 from cds_service.facts.patient import Medication, Order, PatientFacts
+from cds_service.hooks.hooks import HOOKS, Hook
 from cds_service.hooks.responses import Card
-from cds_service.rules.review import Evaluation, Moment, Outcome, Prepared, Step, evaluate, view
+from cds_service.rules.review import Evaluation, Outcome, Prepared, Step, evaluate, view
 
 CLINICIANS = ("Practitioner/", "PractitionerRole/")
 
@@ -99,7 +100,7 @@ def judge(ruleset: Ruleset, service: ServiceText, facts: PatientFacts, visit: Vi
     if closed:
         return Judged(facts, gate=closed)
     unstarted: list[str] = []
-    evaluations = tuple(evaluations_of(ruleset, service, facts, Moment(service.hook), unstarted=unstarted))
+    evaluations = tuple(evaluations_of(ruleset, service, facts, unstarted=unstarted))
     found = tuple(e for e in evaluations if e.finding and ruleset.rules[e.rule].content.status == "active")
     return Judged(facts, evaluations, found, unstarted=tuple(unstarted))
 
@@ -158,7 +159,6 @@ def evaluations_of(
     ruleset: Ruleset,
     service: ServiceText,
     facts: PatientFacts,
-    moment: Moment,
     *,
     shortcut: bool = True,
     unstarted: list[str] | None = None,
@@ -177,32 +177,32 @@ def evaluations_of(
             if unstarted is not None and prepared.content.about == "patient":
                 unstarted.append(name)
             continue
-        yield from _run(prepared, facts, moment)
+        yield from _run(prepared, facts, HOOKS[service.hook])
 
 
-def _run(prepared: Prepared, facts: PatientFacts, moment: Moment) -> Iterator[Evaluation]:
+def _run(prepared: Prepared, facts: PatientFacts, hook: Hook) -> Iterator[Evaluation]:
     seen = view(facts, prepared)
-    subjects = list(_subjects(prepared, facts, moment))
+    subjects = list(_subjects(prepared, facts, hook))
     for subject in subjects:
-        yield evaluate(prepared, seen, moment, subject)
+        yield evaluate(prepared, seen, hook, subject)
     if not subjects:
-        yield _nothing_to_review(prepared, facts, moment)
+        yield _nothing_to_review(prepared, facts, hook)
 
 
-def _subjects(prepared: Prepared, facts: PatientFacts, moment: Moment) -> Iterable[Order | Medication | None]:
+def _subjects(prepared: Prepared, facts: PatientFacts, hook: Hook) -> Iterable[Order | Medication | None]:
     about = prepared.content.about
     if about == "patient":
         return (None,)
-    if about == "each-drug" or (about == "each-therapy" and moment is Moment.VIEW):
+    if about == "each-drug" or (about == "each-therapy" and hook.is_chart_view):
         taken = facts.current_drugs(*(prepared.triggers or ()))
         return taken.value_or(())
-    return [o for o in facts.orders if o.selected or moment is Moment.SIGN]
+    return [o for o in facts.orders if o.selected or hook.is_signing]
 
 
-def _nothing_to_review(prepared: Prepared, facts: PatientFacts, moment: Moment) -> Evaluation:
+def _nothing_to_review(prepared: Prepared, facts: PatientFacts, hook: Hook) -> Evaluation:
     """No order or current drug: not met, or undetermined where it could not be told which drugs are current."""
     first = prepared.content.criteria[0].id
-    by_drug = prepared.content.about == "each-drug" or moment is Moment.VIEW
+    by_drug = prepared.content.about == "each-drug" or hook.is_chart_view
     taken = facts.current_drugs(*prepared.triggers) if by_drug else None
     if isinstance(taken, Unavailable):
         return Evaluation(prepared.rule.id, Outcome.UNDETERMINED, (Step(first, None, (), taken.why),))

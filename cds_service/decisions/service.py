@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
+from time import perf_counter
+from typing import Any
 
 import msgspec
 
@@ -24,15 +25,29 @@ from cds_service.hooks.services import Service
 
 
 class DecidedHook(msgspec.Struct, frozen=True):
-    """A decision with the time that its parts took, in seconds; no facts where none were looked at."""
+    """A decision with the seconds that its parts took; no facts where none were looked at."""
 
     decision: Decision
     response: Response
-    gathered: float = 0.0
-    decided: float = 0.0
+    timings: Mapping[str, float] = msgspec.field(default_factory=lambda: {"gather": 0.0, "decide": 0.0})
     facts: PatientFacts | None = None
     fetched: Mapping[str, str] = {}
     """What the FHIR server was asked for, by key, each with how that went."""
+
+    @property
+    def noted(self) -> dict[str, Any]:
+        """What may be written down of it: ids of rules and of cards, never patient data."""
+        cards, facts = self.response.cards, self.facts
+        looked = {"unavailable": facts.gaps, "dropped": facts.dropped, "fetched": self.fetched} if facts else {}
+        return {
+            "cards": len(cards),
+            "uuids": [card.uuid for card in cards],
+            "topics": [card.source.topic.code for card in cards if card.source.topic],
+            "found": self.decision.found,
+            "undetermined": list(self.decision.undetermined),
+            "gate": self.decision.gate,
+            **looked,
+        }
 
 
 class DecisionService:
@@ -62,27 +77,30 @@ class DecisionService:
 
         Without ``grant`` nothing is fetched, and without ``recall`` nothing is muted.
         """
-        started = time.perf_counter()
-        text = self._texts[service.id]
+        started = perf_counter()
         closed = user_gate(hook.user_id)
         if closed:
             return DecidedHook(Decision(gate=closed), Response(cards=()))
         if hook.not_r4:
             return _not_r4(OtherRelease(hook.not_r4))
-        fetched: dict[str, str] = {}
         try:
-            facts = await gather(hook, service.prefetch, self.ruleset.content, self._today(), grant, fetched)
+            gathered = await gather(hook, service.prefetch, self.ruleset.content, self._today(), grant)
         except OtherRelease as release:
             return _not_r4(release)
-        gathered = time.perf_counter()
+        facts, deciding = gathered.facts, perf_counter()
+        decision = await self._decision(hook, self._texts[service.id], facts, recall)
+        extension = decision.outcomes(facts.gaps)
+        response = Response(cards=() if self._silent else decision.cards, extension=extension or None)
+        timings = {"gather": deciding - started, "decide": perf_counter() - deciding}
+        return DecidedHook(decision, response, timings, facts, gathered.fetched)
+
+    async def _decision(
+        self, hook: HookRequest, text: ServiceText, facts: PatientFacts, recall: Recall | None
+    ) -> Decision:
         visit = Visit(hook.user_id, hook.patient_id, hook.encounter_id, self._url)
         judged = judge(self.ruleset, text, facts, visit)
         muted = await recall(judged) if recall and judged.found else {}
-        decision = conclude(self.ruleset, text, judged, visit, muted)
-        extension = decision.outcomes(facts.gaps)
-        response = Response(cards=() if self._silent else decision.cards, extension=extension or None)
-        decided = time.perf_counter() - gathered
-        return DecidedHook(decision, response, gathered - started, decided, facts, fetched)
+        return conclude(self.ruleset, text, judged, visit, muted)
 
 
 def _service(text: ServiceText, ruleset: Ruleset) -> Service:

@@ -14,7 +14,7 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from cds_service.facts import conditions, drugs, results
-from cds_service.facts.drugs import Entry, Pharmacy, Reason
+from cds_service.facts.drugs import Entry, Indication, Pharmacy
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
 from cds_service.facts.numbers import Numbers
 from cds_service.facts.orders import Drafted, order
@@ -36,23 +36,17 @@ from cds_service.facts.patient import (
 from cds_service.facts.queries import READS, TEMPLATES, UNREADABLE_DRUG
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Age, Interval, age_on, interval
+from cds_service.fhir.sources import Source
 from cds_service.terminology.vocabulary import Vocabulary
 
 R = TypeVar("R", bound=fhir.Resource)
 Taken = TypeVar("Taken", fhir.MedicationRequest, fhir.MedicationStatement, fhir.MedicationDispense)
 
 
-class Source(msgspec.Struct, frozen=True):
-    """What is there for one prefetch key; ``gap`` is None when it is all there is."""
-
-    resources: tuple[fhir.Resource, ...] = ()
-    gap: str | None = None
-
-
 NOT_READ = Source(gap="not asked for")
 _NO_SETS: frozenset[str] = frozenset()
 _NOTHING = Collection(sets=_NO_SETS)
-_NO_REASON = Reason()
+_NO_INDICATION = Indication()
 _UNSENT = Drug(frozenset(), frozenset(), "")
 _OLDEST_DEATH = date(1900, 1, 2)
 
@@ -182,18 +176,18 @@ class Reader:
         found += filter(None, (conditions.adverse_event(a, self.vocabulary) for a in self.chart.of(fhir.AdverseEvent)))
         return tuple([c for c in sorted(found, key=_source) if conditions.on_or_before(c, self.today)])
 
-    def reason(self, concepts: fhir.Many[fhir.CodeableConcept], references: fhir.Many[fhir.Reference]) -> Reason:
+    def reason(self, concepts: fhir.Many[fhir.CodeableConcept], references: fhir.Many[fhir.Reference]) -> Indication:
         """What an order is for: its codes and words, and the Conditions it refers to."""
         named = list(fhir.many(concepts))
         for reference in fhir.many(references):
             code = self._diagnosed.get(fhir.reference_id(reference, "Condition") or "")
             named.append(code or fhir.CodeableConcept(text=reference.display))
         if not named:
-            return _NO_REASON
+            return _NO_INDICATION
         said = [next(fhir.texts(c), "") for c in named]
         matches = [self.vocabulary.diagnosis(c) for c in named]
         each = tuple([m.sets if m else _NO_SETS for m, words in zip(matches, said, strict=True) if m or words])
-        return Reason(_NO_SETS.union(*each), "; ".join(filter(None, said)), each)
+        return Indication(_NO_SETS.union(*each), "; ".join(filter(None, said)), each)
 
     @cached_property
     def _diagnosed(self) -> dict[str, fhir.CodeableConcept]:

@@ -36,7 +36,7 @@ class Named(msgspec.Struct, frozen=True):
     unreadable: str = ""
 
 
-class Reason(msgspec.Struct, frozen=True):
+class Indication(msgspec.Struct, frozen=True):
     """What an order or list entry is for: the value sets it names, and the record's words."""
 
     sets: frozenset[str] = frozenset()
@@ -57,7 +57,7 @@ class Entry(msgspec.Struct, frozen=True):
     dose: Dose
     stated_end: Interval | None = None
     """The end that the entry itself gives; ``end`` may be worked out from a supply."""
-    reason: Reason = Reason()
+    reason: Indication = Indication()
 
 
 class Pharmacy:
@@ -148,7 +148,7 @@ def _strength(part: fhir.Ingredient) -> float | None:
     return mass.value / (denominator.value if denominator and denominator.value else 1) if mass else None
 
 
-def request_entry(resource: fhir.MedicationRequest, drug: Drug, reason: Reason, today: date) -> Entry | None:
+def request_entry(resource: fhir.MedicationRequest, drug: Drug, reason: Indication, today: date) -> Entry | None:
     """A MedicationRequest of the list; None for one that never led to taking the drug."""
     if resource.status in _NEVER_TAKEN or resource.intent not in _ORDER_INTENTS or resource.do_not_perform:
         return None
@@ -171,7 +171,7 @@ def request_entry(resource: fhir.MedicationRequest, drug: Drug, reason: Reason, 
     )
 
 
-def statement_entry(resource: fhir.MedicationStatement, drug: Drug, reason: Reason, today: date) -> Entry | None:
+def statement_entry(resource: fhir.MedicationStatement, drug: Drug, reason: Indication, today: date) -> Entry | None:
     """A MedicationStatement; None for one that says the drug was not taken."""
     if resource.status in _NEVER_TAKEN:
         return None

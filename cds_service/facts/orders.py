@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from cds_service.facts.doses import dose
-from cds_service.facts.drugs import Pharmacy, Reason
+from cds_service.facts.drugs import Indication, Pharmacy
 from cds_service.facts.patient import Dose, Order
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import interval
@@ -27,7 +27,7 @@ class Drafted(msgspec.Struct, frozen=True):
 
 
 def order(
-    draft: Drafted, vocabulary: Vocabulary, pharmacy: Pharmacy, reason: Callable[..., Reason], *, signing: bool
+    draft: Drafted, vocabulary: Vocabulary, pharmacy: Pharmacy, reason: Callable[..., Indication], *, signing: bool
 ) -> Order | None:
     """The order of a draft, or None for a resource that orders nothing (proposal, on hold, not to be done)."""
     resource = draft.resource
@@ -48,7 +48,7 @@ def _medication_order(
     draft: Drafted,
     resource: fhir.MedicationRequest,
     pharmacy: Pharmacy,
-    reason: Callable[..., Reason],
+    reason: Callable[..., Indication],
     *,
     signing: bool,
 ) -> Order | None:
@@ -79,7 +79,7 @@ def _service_order(
     draft: Drafted,
     resource: fhir.ServiceRequest,
     vocabulary: Vocabulary,
-    reason: Callable[..., Reason],
+    reason: Callable[..., Indication],
     *,
     signing: bool,
 ) -> Order | None:

@@ -5,98 +5,52 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from cds_service.fhir import elements as fhir
-from cds_service.fhir_client.egress import Base, Resolver, Servers
+from cds_service.fhir.sources import FhirQuery, Source
+from cds_service.fhir_client.egress import Resolver, Servers
+from cds_service.fhir_client.target import Bounds, Closed, Deadline, Target
 
 if TYPE_CHECKING:
     from cds_service.fhir_client.http import FhirClient
 
-Why: TypeAlias = Literal[
-    "not in time",
-    "not authorised for this data",
-    "not found",
-    "the server refused",
-    "the server failed",
-    "redirected",
-    "no connection",
-    "answer too large",
-    "answer unreadable",
-    "more pages",
-    "more pages elsewhere",
-]
-"""Why an answer was not had, or not all of it; short words that go into logs and name nobody."""
-
-Closed: TypeAlias = Literal["no FHIR server", "FHIR server not allowed", "token not usable", "no token"]
-"""Why a server is not asked at all."""
-
 _TOKEN = re.compile(r"[!-~]+")
-
-REFERENCES = "references"
-"""The key under which stands what other resources refer to and nobody had sent."""
-
-
-class Target(msgspec.Struct, frozen=True):
-    """A server that may be called in one request, with the token for it and for no other."""
-
-    base: Base
-    token: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Target({self.base.url!r})"
-
-
-class FhirQuery(msgspec.Struct, frozen=True):
-    """What is asked for under one key: relative to the server, or a page's address as the server gave it."""
-
-    kind: type[fhir.Resource]
-    address: str
-    page: bool = False
-
-
-class Fetched(msgspec.Struct, frozen=True):
-    """What came for one query: a resource, or the entries of all pages in one Bundle; ``why`` it may not be all."""
-
-    value: fhir.Resource | None = None
-    why: Why | None = None
-
-
-class Bounds(msgspec.Struct, frozen=True):
-    """What is taken from a server in one request, and how many calls may be under way to it."""
-
-    pages: int = 20
-    entries: int = 5_000
-    bytes: int = 8 * 1_048_576
-    page_bytes: int = 4 * 1_048_576
-    references: int = 300
-    calls: int = 128
 
 
 class FhirAccess:
     """Fetches within a deadline. One for the whole process, shared by all clients."""
 
-    def __init__(self, seconds: float, resolver: Resolver | None = None, bounds: Bounds | None = None) -> None:
-        self.seconds = seconds
+    def __init__(self, deadline_seconds: float, resolver: Resolver | None = None, bounds: Bounds | None = None) -> None:
+        self._deadline_seconds = deadline_seconds
         self._resolver = resolver or Resolver()
         self._bounds = bounds or Bounds()
         self._opening: asyncio.Task[FhirClient] | None = None
 
+    def deadline(self, token_seconds: float | None = None) -> Deadline:
+        """The deadline of a request that begins now, or the end of its token where that comes first."""
+        allowed = self._deadline_seconds
+        return Deadline(allowed if token_seconds is None else min(allowed, token_seconds))
+
     async def fetch(
-        self, target: Target, queries: Mapping[str, FhirQuery], held: Iterable[fhir.Resource] = (), *, seconds: float
-    ) -> dict[str, Fetched]:
+        self,
+        target: Target,
+        queries: Mapping[str, FhirQuery],
+        held: Iterable[fhir.Resource] = (),
+        *,
+        deadline: Deadline,
+    ) -> dict[str, Source]:
         """The answer to every query, and under ``REFERENCES`` what is referred to by them and by the resources held.
 
-        After so many seconds it returns whatever the servers do, with what has come.
+        At the deadline it returns whatever the servers do, with what has come. Raises OtherRelease for what is not R4.
         """
-        until = asyncio.get_running_loop().time() + seconds
         opening = self._open()
-        await asyncio.wait((opening,), timeout=seconds)
+        await asyncio.wait((opening,), timeout=deadline.remaining)
         if not opening.done():
-            return {key: Fetched(why="not in time") for key in queries}
-        return await opening.result().fetch(target, queries, held, until=until)
+            return {key: query.unanswered("not in time") for key, query in queries.items()}
+        return await opening.result().fetch(target, queries, held, deadline)
 
     async def ready(self) -> None:
         """Loads what speaks HTTP now rather than at the first fetch, whose time it would take."""

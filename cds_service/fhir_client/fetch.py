@@ -11,17 +11,19 @@ from typing import TypeAlias
 
 import msgspec
 
+from cds_service.errors import OtherRelease
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.decoding import LenientReader, has_endless_number, read_value
-from cds_service.fhir_client.access import REFERENCES, Bounds, Fetched, FhirQuery, Target, Why
+from cds_service.fhir.sources import NOT_SENT, FhirQuery, Source, matches_in, next_page, other_release, read_source
 from cds_service.fhir_client.references import REFERRING, unresolved
+from cds_service.fhir_client.target import REFERENCES, Bounds, Deadline, Target, Why
 
 _NO_GET = frozenset({405, 414, 431, 501})
 _LONG_URL = 1_500
 _IDS_IN_ONE = 100
-_MENDING_SECONDS = 0.05
+_LENIENT_SECONDS = 0.05
 _SECONDS_PER_BYTE = 3e-8
-"""What reading and mending cost at worst."""
+"""What reading leniently costs at worst."""
 
 
 class FhirRequest(msgspec.Struct, frozen=True):
@@ -50,7 +52,7 @@ class ByteBudget:
     def __init__(self, bounds: Bounds) -> None:
         self._page, self._all = bounds.page_bytes, bounds.bytes
 
-    def left(self, taken: int) -> int:
+    def remaining(self, taken: int) -> int:
         """For an answer of which so much is taken already."""
         return max(0, min(self._page, self._all) - taken)
 
@@ -58,7 +60,7 @@ class ByteBudget:
         self._all -= taken
 
 
-Ask: TypeAlias = Callable[[FhirRequest, ByteBudget, float], Awaitable[FhirReply]]
+Ask: TypeAlias = Callable[[FhirRequest, ByteBudget, Deadline], Awaitable[FhirReply]]
 
 
 class _Unavailable(Exception):
@@ -76,38 +78,42 @@ class _Search:
         self.query = query
         self.why: Why | None = "not in time"
         self.pages = 0
-        self.next_url: str | None = None
+        self.next_page: str | None = None
         self.entries: list[fhir.Entry] = []
         self._first: fhir.Resource | None = None
 
     def take(self, page: fhir.Resource) -> None:
         self.pages += 1
         self._first = self._first or page
-        found = page if isinstance(page, fhir.Bundle) else fhir.Bundle(entry=[fhir.Entry(resource=page)])
-        self.entries += fhir.many(found.entry)
-        self.next_url = next((one.url for one in fhir.many(found.link) if one.relation == "next" and one.url), None)
+        bundle = page if isinstance(page, fhir.Bundle) else fhir.Bundle(entry=[fhir.Entry(resource=page)])
+        self.entries += fhir.many(bundle.entry)
+        self.next_page = next_page(bundle)
 
     @property
-    def fetched(self) -> Fetched:
-        if isinstance(self._first, fhir.Bundle):
-            return Fetched(fhir.Bundle(total=self._first.total, entry=self.entries), self.why)
-        return Fetched(self._first, self.why)
+    def source(self) -> Source:
+        value = self._first
+        if value is None:
+            return self.query.unanswered(self.why or "answer unreadable")
+        if isinstance(value, fhir.Bundle):
+            value = fhir.Bundle(total=value.total, entry=self.entries)
+        source = read_source(value, self.query)
+        gap = "answer unreadable" if source.gap == NOT_SENT.gap else source.gap
+        return msgspec.structs.replace(source, gap=self.why or gap)
 
 
 class Fetch:
     """Asks one server for one request; :meth:`run` is called once."""
 
-    def __init__(self, ask: Ask, target: Target, bounds: Bounds, until: float) -> None:
-        self._ask, self._target, self._bounds, self._until = ask, target, bounds, until
-        self._room = ByteBudget(bounds)
-        self._mender = LenientReader(_MENDING_SECONDS)
+    def __init__(self, ask: Ask, target: Target, bounds: Bounds, deadline: Deadline) -> None:
+        self._ask, self._target, self._bounds, self._deadline = ask, target, bounds, deadline
+        self._budget = ByteBudget(bounds)
+        self._reader = LenientReader(_LENIENT_SECONDS)
         self._searches: dict[str, _Search] = {}
         self._followed: list[_Search] = []
         self._held: tuple[fhir.Resource, ...] = ()
         self._token_refused = False
-        self._loop = asyncio.get_running_loop()
 
-    async def run(self, queries: Mapping[str, FhirQuery], held: Iterable[fhir.Resource]) -> dict[str, Fetched]:
+    async def run(self, queries: Mapping[str, FhirQuery], held: Iterable[fhir.Resource]) -> dict[str, Source]:
         """The answers as they stand at the deadline, or sooner when there is nothing left to ask."""
         self._held = tuple(held)
         self._searches = {key: _Search(query) for key, query in queries.items()}
@@ -115,7 +121,7 @@ class Fetch:
         following = [asyncio.create_task(self._follow(kind, tasks)) for kind in REFERRING]
         everything = [*tasks.values(), *following]
         try:
-            done, _ = await asyncio.wait(everything, timeout=self._until - self._loop.time())
+            done, _ = await asyncio.wait(everything, timeout=self._deadline.remaining)
             for task in done:
                 task.result()
         finally:
@@ -124,12 +130,15 @@ class Fetch:
                 task.cancel()
         return self._results()
 
-    def _results(self) -> dict[str, Fetched]:
-        results = {key: search.fetched for key, search in self._searches.items()}
+    def _results(self) -> dict[str, Source]:
+        foreign = other_release(list(self._fetched()))
+        if foreign:
+            raise OtherRelease(foreign)
+        results = {key: search.source for key, search in self._searches.items()}
         if self._followed:
-            entries = [entry for search in self._followed for entry in search.entries]
+            entries = [entry.resource for search in self._followed for entry in search.entries]
             why = next((search.why for search in self._followed if search.why), None)
-            results[REFERENCES] = Fetched(fhir.Bundle(entry=entries), why)
+            results[REFERENCES] = Source(matches_in(entries), gap=why)
         return results
 
     async def _search(self, search: _Search) -> None:
@@ -142,16 +151,16 @@ class Fetch:
 
     async def _pages(self, search: _Search) -> None:
         base, query = self._target.base, search.query
-        address = base.within(query.address) if query.page else base.address(query.address)
+        address = base.address(query.address) if query.before is None else base.within(query.address)
         if address is None:
-            raise _Unavailable("more pages elsewhere" if query.page else "not found")
+            raise _Unavailable("not found" if query.before is None else "more pages elsewhere")
         seen: set[str | None] = set()
         while True:
             seen.add(address)
             search.take(await self._resource(address))
-            if search.next_url is None:
+            if search.next_page is None:
                 return
-            address = base.within(search.next_url)
+            address = base.within(search.next_page)
             if address is None:
                 raise _Unavailable("more pages elsewhere")
             if address in seen or self._is_enough(search):
@@ -168,7 +177,7 @@ class Fetch:
         """
         concerned = {*REFERRING[kind], kind}
         waiting = {task for key, task in tasks.items() if self._searches[key].query.kind in concerned}
-        pause: float | None = (self._until - self._loop.time()) / 2
+        pause: float | None = self._deadline.remaining / 2
         asked: set[str] = set()
         while True:
             if waiting:
@@ -189,6 +198,9 @@ class Fetch:
 
     def _resources(self) -> Iterable[fhir.Resource]:
         yield from self._held
+        yield from self._fetched()
+
+    def _fetched(self) -> Iterable[fhir.Resource]:
         for search in (*self._searches.values(), *self._followed):
             yield from (entry.resource for entry in search.entries if entry.resource is not None)
 
@@ -196,8 +208,8 @@ class Fetch:
         """The resource at an address, which is a Bundle for a search."""
         reply = await self._reply(address)
         path, mark, form = address.partition("?")
-        by_get = reply.status in _NO_GET or (reply.status == 400 and len(address) > _LONG_URL)
-        if by_get and mark:
+        not_by_get = reply.status in _NO_GET or (reply.status == 400 and len(address) > _LONG_URL)
+        if not_by_get and mark:
             # CDS Hooks says GET; servers that do not search that way, or not at that length, take the form.
             reply = await self._reply(f"{path}/_search", form.encode())
         return self._read(reply)
@@ -205,25 +217,25 @@ class Fetch:
     async def _reply(self, url: str, form: bytes | None = None) -> FhirReply:
         if self._token_refused:
             raise _Unavailable("not authorised for this data")
-        question = FhirRequest(self._target.base.origin, url, self._target.token, form)
-        reply = await self._ask(question, self._room, self._until)
+        request = FhirRequest(self._target.base.origin, url, self._target.token, form)
+        reply = await self._ask(request, self._budget, self._deadline)
         self._token_refused |= reply.status == 401
         return reply
 
     def _read(self, reply: FhirReply) -> fhir.Resource:
         why = reply.why or _refusal(reply.status)
-        if why is None and self._loop.time() + len(reply.body) * _SECONDS_PER_BYTE >= self._until:
+        if why is None and len(reply.body) * _SECONDS_PER_BYTE >= self._deadline.remaining:
             # A long body that comes last would be read beyond the deadline.
             why = "not in time"
         if why is not None:
             raise _Unavailable(why)
         try:
-            found = None if has_endless_number(reply.body) else read_value(reply.body, self._mender)
+            value = None if has_endless_number(reply.body) else read_value(reply.body, self._reader)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            found = None
-        if found is None:
+            value = None
+        if value is None:
             raise _Unavailable("answer unreadable")
-        return found
+        return value
 
 
 def _refusal(status: int) -> Why | None:

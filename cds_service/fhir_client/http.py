@@ -21,9 +21,10 @@ import httpcore
 import httpx
 
 from cds_service.fhir import elements as fhir
-from cds_service.fhir_client.access import Bounds, Fetched, FhirQuery, Target
+from cds_service.fhir.sources import FhirQuery, Source
 from cds_service.fhir_client.egress import Resolver
 from cds_service.fhir_client.fetch import ByteBudget, Fetch, FhirReply, FhirRequest
+from cds_service.fhir_client.target import Bounds, Deadline, Target
 from cds_service.fhir_client.tls import trusted
 
 _HEADERS = {"Accept": "application/fhir+json", "Accept-Encoding": "gzip", "User-Agent": "rbd-cds"}
@@ -54,15 +55,15 @@ class FhirClient:
         self._under_way: set[asyncio.Task[FhirReply]] = set()
 
     async def fetch(
-        self, target: Target, queries: Mapping[str, FhirQuery], held: Iterable[fhir.Resource] = (), *, until: float
-    ) -> dict[str, Fetched]:
-        """The answers as they stand at the loop time ``until`` at the latest; see :meth:`FhirAccess.fetch`."""
-        return await Fetch(self.ask, target, self._bounds, until).run(queries, held)
+        self, target: Target, queries: Mapping[str, FhirQuery], held: Iterable[fhir.Resource], deadline: Deadline
+    ) -> dict[str, Source]:
+        """The answers as they stand at the deadline at the latest; see :meth:`FhirAccess.fetch`."""
+        return await Fetch(self.ask, target, self._bounds, deadline).run(queries, held)
 
-    async def ask(self, question: FhirRequest, room: ByteBudget, until: float) -> FhirReply:
+    async def ask(self, request: FhirRequest, budget: ByteBudget, deadline: Deadline) -> FhirReply:
         """One call; whoever waits for it may be cancelled at any moment."""
-        slots = self._slots.setdefault(question.origin, asyncio.Semaphore(self._bounds.calls))
-        call = _Call(self._http, slots, question, room, until)
+        slots = self._slots.setdefault(request.origin, asyncio.Semaphore(self._bounds.calls))
+        call = _Call(self._http, slots, request, budget, deadline)
         task = asyncio.create_task(call.run())
         self._under_way.add(task)
         task.add_done_callback(self._ended)
@@ -116,12 +117,17 @@ _PHASES = {
 
 
 class _Call:
-    """One question to one server, in a slot among the calls to it."""
+    """One request to one server, in a slot among the calls to it."""
 
     def __init__(
-        self, http: httpx.AsyncClient, slots: asyncio.Semaphore, question: FhirRequest, room: ByteBudget, until: float
+        self,
+        http: httpx.AsyncClient,
+        slots: asyncio.Semaphore,
+        asked: FhirRequest,
+        budget: ByteBudget,
+        deadline: Deadline,
     ) -> None:
-        self._http, self._slots, self._question, self._room, self._until = http, slots, question, room, until
+        self._http, self._slots, self._asked, self._budget, self._deadline = http, slots, asked, budget, deadline
         self._phase = _Phase.WAITING
         self._given_up = False
 
@@ -141,12 +147,11 @@ class _Call:
 
     async def _attempt(self) -> FhirReply | None:
         """The reply; None when the connection broke."""
-        left = self._until - asyncio.get_running_loop().time()
-        if left <= 0:
+        if self._deadline.remaining <= 0:
             return FhirReply(why="not in time")
         self._phase = _Phase.CONNECTING
         try:
-            return await self._exchange(left)
+            return await self._exchange()
         except (httpx.TimeoutException, _TooLate):
             return FhirReply(why="not in time")
         except httpx.ConnectError:
@@ -154,8 +159,8 @@ class _Call:
         except (httpx.HTTPError, httpx.InvalidURL, OSError):
             return None
 
-    async def _exchange(self, left: float) -> FhirReply:
-        response = await self._http.send(self._request(left), stream=True)
+    async def _exchange(self) -> FhirReply:
+        response = await self._http.send(self._request(), stream=True)
         self._phase = _Phase.TALKING
         try:
             if self._given_up:
@@ -165,15 +170,15 @@ class _Call:
             self._phase = _Phase.CLOSING
             await response.aclose()
 
-    def _request(self, left: float) -> httpx.Request:
-        asked = self._question
+    def _request(self) -> httpx.Request:
+        asked, seconds = self._asked, max(self._deadline.remaining, 0)
         headers = dict(_HEADERS)
         if asked.token is not None:
             headers["Authorization"] = f"Bearer {asked.token}"
         if asked.form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         # Connecting ends well before the deadline, as it cannot be cancelled.
-        timeouts = {"connect": left / 2, "pool": left / 4, "read": left, "write": left}
+        timeouts = {"connect": seconds / 2, "pool": seconds / 4, "read": seconds, "write": seconds}
         extensions: dict[str, Any] = {"timeout": timeouts, "trace": self._on_event}
         method = "GET" if asked.form is None else "POST"
         return httpx.Request(method, asked.url, headers=headers, content=asked.form, extensions=extensions)
@@ -187,7 +192,7 @@ class _Call:
             raise _TooLate
 
     async def _read(self, response: httpx.Response) -> FhirReply:
-        """The body where it is of use, of no more than the room there is, however small it was packed."""
+        """The body where it is of use, of no more than the budget allows, however small it was packed."""
         status, headers = response.status_code, response.headers
         if not response.is_success:
             return FhirReply(status)
@@ -198,14 +203,14 @@ class _Call:
         size = 0
         # `response.stream` rather than `aiter_raw()`: that closes by itself, at a moment of its own.
         async for packed in response.stream:  # type: ignore[union-attr]  # an asynchronous client's is one
-            left = self._room.left(size)
+            most = self._budget.remaining(size)
             try:
-                chunk = unpack(packed, left + 1)
+                chunk = unpack(packed, most + 1)
             except zlib.error:
                 return FhirReply(status, why="answer unreadable")
-            if len(chunk) > left:
+            if len(chunk) > most:
                 return FhirReply(status, why="answer too large")
-            self._room.fill(len(chunk))
+            self._budget.fill(len(chunk))
             size += len(chunk)
             chunks.append(chunk)
         return FhirReply(status, b"".join(chunks))
@@ -249,8 +254,7 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        loop = asyncio.get_running_loop()
-        until = loop.time() + (timeout or 0)
+        deadline = Deadline(timeout or 0)
         try:
             async with asyncio.timeout(timeout):
                 addresses = (await self._resolver.addresses(host))[:_ADDRESSES]
@@ -258,7 +262,7 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
             raise httpcore.ConnectTimeout from None
         failure: Exception = httpcore.ConnectError("no address that may be connected")
         for tried, address in enumerate(addresses):
-            share = (until - loop.time()) / (len(addresses) - tried)
+            share = deadline.remaining / (len(addresses) - tried)
             try:
                 return await self._network.connect_tcp(address, port, share, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as refusal:

@@ -1,7 +1,7 @@
 """The body of a hook call, read as far as its shape allows. Whether that keeps the contract is judged elsewhere.
 
 Two ways lead to the same values. The first decodes the whole body in one typed pass; when anything in it is not
-typed as R4 has it, the second reads member by member and mends the resources that need it. A member that cannot
+typed as R4 has it, the second reads member by member and leniently the resources that need it. A member that cannot
 be read is as if it were not there.
 
 Bytes of members that nobody reads are passed over, so a fault of encoding inside them goes unnoticed.
@@ -16,7 +16,6 @@ import msgspec
 from cds_service.errors import ContractBroken, NotJson
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.decoding import OBJECT, TEXT, LenientReader, has_endless_number, read_as, read_value
-from cds_service.hooks.prefetch import Value
 
 
 class FhirAuthorization(msgspec.Struct):
@@ -29,8 +28,8 @@ class FhirAuthorization(msgspec.Struct):
     patient: Any = None
 
     @property
-    def seconds(self) -> float | None:
-        """How long the token lasts, if that can be read."""
+    def lifetime(self) -> float | None:
+        """Seconds that the token lasts, if that can be read."""
         return fhir.number(self.expires_in) if isinstance(self.expires_in, int | float | str) else None
 
 
@@ -73,10 +72,10 @@ def read_envelope(body: bytes) -> Envelope:
         return _member_by_member(body)
 
 
-def read_draft(raw: msgspec.Raw, mender: LenientReader) -> fhir.Resource | None:
+def read_draft(raw: msgspec.Raw, reader: LenientReader) -> fhir.Resource | None:
     """The resource of a draft; None when there is none, or none that can be read."""
     written = bytes(raw)
-    return mender.resource(raw) if written and _is_text(written) else None
+    return reader.resource(raw) if written and _is_text(written) else None
 
 
 def _is_text(written: bytes) -> bool:
@@ -125,9 +124,9 @@ def _drafts(raw: msgspec.Raw | None) -> DraftBundle | None:
     )
 
 
-def _prefetch(raw: msgspec.Raw | None) -> dict[str, Value]:
-    mender = LenientReader()
-    values = {key: (written, read_value(written, mender)) for key, written in (read_as(OBJECT, raw) or {}).items()}
+def _prefetch(raw: msgspec.Raw | None) -> dict[str, fhir.Resource | None]:
+    reader = LenientReader()
+    values = {key: (written, read_value(written, reader)) for key, written in (read_as(OBJECT, raw) or {}).items()}
     return {key: value for key, (written, value) in values.items() if value is not None or _is_null(written)}
 
 
@@ -137,10 +136,10 @@ def _is_null(raw: msgspec.Raw) -> bool:
 
 def _items(raw: msgspec.Raw | None) -> list[msgspec.Raw]:
     """The members of an array; a single object where an array belongs is its only member."""
-    found = read_as(_ARRAY, raw)
-    if found is None and raw is not None and read_as(OBJECT, raw) is not None:
+    items = read_as(_ARRAY, raw)
+    if items is None and raw is not None and read_as(OBJECT, raw) is not None:
         return [raw]
-    return found or []
+    return items or []
 
 
 _ENVELOPE = msgspec.json.Decoder(Envelope)

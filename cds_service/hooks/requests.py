@@ -12,8 +12,10 @@ import msgspec
 from cds_service.errors import ContractBroken, NotJson
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.decoding import LenientReader
+from cds_service.fhir.sources import Source, other_release, resources_in
 from cds_service.hooks.envelope import Context, DraftEntry, Envelope, FhirAuthorization, read_draft, read_envelope
-from cds_service.hooks.prefetch import Answer, Contents, contents, read_answers
+from cds_service.hooks.hooks import HOOKS, Hook
+from cds_service.hooks.prefetch import read_prefetch
 from cds_service.hooks.services import Service
 
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")
@@ -37,9 +39,9 @@ class Draft(msgspec.Struct, frozen=True):
 
 
 class HookRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One firing of a hook. ``prefetch`` has an answer for every key of the service."""
+    """One firing of a hook. ``prefetch`` has what there is for every key of the service."""
 
-    hook: str
+    hook: Hook
     hook_instance: str
     user_id: str
     patient_id: str
@@ -48,7 +50,7 @@ class HookRequest(msgspec.Struct, frozen=True, kw_only=True):
     fhir_authorization: FhirAuthorization | None = None
     selections: tuple[str, ...] = ()
     drafts: tuple[Draft, ...] = ()
-    prefetch: dict[str, Answer] = {}
+    prefetch: dict[str, Source] = {}
     not_r4: str | None = None
     """A resource type that shows the client speaks another release of FHIR."""
 
@@ -59,8 +61,7 @@ class HookRequest(msgspec.Struct, frozen=True, kw_only=True):
         if granted is None or not granted.access_token or not self.fhir_server:
             return None
         other_patient = granted.patient is not None and granted.patient != self.patient_id
-        lasts = granted.seconds
-        expired = lasts is not None and lasts <= 0
+        expired = granted.lifetime is not None and granted.lifetime <= 0
         other_kind = granted.token_type.lower() not in ("bearer", "")
         return None if other_patient or expired or other_kind else granted.access_token
 
@@ -74,30 +75,35 @@ def parse_request(body: bytes, service: Service) -> HookRequest:
 
 
 def _request(envelope: Envelope, service: Service) -> HookRequest:
-    context = _checked_context(envelope, service)
-    drafts = tuple(_drafts(context, service))
+    hook = HOOKS[service.hook]
+    context = _checked_context(envelope, hook)
+    drafts = tuple(_drafts(context, hook))
     prefetch = envelope.prefetch or {}
-    ordered: list[fhir.Resource | None] = [draft.resource for draft in drafts]
-    sent = {key: contents(prefetch[key]) for key in service.prefetch if key in prefetch}
+    sent = {key: prefetch[key] for key in service.prefetch if key in prefetch}
     return HookRequest(
-        hook=service.hook,
+        hook=hook,
         hook_instance=envelope.hook_instance,
         user_id=context.user_id,
         patient_id=context.patient_id,
         encounter_id=context.encounter_id or None,
         fhir_server=envelope.fhir_server or None,
         fhir_authorization=envelope.fhir_authorization,
-        selections=tuple(context.selections or ()) if service.takes_selections else (),
+        selections=tuple(context.selections or ()) if hook.brings_selections else (),
         drafts=drafts,
-        prefetch=read_answers(sent, service.prefetch),
-        not_r4=other_release([Contents(ordered, list(map(type, ordered))), *filter(None, sent.values())]),
+        prefetch=read_prefetch(sent, service.prefetch),
+        not_r4=_other_release(drafts, sent.values()),
     )
 
 
-def _checked_context(envelope: Envelope, service: Service) -> Context:
+def _other_release(drafts: Iterable[Draft], sent: Iterable[fhir.Resource | None]) -> str | None:
+    each = ([draft.resource for draft in drafts], *map(resources_in, sent))
+    return next(filter(None, map(other_release, each)), None)
+
+
+def _checked_context(envelope: Envelope, hook: Hook) -> Context:
     """The context, once everything the hook requires is known to be there."""
     _require(envelope.hook, "hook")
-    if envelope.hook != service.hook:
+    if envelope.hook != hook.name:
         raise ContractBroken("hook", "This service answers another hook.")
     _require(envelope.hook_instance, "hookInstance")
     context = envelope.context
@@ -107,12 +113,12 @@ def _checked_context(envelope: Envelope, service: Service) -> Context:
     _require(context.patient_id, "context.patientId")
     if not _is_id(context.patient_id):
         raise ContractBroken("context.patientId", "The patient must be named by a bare FHIR id.")
-    if service.takes_selections and context.selections is None:
+    if hook.brings_selections and context.selections is None:
         raise ContractBroken("context.selections", "The selections must be an array of strings.", code="required")
-    if service.takes_orders and (context.draft_orders is None or context.draft_orders.resource_type != "Bundle"):
+    if hook.brings_orders and (context.draft_orders is None or context.draft_orders.resource_type != "Bundle"):
         raise ContractBroken("context.draftOrders", "The draft orders must be a FHIR Bundle.", code="required")
-    for member, found in (("selections", context.selections), ("draftOrders", _orders(context))):
-        if found and len(found) > _MOST_ORDERS:
+    for member, items in (("selections", context.selections), ("draftOrders", _orders(context))):
+        if items and len(items) > _MOST_ORDERS:
             raise ContractBroken(f"context.{member}", f"No more than {_MOST_ORDERS} are taken.", code="too-long")
     return context
 
@@ -130,13 +136,13 @@ def _is_id(text: str) -> bool:
     return len(text) <= _LONGEST_ID and _ID_CHARACTERS.issuperset(text)
 
 
-def _drafts(context: Context, service: Service) -> Iterator[Draft]:
-    mender = LenientReader()
-    for entry in _orders(context) if service.takes_orders else ():
-        resource = read_draft(entry.resource, mender)
+def _drafts(context: Context, hook: Hook) -> Iterator[Draft]:
+    reader = LenientReader()
+    for entry in _orders(context) if hook.brings_orders else ():
+        resource = read_draft(entry.resource, reader)
         if resource is not None:
             reference = _reference(resource)
-            selected = not service.takes_selections or _names(context.selections or [], entry, resource, reference)
+            selected = not hook.brings_selections or _names(context.selections or [], entry, resource, reference)
             yield Draft(resource, bytes(entry.resource), reference, entry.full_url, selected)
 
 
@@ -154,28 +160,3 @@ def _names(selections: Iterable[str], entry: DraftEntry, resource: fhir.Resource
         for selection in selections
         if selection
     )
-
-
-_OTHER_RELEASES = frozenset(kind for kind in fhir.OTHERS if kind.__name__ in fhir.NOT_R4)
-_FOREIGN_MEMBERS: dict[type, tuple[str, ...]] = {
-    fhir.Condition: ("patient",),
-    fhir.MedicationStatement: ("taken", "medication"),
-    fhir.MedicationRequest: ("medication",),
-    fhir.MedicationDispense: ("medication",),
-}
-"""Members of DSTU2, STU3 and R5, which elements.py reads for this question alone."""
-_SUSPECT = _OTHER_RELEASES | _FOREIGN_MEMBERS.keys()
-
-
-def other_release(held: Iterable[Contents]) -> str | None:
-    """The first resource type that shows another FHIR release than R4, by its name or by a member of its own."""
-    for one in held:
-        if _SUSPECT.isdisjoint(one.kinds):
-            continue
-        for resource, kind in zip(one.found, one.kinds, strict=True):
-            if kind in _OTHER_RELEASES:
-                return kind.__name__
-            for member in _FOREIGN_MEMBERS.get(kind, ()):
-                if getattr(resource, member) is not None:
-                    return kind.__name__
-    return None

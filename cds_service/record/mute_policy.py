@@ -12,7 +12,7 @@ import msgspec
 
 from cds_service.content.model import WEIGHT_OF, Indicator, MemoryText, OverrideText
 from cds_service.fhir.dates import months_between
-from cds_service.hooks.services import ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW
+from cds_service.hooks.hooks import HOOKS
 from cds_service.record.entries import Fingerprint, Part, ShownBefore
 
 _HOUR = 3_600_000
@@ -61,15 +61,15 @@ class MutePolicy:
 
     def needs(self, found: Collection[Indicator], hook: str) -> tuple[Part, ...]:
         """What has to be known of the past, besides the answers, to decide about findings."""
-        if "info" not in found or hook == ORDER_SELECT:
+        if "info" not in found or HOOKS[hook].brings_selections:
             return ()
-        if hook == ORDER_SIGN:
+        if HOOKS[hook].is_signing:
             return ("recent",)
         return () if self._sessions_only else ("information",)
 
     def has_a_say(self, hook: str) -> bool:
         """Whether the past can mute anything at this hook."""
-        return hook == ORDER_SIGN or not self._sessions_only
+        return HOOKS[hook].is_signing or not self._sessions_only
 
     def session_begins(self, milliseconds: int) -> int:
         """The earliest showing that may be of the same session as one now."""
@@ -78,12 +78,12 @@ class MutePolicy:
     def why_muted(self, finding: Fingerprint, before: Iterable[ShownBefore], now: Now) -> str | None:
         """Why the finding stays silent; None if it is to be shown."""
         alike = [past for past in before if past.finding.rule == finding.rule]
-        here = [past for past in alike if now.hook == ORDER_SIGN and self._is_of_draft(past, finding, now)]
+        here = [past for past in alike if HOOKS[now.hook].is_signing and self._is_of_draft(past, finding, now)]
         said = self._between_hooks(finding, here, now)
         if said or self._sessions_only:
             return said
         # What was said of this very draft at order-select was judged above, more strictly.
-        judged = [] if finding.indicator == "critical" else [past for past in here if past.hook == ORDER_SELECT]
+        judged = [] if finding.indicator == "critical" else [past for past in here if _was_selecting(past)]
         others = [past for past in alike if past not in judged]
         return next(self._across_sessions(finding, others, now), None)
 
@@ -92,7 +92,7 @@ class MutePolicy:
         if finding.indicator == "critical":
             return None
         same = [past for past in here if _unchanged(past.finding, finding)]
-        selected = [past for past in same if past.hook == ORDER_SELECT]
+        selected = [past for past in same if _was_selecting(past)]
         if any(past.outcome and self._is_as_it_was(past, finding, now) for past in selected):
             return "answered at order-select"
         if selected and finding.indicator == "info":
@@ -140,7 +140,8 @@ class MutePolicy:
 
     def _ignored(self, past: ShownBefore, finding: Fingerprint, now: Now) -> bool:
         """Information on opening the chart; whoever opens it again in the same session still sees it."""
-        opened = past.hook == now.hook == PATIENT_VIEW
+        shown = HOOKS.get(past.hook)
+        opened = shown is not None and shown.is_chart_view and HOOKS[now.hook].is_chart_view
         information = past.card_indicator == finding.indicator == "info"
         recent = now.lasts(past.at, days=self._text.ignored_days)
         return opened and information and recent and not self._same_session(past, now)
@@ -155,6 +156,11 @@ class MutePolicy:
     def _same_session(self, past: ShownBefore, now: Now) -> bool:
         recent = self.session_begins(now.milliseconds) <= past.at <= now.milliseconds
         return recent and (past.user, past.encounter) == (now.user, now.encounter)
+
+
+def _was_selecting(past: ShownBefore) -> bool:
+    hook = HOOKS.get(past.hook)
+    return hook is not None and hook.brings_selections
 
 
 def _covers(before: Fingerprint, now: Fingerprint) -> bool:

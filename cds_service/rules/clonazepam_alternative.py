@@ -11,7 +11,7 @@ from cds_service.phenotypes.age import is_child
 from cds_service.phenotypes.palliative import palliative_care
 from cds_service.phenotypes.pregnancy import pregnancy
 from cds_service.phenotypes.therapy import Indication, current_of, indication, taper
-from cds_service.rules.review import Moment, Review
+from cds_service.rules.review import Review
 
 # No safety data for melatonin, and levetiracetam is a question for neurology: neither is offered in pregnancy.
 _IN_PREGNANCY = {Indication.RBD: "draft-rbd-no-melatonin", Indication.MYOCLONUS: "draft-plain"}
@@ -47,7 +47,7 @@ def alternative(review: Review, because: str) -> Alternative:
     notes, offers, card = _by_purpose(review, purpose)
     values: dict[str, Value] = {"because": because, "indication": purpose.value, "drug": "clonazepam"}
     values |= _kidney_values(review) if purpose is Indication.MYOCLONUS else {}
-    if review.moment is Moment.VIEW:
+    if review.chart_view:
         offers, card, notes = ("clonazepam-review",), "current", (*notes, "taper")
     elif isinstance(review.therapy, Order) and current_of(review.therapy, review.facts).known:
         notes = (*notes, "taper")

@@ -8,7 +8,7 @@ from cds_service.facts.patient import CERTAIN_FIRST, Allergy, Condition, Patient
 from cds_service.facts.words import Record
 from cds_service.fhir.dates import Interval
 from cds_service.rules.clonazepam_alternative import alternative, given
-from cds_service.rules.review import Finding, Moment, Review, rule
+from cds_service.rules.review import Finding, Review, rule
 
 _GLAUCOMA = "glaucoma-angle-closure-acute"
 _LIVER = "liver-failure"
@@ -36,7 +36,7 @@ def clonazepam_contraindicated(review: Review) -> Finding:
     told = certain or found
     label = listed(reason.label for reason in told)
     offer = alternative(review, label)
-    card = "current" if review.moment is Moment.VIEW else "draft"
+    card = "current" if review.chart_view else "draft"
     values = {
         **offer.values,
         "label": label if certain else f"possible {label}",
@@ -50,7 +50,7 @@ def clonazepam_contraindicated(review: Review) -> Finding:
 
 def _reasons(review: Review) -> Fact[tuple[_Reason, ...]]:
     diseases = [_disease(review, name) for name in _LABELS]
-    return together(*diseases, *([] if review.moment is Moment.VIEW else [_allergy(review.facts)]))
+    return together(*diseases, *([] if review.chart_view else [_allergy(review.facts)]))
 
 
 def _disease(review: Review, name: str) -> Fact[tuple[_Reason, ...]]:
@@ -64,7 +64,7 @@ def _counts(item: Condition, review: Review) -> bool:
     acute = item.since is None or facts.within_months(item.since, int(review.number("glaucoma-months")))
     if _GLAUCOMA in item.sets and not acute:
         return False
-    if review.moment is not Moment.VIEW:
+    if not review.chart_view:
         return True
     return facts.within_days(item.recorded or item.onset, int(review.number("newly-recorded-days")))
 

@@ -4,7 +4,7 @@ from cds_service.facts.patient import PatientFacts
 from cds_service.phenotypes import fall_risk, planned_care
 from cds_service.phenotypes.fall_risk import FallRisk
 from cds_service.rules.clonazepam_alternative import Alternative, alternative, proposed
-from cds_service.rules.review import Finding, Moment, Record, Review, rule
+from cds_service.rules.review import Finding, Record, Review, rule
 
 
 @rule(
@@ -27,7 +27,7 @@ def clonazepam_falls(review: Review) -> Finding:
     if "levetiracetam" in offer.notes:
         notes.append("levetiracetam-after-fall")
     offers = offer.offers
-    if review.moment is not Moment.VIEW and not _physiotherapy(review):
+    if not review.chart_view and not _physiotherapy(review):
         offers = (*offers, "physiotherapy")
     values = {
         "label": risk.label,

@@ -10,7 +10,7 @@ from cds_service.phenotypes import opioids, pairs, sleep_apnea
 from cds_service.phenotypes.age import is_older
 from cds_service.phenotypes.pairs import Side
 from cds_service.rules.clonazepam_alternative import alternative
-from cds_service.rules.review import Finding, Moment, Review, rule
+from cds_service.rules.review import Finding, Review, rule
 
 
 class _Pair(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ class _Pair(msgspec.Struct, frozen=True):
 def clonazepam_opioid(review: Review) -> Finding:
     name = review.drug("clonazepam-or-opioid", "clonazepam", "opioid")
     therapy = review.therapy
-    review.only_if("opioid-at-signing", name == "clonazepam" or review.moment is Moment.SIGN, therapy.source)
+    review.only_if("opioid-at-signing", name == "clonazepam" or review.signing, therapy.source)
     found = review.known("other-one", _pairs(review, Side(name, therapy)))
     pair, *rest = sorted(found, key=lambda p: p.rank)
     review.consider("both-taken", pair.both_taken)
@@ -83,11 +83,11 @@ def _pair(review: Review, side: Side, partner: Side) -> _Pair:
 def _takes_card(order: Order, review: Review) -> bool:
     """Whether an order starts this rule: at order-select no opioid does."""
     clonazepam = order.drug is not None and "clonazepam" in order.drug.sets
-    return review.reviews(order) and (clonazepam or review.moment is Moment.SIGN)
+    return review.reviews(order) and (clonazepam or review.signing)
 
 
 def _card(review: Review, pair: _Pair) -> str:
-    if review.moment is Moment.VIEW:
+    if review.chart_view:
         return "current-addiction" if pair.for_addiction.known else "current"
     if pair.for_addiction.known:
         return "addiction"

@@ -9,7 +9,7 @@ from cds_service.facts.words import Record, Value
 from cds_service.phenotypes import mao_inhibitors as mao
 from cds_service.phenotypes.mao_inhibitors import Grade, Meeting
 from cds_service.phenotypes.pairs import Side
-from cds_service.rules.review import Finding, Moment, Review, rule
+from cds_service.rules.review import Finding, Review, rule
 
 
 @rule(
@@ -55,7 +55,7 @@ def _graded(review: Review, side: Side) -> Fact[tuple[tuple[Grade, Meeting], ...
     found = mao.meetings(side, review.facts, review.reviews)
     if not found.known:
         return found
-    viewing = review.moment is Moment.VIEW
+    viewing = review.chart_view
     graded = [(grade, m) for m in found.value if (grade := mao.grade(m, review.facts, viewing=viewing))]
     graded.sort(key=lambda pair: list(Grade).index(pair[0]))
     return Known(tuple(graded), tuple([s for _, m in graded for s in m.sources])) if graded else ABSENT
@@ -80,12 +80,12 @@ def _notes(review: Review, card: str, meeting: Meeting, others: str) -> Iterator
         yield "others"
     if any(isinstance(s.therapy, Medication) and s.therapy.old for s in (meeting.inhibitor, meeting.partner)):
         yield "old-entry"
-    if review.moment is Moment.VIEW or card.startswith("both-current"):
+    if review.chart_view or card.startswith("both-current"):
         yield "no-abrupt-end"
 
 
 def _offers(review: Review, card: str) -> tuple[str, ...]:
-    if review.moment is Moment.VIEW:
+    if review.chart_view:
         return ("interaction-review",)
     if card.startswith("both-current"):
         return "interaction-review", "remove-draft"

@@ -2,7 +2,7 @@
 
 from cds_service.facts.words import Record
 from cds_service.phenotypes.therapy import is_for_rbd
-from cds_service.rules.review import Finding, Moment, Review, rule
+from cds_service.rules.review import Finding, Review, rule
 
 
 @rule("melatonin-dose", gives="dose drug found")
@@ -11,7 +11,7 @@ def melatonin_dose(review: Review) -> Finding:
     order = review.order
     review.only_if("for-rbd", is_for_rbd(order, review.facts))
     daily = order.dose.daily_mg
-    review.only_if("dose-or-signing", daily is not None or review.moment is Moment.SIGN, order.source)
+    review.only_if("dose-or-signing", daily is not None or review.signing, order.source)
     high = daily is not None and daily > review.facts.numbers.value("melatonin", "melatonin-highest")
     slow = order.drug is not None and order.drug.extended_release
     review.only_if("dose-or-form", high or slow, order.source)

@@ -21,7 +21,7 @@ _DISEASES = {
 }
 
 
-class Reason(msgspec.Struct, frozen=True):
+class ScreeningReason(msgspec.Struct, frozen=True):
     """Why to ask: the variant of the card, our words for its summary, and what the record says."""
 
     card: str
@@ -46,8 +46,10 @@ def rbd_screen(review: Review) -> Finding:
     return Finding(card, "ask", values, tuple(notes))
 
 
-def _reason(review: Review, seen: Fact[Suspicion]) -> Fact[Reason]:
-    complaint = rbd.complaint(review.facts).read_as(lambda c: Reason("complaint", "Movements in sleep", _on_list(c)))
+def _reason(review: Review, seen: Fact[Suspicion]) -> Fact[ScreeningReason]:
+    complaint = rbd.complaint(review.facts).read_as(
+        lambda c: ScreeningReason("complaint", "Movements in sleep", _on_list(c))
+    )
     return either(complaint, _sign(review.facts, seen), _synuclein(review))
 
 
@@ -55,7 +57,7 @@ def _on_list(listed: Condition) -> Record:
     return Record(f"{listed.words}, {since(listed.since)}")
 
 
-def _sign(facts: PatientFacts, seen: Fact[Suspicion]) -> Fact[Reason]:
+def _sign(facts: PatientFacts, seen: Fact[Suspicion]) -> Fact[ScreeningReason]:
     """A weak sign over 50 or at an unknown age, or possible RBD at an unknown age."""
     aged = facts.age.known
     return seen.provided(lambda suspected: _tells(suspected, aged)).read_as(_telling)
@@ -65,13 +67,13 @@ def _tells(seen: Suspicion, aged: bool) -> bool:
     return seen.level is Level.WEAK and seen.over_50 is True if aged else seen.level in (Level.WEAK, Level.POSSIBLE)
 
 
-def _telling(seen: Suspicion) -> Reason:
+def _telling(seen: Suspicion) -> ScreeningReason:
     label = signs(seen)
     card = "open-question" if seen.level is Level.WEAK else "age-unknown"
-    return Reason(card, label[:1].upper() + label[1:], told(seen)["present"])
+    return ScreeningReason(card, label[:1].upper() + label[1:], told(seen)["present"])
 
 
-def _synuclein(review: Review) -> Fact[Reason]:
+def _synuclein(review: Review) -> Fact[ScreeningReason]:
     """Where a site asks for it: Parkinson's or a related disease, and no question answered within the window."""
     facts, months = review.facts, int(review.number("question-months"))
     found = facts.conditions(*rbd.SYNUCLEIN_SETS) if review.number("ask-with-synuclein-disease") else ABSENT
@@ -85,9 +87,9 @@ def _synuclein(review: Review) -> Fact[Reason]:
     return found.read_as(lambda listed: _diseased(listed[0]))
 
 
-def _diseased(listed: Condition) -> Reason:
+def _diseased(listed: Condition) -> ScreeningReason:
     label = next(words for name, words in _DISEASES.items() if name in listed.sets)
-    return Reason("open-question", label, _on_list(listed))
+    return ScreeningReason("open-question", label, _on_list(listed))
 
 
 def _studied(review: Review, seen: Fact[Suspicion]) -> Fact[object]:

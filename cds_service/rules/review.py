@@ -22,21 +22,14 @@ from cds_service.facts.knowledge import Absent, Fact, Unavailable
 from cds_service.facts.patient import Medication, Order, PatientFacts
 from cds_service.facts.queries import collections
 from cds_service.facts.words import Record, Value
+from cds_service.hooks.hooks import Hook
 
 T = TypeVar("T")
 log = structlog.get_logger()
 
 _OF_THE_PATIENT = "whether the patient is alive and an adult"
 
-__all__ = ["Evaluation", "Finding", "Moment", "Outcome", "Record", "Review", "Rule", "Step", "evaluate", "rule"]
-
-
-class Moment(Enum):
-    """When the rule is asked."""
-
-    VIEW = "patient-view"
-    SELECT = "order-select"
-    SIGN = "order-sign"
+__all__ = ["Evaluation", "Finding", "Outcome", "Record", "Review", "Rule", "Step", "evaluate", "rule"]
 
 
 class Outcome(Enum):
@@ -109,11 +102,12 @@ class Review:
         self,
         prepared: Prepared,
         facts: PatientFacts,
-        moment: Moment,
+        hook: Hook,
         therapy: Order | Medication | None = None,
     ) -> None:
         self.facts = facts
-        self.moment = moment
+        self.chart_view = hook.is_chart_view
+        self.signing = hook.is_signing
         self.subject = therapy
         self._steps: list[Step] = []
         self._content = prepared.content
@@ -128,7 +122,7 @@ class Review:
 
     @property
     def therapy(self) -> Order | Medication:
-        """The draft under review, or the current drug at patient-view."""
+        """The draft under review, or the current drug where a chart is viewed."""
         assert self.subject is not None, "the card is about the patient"  # noqa: S101
         return self.subject
 
@@ -138,7 +132,7 @@ class Review:
 
     def reviews(self, order: Order) -> bool:
         """Whether an order starts rules at this hook: at order-select only what was selected."""
-        return order.selected or self.moment is Moment.SIGN
+        return order.selected or self.signing
 
     def number(self, name: str) -> float:
         """A parameter of the card file."""
@@ -276,12 +270,12 @@ def view(facts: PatientFacts, prepared: Prepared) -> PatientFacts:
     return msgspec.structs.replace(facts, held=held, result_sets=prepared.result_sets)
 
 
-def evaluate(prepared: Prepared, facts: PatientFacts, moment: Moment, therapy: Order | Medication | None) -> Evaluation:
+def evaluate(prepared: Prepared, facts: PatientFacts, hook: Hook, therapy: Order | Medication | None) -> Evaluation:
     """Runs one rule on one subject.
 
     A rule that raises costs only its own card: the outcome is FAILED and the fault is logged without patient data.
     """
-    review = Review(prepared, facts, moment, therapy)
+    review = Review(prepared, facts, hook, therapy)
     finding: Finding | None = None
     try:
         review.pass_gates(prepared.gates)

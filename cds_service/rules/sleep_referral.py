@@ -19,7 +19,7 @@ from cds_service.rules.rbd_signs import named, signs
 from cds_service.rules.review import Finding, Record, Review, rule
 
 
-class Reason(msgspec.Struct, frozen=True):
+class ReferralReason(msgspec.Struct, frozen=True):
     """One reason to refer: the variant of the card, and the values its words need."""
 
     card: str
@@ -42,7 +42,7 @@ def sleep_referral(review: Review) -> Finding:
     return Finding(leading, indicator, values, also, classes=tuple(reason.card for reason in reasons))
 
 
-def _reasons(review: Review) -> Fact[tuple[Reason, ...]]:
+def _reasons(review: Review) -> Fact[tuple[ReferralReason, ...]]:
     """Every reason that holds, the weightiest first; unavailable if none does and one could not be looked up."""
     seen = rbd.suspicion(review.facts)
     looked = (_injured(review), _unhelped(review), _uncertain(review, seen), _other(review, seen))
@@ -52,23 +52,23 @@ def _reasons(review: Review) -> Fact[tuple[Reason, ...]]:
     return Known(tuple([fact.value for fact in known]), tuple([source for fact in known for source in fact.sources]))
 
 
-def _injured(review: Review) -> Fact[Reason]:
+def _injured(review: Review) -> Fact[ReferralReason]:
     return persistence.injured_again(review.facts, int(review.number("injury-months"))).read_as(_repeated)
 
 
-def _repeated(days: tuple[Interval, Interval]) -> Reason:
+def _repeated(days: tuple[Interval, Interval]) -> ReferralReason:
     first, last = days
     reason = "Injury in sleep again, despite a safe bedroom"
     values: dict[str, Value] = {"first": first, "last": last, "referral_reason": reason}
-    return Reason("repeated-injury", values)
+    return ReferralReason("repeated-injury", values)
 
 
-def _unhelped(review: Review) -> Fact[Reason]:
+def _unhelped(review: Review) -> Fact[ReferralReason]:
     weeks, melatonin = int(review.number("treatment-weeks")), review.number("melatonin-mg")
     return persistence.on_treatment(review.facts, weeks, melatonin).read_as(_still_active)
 
 
-def _still_active(seen: Unhelped) -> Reason:
+def _still_active(seen: Unhelped) -> ReferralReason:
     dose = f" {seen.drug.dose.daily_mg:g} mg" if seen.drug.dose.daily_mg else ""
     values: dict[str, Value] = {
         "disorder": Record(seen.disorder.words),
@@ -80,7 +80,7 @@ def _still_active(seen: Unhelped) -> Reason:
         "duration": _length(seen.start, seen.told),
         "referral_reason": "RBD that goes on under treatment",
     }
-    return Reason("still-active", values)
+    return ReferralReason("still-active", values)
 
 
 def _length(start: Interval, told: Interval) -> str:
@@ -88,7 +88,7 @@ def _length(start: Interval, told: Interval) -> str:
     return f"{days // 7} weeks" if days < 182 else f"{round(days / 30.44)} months"
 
 
-def _uncertain(review: Review, seen: Fact[Suspicion]) -> Fact[Reason]:
+def _uncertain(review: Review, seen: Fact[Suspicion]) -> Fact[ReferralReason]:
     """Red flags that a study did not settle, or that no study has looked at for long."""
     if not seen.known or seen.value.level is not Level.SUSPECTED:
         return unread(seen)
@@ -98,7 +98,7 @@ def _uncertain(review: Review, seen: Fact[Suspicion]) -> Fact[Reason]:
         return _unstudied(review, seen, values) if done == ABSENT else done
     sources = seen.sources + done.sources
     study = _unsettled(review, done.value)
-    return study.then(lambda day: Known(Reason("uncertain", {**values, "study": day}), sources))
+    return study.then(lambda day: Known(ReferralReason("uncertain", {**values, "study": day}), sources))
 
 
 def _unsettled(review: Review, done: tuple[Procedure, ...]) -> Fact[Interval]:
@@ -113,7 +113,7 @@ def _unsettled(review: Review, done: tuple[Procedure, ...]) -> Fact[Interval]:
     return Known(newest) if rest == ABSENT else rest
 
 
-def _unstudied(review: Review, seen: Known[Suspicion], values: dict[str, Value]) -> Fact[Reason]:
+def _unstudied(review: Review, seen: Known[Suspicion], values: dict[str, Value]) -> Fact[ReferralReason]:
     facts = review.facts
     known = rbd.suspected_since(facts, seen.value)
     if known is None or (facts.today - known.last).days < int(review.number("unstudied-days")):
@@ -121,10 +121,10 @@ def _unstudied(review: Review, seen: Known[Suspicion], values: dict[str, Value])
     for fact in (facts.reports(sleep_study.ATTENDED), sleep_study.on_order(facts)):
         if fact != ABSENT:
             return unread(fact)
-    return Known(Reason("unstudied", {**values, "known": since(known)}), seen.sources)
+    return Known(ReferralReason("unstudied", {**values, "known": since(known)}), seen.sources)
 
 
-def _other(review: Review, seen: Fact[Suspicion]) -> Fact[Reason]:
+def _other(review: Review, seen: Fact[Suspicion]) -> Fact[ReferralReason]:
     """Sleep apnea or narcolepsy suspected, with RBD or red flags for it."""
     if not seen.known or seen.value.level not in (Level.CONFIRMED, Level.SUSPECTED):
         return unread(seen)
@@ -132,7 +132,7 @@ def _other(review: Review, seen: Fact[Suspicion]) -> Fact[Reason]:
     return unproven_sleep_disorder.suspected(review.facts).read_as(lambda other: _beside(other, level))
 
 
-def _beside(other: Suspected, level: Level) -> Reason:
+def _beside(other: Suspected, level: Level) -> ReferralReason:
     values: dict[str, Value] = {
         "other": other.label,
         "Other": other.label.capitalize(),
@@ -141,4 +141,4 @@ def _beside(other: Suspected, level: Level) -> Reason:
         "setting": "RBD" if level is Level.CONFIRMED else "red flags for RBD",
         "referral_reason": f"Suspected {other.label} with suspected or known RBD",
     }
-    return Reason("other-disorder", values)
+    return ReferralReason("other-disorder", values)

@@ -42,7 +42,7 @@ class Application:
             places.cards(settings), settings.today, silent=settings.mode == "silent", url=settings.public_url
         )
         self._clients = read_clients(settings.clients, self._decisions.services) if settings.clients else None
-        self._door = Authenticator(self._clients, settings) if self._clients else None
+        self._authenticator = Authenticator(self._clients, settings) if self._clients else None
         self._fhir = FhirAccess(settings.deadline_ms / 1000, Resolver(networks(settings.fhir_servers)))
         self._grants = _grants(self._fhir, self._clients, settings)
         self._digest = _digest(self._decisions.ruleset)
@@ -69,8 +69,8 @@ class Application:
         metrics.begin(self._decisions.ruleset.rules)
         async with AsyncExitStack() as open_while_running:
             open_while_running.callback(metrics.end)
-            if self._door:
-                await open_while_running.enter_async_context(self._door.running())
+            if self._authenticator:
+                await open_while_running.enter_async_context(self._authenticator.running())
             if self.settings.record == "on":
                 self._recorder = await open_while_running.enter_async_context(self._recording())
                 open_while_running.enter_context(_every_second(self.sample))
@@ -92,31 +92,20 @@ class Application:
 
     async def authenticate(self, request: Request) -> Caller:
         """The client that its token shows; anyone in open mode, which exists only on a loopback address."""
-        return await self._door.admit(request) if self._door else ANYONE
+        return await self._authenticator.authenticate(request) if self._authenticator else ANYONE
 
     async def answer(self, hook: HookRequest, service: Service, caller: Caller) -> HookAnswer:
-        attendance = self._attend(hook, service, caller)
-        recall = attendance.recall if attendance else None
-        done = await self._decisions.answer(hook, service, self._grants[caller.name], recall)
-        if attendance:
-            attendance.note(done.decision)
-        cards = done.response.cards
-        outcomes: dict[str, Any] = {
-            "cards": len(cards),
-            "uuids": [card.uuid for card in cards],
-            "topics": [card.source.topic.code for card in cards if card.source.topic],
-            "found": done.decision.found,
-            "undetermined": list(done.decision.undetermined),
-            "gate": done.decision.gate,
-            "rules": self._digest,
-        }
-        metrics.decided(service.id, done.decision, done.facts.gaps if done.facts else {})
-        if done.facts:
-            outcomes |= {"unavailable": done.facts.gaps, "dropped": done.facts.dropped, "fetched": done.fetched}
+        """The answer to one hook in the caller's dialect; its record is written after it has left."""
+        record = self._record(hook, service, caller)
+        decided = await self._decisions.answer(
+            hook, service, self._grants[caller.name], record.recall if record else None
+        )
+        if record:
+            record.note(decided.decision)
+        metrics.decided(service.id, decided.decision, decided.facts.gaps if decided.facts else {})
         profile = PROFILES[caller.client.profile if caller.client else self.settings.profile]
-        body = spoken(done.response, profile)
-        outcomes = {name: value for name, value in outcomes.items() if value}
-        return HookAnswer(body, {"gather": done.gathered, "decide": done.decided}, outcomes)
+        noted = {name: value for name, value in decided.noted.items() if value}
+        return HookAnswer(spoken(decided.response, profile), decided.timings, {**noted, "rules": self._digest})
 
     def called(self, line: Mapping[str, Any], seconds: float) -> None:
         metrics.called(line, seconds)
@@ -128,17 +117,17 @@ class Application:
             metrics.QUEUE.set(self._recorder.writer.depth)
             metrics.LOST.set(self._recorder.writer.lost)
 
-    def reasons(self, report: FeedbackBatch) -> Mapping[str, int]:
+    def reasons(self, batch: FeedbackBatch) -> Mapping[str, int]:
         known = self._decisions.ruleset.content.overrides
-        given = (entry.reason.code for entry in report.entries if entry.reason)
+        given = (entry.reason.code for entry in batch.entries if entry.reason)
         return Counter(code if code in known else "other" for code in given)
 
-    async def take(self, report: FeedbackBatch, service: Service, caller: Caller) -> None:
+    async def take(self, batch: FeedbackBatch, service: Service, caller: Caller) -> None:
         if self._recorder:
-            await self._recorder.take(report, service.id, caller.name)
-        metrics.answered(report, service.id, caller.name)
+            await self._recorder.take(batch, service.id, caller.name)
+        metrics.answered(batch, service.id, caller.name)
 
-    def _attend(self, hook: HookRequest, service: Service, caller: Caller) -> CallRecord | None:
+    def _record(self, hook: HookRequest, service: Service, caller: Caller) -> CallRecord | None:
         if self._recorder is None:
             return None
         issuer = caller.client.issuer if caller.client else caller.name
@@ -167,7 +156,7 @@ def _digest(ruleset: Ruleset) -> str:
 
 
 def _grants(access: FhirAccess, clients: Clients | None, settings: Settings) -> dict[str, FhirGrant]:
-    """What each caller lets the service grant, by the caller's name."""
+    """What each caller lets the service reach, by the caller's name."""
     if clients is None:
         return {ANYONE.name: FhirGrant(access, Servers.listed(settings.fhir_servers, open=True))}
     return {c.name: FhirGrant(access, Servers.listed(c.fhir_servers)) for c in clients.by_issuer.values()}

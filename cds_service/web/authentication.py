@@ -47,7 +47,7 @@ class Authenticator:
         async with self._shared.running():
             yield
 
-    async def admit(self, request: Request) -> Caller:
+    async def authenticate(self, request: Request) -> Caller:
         """The client of a call; raises NotAuthenticated, NotEntitled or TooManyCalls."""
         tokens = request.headers.getlist("authorization")
         path = request.scope.get("known_path") or request.url.path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
 
 from starlette.requests import Request
@@ -16,7 +16,7 @@ from cds_service.web.answers import FHIR_JSON, JSON, NO_STORE, RawHeaders, Writt
 from cds_service.web.assembly import Application
 from cds_service.web.bodies import read_json_body
 from cds_service.web.callers import HookAnswer
-from cds_service.web.logs import NOTES, uuid_or_none
+from cds_service.web.logs import note, uuid_or_none
 from cds_service.web.routes import Endpoint
 
 
@@ -24,25 +24,24 @@ async def call(request: Request) -> Response:
     """POST /cds-services/{id}: one hook, answered."""
     app: Application = request.app.state.service
     service = app.services[request.path_params["id"]]
-    notes = request.scope[NOTES]
-    notes.update(kind="hook", service=service.id, hook=service.hook)
+    note(request, kind="hook", service=service.id, hook=service.hook)
     caller = await app.authenticate(request)
-    notes.update(caller.told)
+    note(request, **caller.told)
     with request.app.state.capacity.taken_by(caller.name):
         body = await read_json_body(request, app.settings.max_body_bytes)
         started = perf_counter()
         hook = parse_request(body, service)
         parsed = perf_counter() - started
-        notes.update(instance=uuid_or_none(hook.hook_instance), prefetch=states(hook.prefetch))
+        note(request, instance=uuid_or_none(hook.hook_instance), prefetch=states(hook.prefetch))
         answer = await app.answer(hook, service, caller)
-    timings = {"parse": parsed, **answer.timings}
-    notes.update(answer.outcomes, phases={name: round(seconds * 1000, 2) for name, seconds in timings.items()})
-    return _written(answer, timings)
+    return _written(request, answer, {"parse": parsed, **answer.timings})
 
 
-def _written(answer: HookAnswer, timings: dict[str, float]) -> Response:
+def _written(request: Request, answer: HookAnswer, timings: Mapping[str, float]) -> Response:
+    milliseconds = {name: seconds * 1000 for name, seconds in timings.items()}
+    note(request, phases={name: round(spent, 2) for name, spent in milliseconds.items()}, **answer.outcomes)
     body = answer.body if isinstance(answer.body, bytes) else answer.body.encode()
-    parts = ", ".join(f"{name};dur={seconds * 1000:.2f}" for name, seconds in timings.items())
+    parts = ", ".join(f"{name};dur={spent:.2f}" for name, spent in milliseconds.items())
     return Written(body, headers=[NO_STORE, (b"server-timing", parts.encode())])
 
 

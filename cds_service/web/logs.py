@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import orjson
 import structlog
+from starlette.requests import Request
 from structlog.typing import EventDict
 
 NOTES = "cds_service.notes"
@@ -19,6 +20,11 @@ _RANDOM = re.compile(r"[0-9a-fA-F-]{16,64}")
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Of the request under way; every line written meanwhile carries it."""
+
+
+def note(request: Request, **said: object) -> None:
+    """Adds to the line of the call."""
+    request.scope[NOTES].update(said)
 
 
 def uuid_or_none(text: str) -> str | None:

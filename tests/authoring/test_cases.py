@@ -96,6 +96,7 @@ def test_the_same_case_makes_the_same_request(small):
         ('card = "found"', 'card = "lost"', "shakes: card: 'lost' is none of found"),
         ('card = "found"', "", "shakes: card: None is none of found"),
         ('expect = "info"', 'expect = "silent"', "shakes: card, words and not-words belong to a case"),
+        ('hook = "patient-view"', 'hook = "patient-veiw"', "shakes: hook: 'patient-veiw' is none of patient-view,"),
         ('"condition-rbd"', '"condition-luck"', "shakes: no file condition-luck.json among the parts"),
         ('"patient-66m", ', "", "shakes: chart: name exactly one patient"),
         (

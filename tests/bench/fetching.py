@@ -16,16 +16,18 @@ from contextlib import contextmanager
 import uvloop
 
 from cds_service.facts.queries import TEMPLATES
-from cds_service.fhir_client.access import FhirAccess, FhirQuery, Target
+from cds_service.fhir.sources import FhirQuery, query
+from cds_service.fhir_client.access import FhirAccess
 from cds_service.fhir_client.egress import Base
-from cds_service.hooks.prefetch import query, resolve
+from cds_service.fhir_client.target import Deadline, Target
+from cds_service.hooks.prefetch import resolve
 from tests.bench.figures import Figure
 from tests.fhir_client import misbehaving
 
 _LATENCY = 0.02
 _DEADLINE = 0.4
 _FIVE = ("conditions", "medicationRequests", "observations", "procedures", "allergies")
-_QUERIES = {key: FhirQuery(query(TEMPLATES[key]).kind, resolve(TEMPLATES[key], "pat-1")) for key in TEMPLATES}
+_QUERIES = {key: query(resolve(TEMPLATES[key], "pat-1")) for key in TEMPLATES}
 
 
 def figures(repeats: int) -> Iterator[Figure]:
@@ -47,7 +49,7 @@ async def _walls(target: Target, asked: list[dict[str, FhirQuery]], times: int) 
     for _ in range(times):
         for queries, walls in zip(asked, found, strict=True):
             started = time.perf_counter()
-            await access.fetch(target, queries, seconds=_DEADLINE)
+            await access.fetch(target, queries, deadline=Deadline(_DEADLINE))
             walls.append(time.perf_counter() - started)
     await access.aclose()
     return found

@@ -101,7 +101,14 @@ EDITS = {
     "going-on-in-silence": (CARD, 'not-checked = "the temperature"', "", "criteria.cold: goes on without knowing"),
     "an-unknown-rule": ("services.toml", '["tremor"]', '["tremor", "chorea"]', "one: no card folder 'chorea'"),
     "a-rule-without-weight": ("families.toml", '["tremor"]', "[]", "weight: 'tremor' is missing"),
-    "a-hook-without-cap": ("families.toml", "[cap.order-sign]", "[cap.order-sing]", "cap: 'order-sign' is missing"),
+    "a-hook-without-cap": (
+        "families.toml",
+        "[cap.patient-view]",
+        "[cap.order-dispatch]",
+        "cap: 'patient-view' is missing",
+    ),
+    "a-cap-of-no-hook": ("families.toml", "[cap.order-sign]", "[cap.order-sing]", "cap: 'order-sing' is none of"),
+    "an-unknown-hook": ("services.toml", '"patient-view"', '"patient-veiw"', "one: hook: 'patient-veiw' is none of"),
     "a-resource-nobody-wrote": (
         "suggestions.toml",
         "referral.json",
@@ -120,11 +127,18 @@ def test_a_fault_names_file_and_key(small, file, old, new, told):
     assert any(fault.startswith(file) and told in fault for fault in found.value.faults), found.value.faults
 
 
-def test_two_services_for_one_hook_are_a_fault(small):
+def test_two_services_of_one_id_are_a_fault(small):
+    text = (small.folder / "services.toml").read_text()
+    small.add("services.toml", text[text.index("[[service]]") :])
+    with pytest.raises(ContentError, match=r"services\.toml: one: two services have this id"):
+        load(small.folder)
+
+
+def test_several_services_may_answer_one_hook(small):
     text = (small.folder / "services.toml").read_text()
     small.add("services.toml", text[text.index("[[service]]") :].replace('id = "one"', 'id = "two"'))
-    with pytest.raises(ContentError, match="two services for patient-view"):
-        load(small.folder)
+    content = load(small.folder)
+    assert [content.service(name).hook for name in ("one", "two")] == ["patient-view", "patient-view"]
 
 
 def test_a_draft_needs_neither_evidence_nor_service_nor_weight(small):

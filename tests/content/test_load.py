@@ -17,7 +17,7 @@ def test_a_sound_folder_is_read(small):
     content = load(small.folder)
     assert content.rules["tremor"].criteria[0].id == "shakes"
     assert content.numbers.value("shaking", "limit") == 4
-    assert content.service("patient-view").rules == ("tremor",)
+    assert content.service("one").rules == ("tremor",)
     assert content.vocabulary.label("rbd") == "RBD"
 
 

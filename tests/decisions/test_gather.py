@@ -75,7 +75,7 @@ async def facts():
 
     async def gathered(asked, *, within=True):
         grant = FhirGrant(access, Servers.listed([EHR])) if within else None
-        return await gather(asked, SERVICE.prefetch, ruleset().content, TODAY, grant)
+        return (await gather(asked, SERVICE.prefetch, ruleset().content, TODAY, grant)).facts
 
     yield gathered
     await access.aclose()
@@ -309,3 +309,22 @@ async def test_references_that_could_not_be_had_are_named(ehr, facts):
     fall = condition("c-1", FALL, onsetDateTime=None, encounter={"reference": "Encounter/e-1"})
     found = await facts(hook(ALL | {"conditions": searchset(fall)}))
     assert found.gaps == {"references": "not authorised for this data"}
+
+
+async def test_a_further_page_that_is_a_bare_resource_adds_to_the_first(ehr, facts):
+    ehr.get(EHR).respond(json=condition("c-2", FALL))
+    first = searchset(condition("c-1"), link=[{"relation": "next", "url": f"{EHR}?page=2"}])
+    found = await facts(hook(ALL | {"conditions": first}))
+    assert diagnoses(found) == ["Condition/c-1", "Condition/c-2"]
+    assert found.gaps == {}
+
+
+async def test_what_was_fetched_is_told_by_key_with_what_is_still_not_had(ehr):
+    ehr.get(f"{EHR}/Condition").respond(json=FATAL)
+    ehr.get(f"{EHR}/Procedure").respond(json=NOTHING)
+    access = FhirAccess(0.5)
+    asked = hook({key: value for key, value in ALL.items() if key not in ("conditions", "procedures")})
+    grant = FhirGrant(access, Servers.listed([EHR]))
+    gathered = await gather(asked, SERVICE.prefetch, ruleset().content, TODAY, grant)
+    assert gathered.fetched == {"conditions": "the query failed", "procedures": "ok"}
+    await access.aclose()

@@ -29,7 +29,7 @@ def with_words(rules: Ruleset, name: str, **words: str) -> Ruleset:
 
 def decided(rules: Ruleset, result: CaseResult):
     visit = Visit("Practitioner/example", "pat", None)
-    return decide(rules, rules.content.service(result.case.hook), result.facts, visit)
+    return decide(rules, rules.content.service(f"rbd-{result.case.hook}"), result.facts, visit)
 
 
 def first_case(has: Callable[[CaseResult], bool]) -> CaseResult:

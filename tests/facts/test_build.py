@@ -3,8 +3,9 @@
 import pytest
 
 from cds_service.errors import UndeclaredFact
-from cds_service.facts.build import Source, build
+from cds_service.facts.build import build
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
+from cds_service.fhir.sources import Source
 from tests.charts import (
     ALZHEIMER,
     CLONAZEPAM,

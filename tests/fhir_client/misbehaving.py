@@ -28,7 +28,7 @@ class Asked:
 
 @dataclass
 class FhirServer:
-    """``answers`` maps a resource type to what is done with a question about it; else it is an empty search."""
+    """``answers`` maps a resource type to what is done with a question about it, if that is not :func:`empty`."""
 
     port: int = 0
     answers: dict[str, "Answer"] = field(default_factory=dict)
@@ -105,7 +105,10 @@ def sends(content: object, status: int = 200, **headers: object) -> Answer:
     return answer
 
 
-empty = sends(searchset(total=0))
+async def empty(there: FhirServer, asked: Asked, writer: asyncio.StreamWriter) -> None:
+    """An empty search, or a patient of whom no more than the id is known."""
+    patient = {"resourceType": "Patient", "id": asked.path.rpartition("/")[2]}
+    await sends(patient if asked.name == "Patient" else searchset(total=0))(there, asked, writer)
 
 
 def after(seconds: float, then: Answer = empty) -> Answer:

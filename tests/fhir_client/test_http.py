@@ -12,18 +12,20 @@ import pytest
 import respx
 
 from cds_service.fhir import elements as fhir
-from cds_service.fhir_client.access import REFERENCES, Bounds, FhirAccess, FhirGrant, FhirQuery, Target
+from cds_service.fhir.sources import query
+from cds_service.fhir_client.access import FhirAccess, FhirGrant
 from cds_service.fhir_client.egress import Base, Servers
+from cds_service.fhir_client.target import REFERENCES, Bounds, Deadline, Target
 from tests.fhir_client.misbehaving import searchset
 
 pytestmark = pytest.mark.anyio
 
 EHR = "https://fhir.example.org/r4"
 TARGET = Target(Base.of(EHR), "a-secret-token")
-CONDITIONS = FhirQuery(fhir.Condition, "Condition?patient=pat-1")
-REQUESTS = FhirQuery(fhir.MedicationRequest, "MedicationRequest?patient=pat-1")
-ENCOUNTERS = FhirQuery(fhir.Encounter, "Encounter?patient=pat-1")
-PATIENT = FhirQuery(fhir.Patient, "Patient/pat-1")
+CONDITIONS = query("Condition?patient=pat-1")
+REQUESTS = query("MedicationRequest?patient=pat-1")
+ENCOUNTERS = query("Encounter?patient=pat-1")
+PATIENT = query("Patient/pat-1")
 FATAL = {"resourceType": "OperationOutcome", "issue": [{"severity": "fatal"}]}
 
 
@@ -57,21 +59,21 @@ async def access():
 @pytest.fixture
 def fetch(access):
     async def fetched(*queries, held=(), target=TARGET, seconds=1.0):
-        asked = {query.address.partition("?")[0].partition("/")[0]: query for query in queries}
-        return await access.fetch(target, asked, held, seconds=seconds)
+        asked = {one.kind.__name__: one for one in queries}
+        return await access.fetch(target, asked, held, deadline=Deadline(seconds))
 
     return fetched
 
 
 def ids(fetched):
-    return [entry.resource.id for entry in fetched.value.entry]
+    return [resource.id for resource in fetched.resources]
 
 
 async def test_a_search_is_the_template_s_own_with_the_token_and_the_media_type_of_fhir(ehr, fetch):
     route = ehr.get(f"{EHR}/Condition", params={"patient": "pat-1"}).mock(page(resource("Condition", "c-1")))
     found = await fetch(CONDITIONS)
     assert ids(found["Condition"]) == ["c-1"]
-    assert found["Condition"].why is None
+    assert found["Condition"].gap is None
     headers = route.calls.last.request.headers
     assert headers["authorization"] == "Bearer a-secret-token"
     assert headers["accept"] == "application/fhir+json"
@@ -80,13 +82,13 @@ async def test_a_search_is_the_template_s_own_with_the_token_and_the_media_type_
 async def test_an_open_server_is_sent_no_token(ehr, fetch):
     route = ehr.get(f"{EHR}/Patient/pat-1").respond(json={"resourceType": "Patient", "id": "pat-1"})
     found = await fetch(PATIENT, target=Target(TARGET.base))
-    assert found["Patient"].value.id == "pat-1"
+    assert found["Patient"].resources[0].id == "pat-1"
     assert "authorization" not in route.calls.last.request.headers
 
 
 async def test_codes_are_escaped_and_nothing_else_is_changed(ehr, fetch):
     route = ehr.get(url__startswith=f"{EHR}/Observation").mock(page())
-    await fetch(FhirQuery(fhir.Observation, "Observation?patient=pat-1&code=72106-8,http://snomed.info/sct|1"))
+    await fetch(query("Observation?patient=pat-1&code=72106-8,http://snomed.info/sct|1"))
     asked = route.calls.last.request.url.query
     assert asked == b"patient=pat-1&code=72106-8,http://snomed.info/sct%7C1"
 
@@ -100,7 +102,7 @@ async def test_all_keys_are_asked_at_once(ehr, fetch):
 
     ehr.get(url__startswith=EHR).mock(side_effect=answer)
     found = await fetch(CONDITIONS, REQUESTS, ENCOUNTERS)
-    assert [one.why for one in found.values()] == [None, None, None]
+    assert [one.gap for one in found.values()] == [None, None, None]
 
 
 async def test_pages_are_followed_to_the_end_and_make_one_bundle(ehr, fetch):
@@ -110,7 +112,7 @@ async def test_pages_are_followed_to_the_end_and_make_one_bundle(ehr, fetch):
     ehr.get(f"{EHR}/Condition", params={"page": "3"}).mock(page(resource("Condition", "c-3"), total=3))
     found = (await fetch(CONDITIONS))["Condition"]
     assert ids(found) == ["c-1", "c-2", "c-3"]
-    assert (found.why, found.value.total) == (None, 3)
+    assert found.gap is None
 
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/r4/Condition?page=2", "http://fhir.example.org/r4?page=2"])
@@ -118,13 +120,13 @@ async def test_a_page_elsewhere_is_not_asked_for(ehr, fetch, elsewhere):
     other = ehr.get(elsewhere).mock(page())
     ehr.get(f"{EHR}/Condition").mock(page(resource("Condition", "c-1"), following=elsewhere))
     found = (await fetch(CONDITIONS))["Condition"]
-    assert (ids(found), found.why) == (["c-1"], "more pages elsewhere")
+    assert (ids(found), found.gap) == (["c-1"], "more pages elsewhere")
     assert not other.called
 
 
 async def test_pages_that_go_in_a_circle_are_asked_for_once(ehr, fetch):
     route = ehr.get(url__startswith=EHR).mock(page(resource("Condition", "c-1"), following=f"{EHR}/Condition?page=2"))
-    assert (await fetch(CONDITIONS))["Condition"].why == "more pages"
+    assert (await fetch(CONDITIONS))["Condition"].gap == "more pages"
     assert len(route.calls) == 2
 
 
@@ -141,8 +143,8 @@ async def test_there_is_an_end_to_pages_entries_and_bytes(ehr, bounds, calls):
         return page(*resources, following=f"{EHR}/Condition?page={next(numbers)}")
 
     route = ehr.get(url__startswith=EHR).mock(side_effect=answer)
-    found = (await access.fetch(TARGET, {"conditions": CONDITIONS}, seconds=1))["conditions"]
-    assert found.why in ("more pages", "answer too large")
+    found = (await access.fetch(TARGET, {"conditions": CONDITIONS}, deadline=Deadline(1)))["conditions"]
+    assert found.gap in ("more pages", "answer too large")
     assert len(route.calls) == calls
     await access.aclose()
 
@@ -162,15 +164,15 @@ async def test_a_server_that_does_not_search_by_get_is_asked_by_post(ehr, fetch,
 async def test_a_400_is_taken_for_the_length_only_where_the_address_is_long(ehr, fetch, codes, posted):
     ehr.get(url__startswith=EHR).respond(400)
     route = ehr.post(f"{EHR}/Observation/_search").mock(page())
-    query = "Observation?patient=pat-1&code=" + ",".join(f"{n}-1" for n in range(codes))
-    found = await fetch(FhirQuery(fhir.Observation, query))
+    address = "Observation?patient=pat-1&code=" + ",".join(f"{n}-1" for n in range(codes))
+    found = await fetch(query(address))
     assert route.called is posted
-    assert found["Observation"].why == (None if posted else "the server refused")
+    assert found["Observation"].gap == (None if posted else "the server refused")
 
 
 async def test_a_read_is_never_a_post(ehr, fetch):
     ehr.get(f"{EHR}/Patient/pat-1").respond(405)
-    assert (await fetch(PATIENT))["Patient"].why == "the server refused"
+    assert (await fetch(PATIENT))["Patient"].gap == "the server refused"
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ async def test_a_status_other_than_success_is_told_in_short_words(ehr, fetch, st
     ehr.get(url__startswith=EHR).respond(status, json=FATAL, headers={"Location": "https://evil.example/"})
     other = ehr.get("https://evil.example/").respond(200)
     found = (await fetch(PATIENT))["Patient"]
-    assert (found.value, found.why) == (None, why)
+    assert (found.resources, found.gap) == ((), why)
     assert not other.called
 
 
@@ -203,26 +205,27 @@ async def test_a_status_other_than_success_is_told_in_short_words(ehr, fetch, st
 )
 async def test_what_is_no_resource_is_unreadable(ehr, fetch, content):
     ehr.get(url__startswith=EHR).respond(200, content=content)
-    assert (await fetch(PATIENT))["Patient"].why == "answer unreadable"
+    assert (await fetch(PATIENT))["Patient"].gap == "answer unreadable"
 
 
 async def test_an_endless_number_is_not_read(ehr, fetch):
     ehr.get(url__startswith=EHR).respond(200, content=b'{"resourceType":"Bundle","total":' + b"9" * 2_000_000 + b"}")
-    assert (await fetch(CONDITIONS))["Condition"].why == "answer unreadable"
+    assert (await fetch(CONDITIONS))["Condition"].gap == "answer unreadable"
 
 
 @pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/fhir+xml"])
 async def test_a_body_of_another_kind_is_not_read(ehr, fetch, kind):
     ehr.get(url__startswith=EHR).respond(200, content=b"{}", headers={"Content-Type": kind})
-    assert (await fetch(PATIENT))["Patient"].why == "answer unreadable"
+    assert (await fetch(PATIENT))["Patient"].gap == "answer unreadable"
 
 
 async def test_resources_are_mended_as_prefetched_ones_are(ehr, fetch):
     odd = resource("Condition", "c-1", code="Falls", clinicalStatus={"coding": {"code": "active"}})
     ehr.get(url__startswith=EHR).mock(page(odd, None, 7, {"resourceType": "Condition", "id": {"a": []}}))
-    found = (await fetch(CONDITIONS))["Condition"].value
-    assert found.entry[0].resource.code.text == "Falls"
-    assert [entry.resource for entry in found.entry[1:]] == [None, None, None]
+    found = (await fetch(CONDITIONS))["Condition"]
+    assert [one.code.text for one in found.resources] == ["Falls"]
+    assert [one.member for one in found.unreadable] == [f"entry[{place}].resource" for place in (1, 2, 3)]
+    assert found.gap == "unreadable resource"
 
 
 async def test_a_packed_answer_is_unpacked(ehr, fetch):
@@ -245,7 +248,7 @@ async def test_packing_does_not_get_around_the_limits(ehr, fetch, encoding, cont
     ehr.get(url__startswith=EHR).mock(
         httpx.Response(200, stream=httpx.ByteStream(content), headers={"Content-Encoding": encoding})
     )
-    assert (await fetch(CONDITIONS))["Condition"].why == why
+    assert (await fetch(CONDITIONS))["Condition"].gap == why
 
 
 async def test_a_connection_that_broke_is_tried_once_more(ehr, fetch):
@@ -265,7 +268,7 @@ async def test_a_connection_that_broke_is_tried_once_more(ehr, fetch):
 )
 async def test_a_server_that_cannot_be_reached_is_told(ehr, fetch, error, why, calls):
     route = ehr.get(url__startswith=EHR).mock(side_effect=error)
-    assert (await fetch(CONDITIONS))["Condition"].why == why
+    assert (await fetch(CONDITIONS))["Condition"].gap == why
     assert len(route.calls) == calls
 
 
@@ -278,7 +281,7 @@ async def test_at_the_deadline_what_has_come_counts(ehr, fetch):
     ehr.get(EHR, params={"page": "2"}).mock(side_effect=never)
     ehr.get(f"{EHR}/MedicationRequest").mock(page())
     found = await fetch(CONDITIONS, REQUESTS, ENCOUNTERS, seconds=0.15)
-    assert {key: one.why for key, one in found.items()} == {
+    assert {key: one.gap for key, one in found.items()} == {
         "Condition": "not in time",
         "MedicationRequest": None,
         "Encounter": "not in time",
@@ -295,7 +298,7 @@ async def test_a_token_that_was_refused_is_not_used_again(ehr, fetch):
 
     route = ehr.get(url__startswith=f"{EHR}/Encounter").mock(side_effect=later)
     found = await fetch(CONDITIONS, ENCOUNTERS)
-    assert found["Encounter"].why == "not authorised for this data"
+    assert found["Encounter"].gap == "not authorised for this data"
     assert len(route.calls) == 1
 
 
@@ -340,17 +343,17 @@ async def test_a_late_key_does_not_keep_the_names_of_other_drugs_away(ehr, fetch
     ehr.get(f"{EHR}/MedicationRequest").mock(page(ordered("r-1", "Medication/m-1")))
     ehr.get(f"{EHR}/MedicationDispense").mock(side_effect=never)
     ehr.get(f"{EHR}/Medication").mock(page(resource("Medication", "m-1")))
-    dispenses = FhirQuery(fhir.MedicationDispense, "MedicationDispense?patient=pat-1")
+    dispenses = query("MedicationDispense?patient=pat-1")
     found = await fetch(REQUESTS, dispenses, seconds=0.2)
     assert ids(found[REFERENCES]) == ["m-1"]
-    assert (found[REFERENCES].why, found["MedicationDispense"].why) == (None, "not in time")
+    assert (found[REFERENCES].gap, found["MedicationDispense"].gap) == (None, "not in time")
 
 
 async def test_there_is_an_end_to_references(ehr):
     access = FhirAccess(1.0, bounds=Bounds(references=150))
     ehr.get(f"{EHR}/MedicationRequest").mock(page(*(ordered(f"r-{n}", f"Medication/m-{n}") for n in range(200))))
     route = ehr.get(f"{EHR}/Medication").mock(page())
-    await access.fetch(TARGET, {"medicationRequests": REQUESTS}, seconds=1)
+    await access.fetch(TARGET, {"medicationRequests": REQUESTS}, deadline=Deadline(1))
     asked = [call.request.url.params["_id"].split(",") for call in route.calls]
     assert sorted(map(len, asked)) == [50, 100]
     await access.aclose()
@@ -358,7 +361,7 @@ async def test_there_is_an_end_to_references(ehr):
 
 async def test_an_id_that_leads_elsewhere_is_not_asked_for(ehr, fetch):
     route = ehr.get(url__startswith="https://").respond(200)
-    assert (await fetch(FhirQuery(fhir.Patient, "Patient/..")))["Patient"].why == "not found"
+    assert (await fetch(query("Patient/..")))["Patient"].gap == "not found"
     assert not route.called
 
 

@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from cds_service.fhir import elements as fhir
-from cds_service.hooks.prefetch import Empty, Given, LeftOut, Refused, contents, query, read_answers, resolve
+from cds_service.fhir.sources import EMPTY, FAILED, NOT_SENT, Source, Unreadable, query
+from cds_service.hooks.prefetch import read_prefetch, resolve, states
 
 TEMPLATES = {
     "patient": "Patient/{{context.patientId}}",
@@ -25,7 +26,7 @@ def outcome(severity=None):
 
 
 def answers(**values):
-    return read_answers({key: contents(value) for key, value in values.items()}, TEMPLATES)
+    return read_prefetch(values, TEMPLATES)
 
 
 def answer(key, value):
@@ -34,9 +35,9 @@ def answer(key, value):
 
 def test_a_template_tells_its_type_and_whether_it_is_a_read():
     assert query(TEMPLATES["patient"]).kind is fhir.Patient
-    assert query(TEMPLATES["patient"]).read
+    assert query(TEMPLATES["patient"]).is_read
     assert query(TEMPLATES["conditions"]).kind is fhir.Condition
-    assert not query(TEMPLATES["conditions"]).read
+    assert not query(TEMPLATES["conditions"]).is_read
 
 
 def test_a_template_resolves_to_a_relative_address():
@@ -45,86 +46,106 @@ def test_a_template_resolves_to_a_relative_address():
 
 def test_every_key_of_the_service_has_an_answer_and_no_other_key_has_one():
     found = answers(conditions=bundle(CONDITION), extra=bundle(CONDITION))
-    assert found == {"patient": LeftOut(), "conditions": Given((CONDITION,)), "medicationRequests": LeftOut()}
+    assert found == {"patient": NOT_SENT, "conditions": Source((CONDITION,)), "medicationRequests": NOT_SENT}
 
 
 def test_null_means_that_a_search_found_nothing():
-    assert answer("conditions", None) == Empty()
+    assert answer("conditions", None) == EMPTY
 
 
 def test_null_for_the_patient_in_context_is_as_good_as_nothing_sent():
-    assert answer("patient", None) == LeftOut()
+    assert answer("patient", None) == NOT_SENT
 
 
 @pytest.mark.parametrize("empty", [fhir.Bundle(), bundle(), bundle(total=0), fhir.Bundle(total="0")])
 def test_a_bundle_without_entries_is_known_to_hold_nothing(empty):
-    assert answer("conditions", empty) == Empty()
+    assert answer("conditions", empty) == EMPTY
 
 
 def test_an_empty_bundle_for_the_patient_in_context_is_as_good_as_nothing_sent():
-    assert answer("patient", bundle(total=0)) == LeftOut()
+    assert answer("patient", bundle(total=0)) == NOT_SENT
 
 
 @pytest.mark.parametrize("severity", ["warning", "information"])
 def test_an_outcome_that_only_remarks_leaves_the_search_empty(severity):
-    assert answer("conditions", bundle(outcome(severity), total=0)) == Empty()
+    assert answer("conditions", bundle(outcome(severity), total=0)) == EMPTY
 
 
 @pytest.mark.parametrize("severity", ["error", "fatal"])
 def test_an_outcome_of_failure_alone_in_a_bundle_is_a_refusal(severity):
-    assert answer("conditions", bundle(outcome(severity))) == Refused(severity)
+    assert answer("conditions", bundle(outcome(severity))) == FAILED
 
 
 @pytest.mark.parametrize("silent", [outcome(None), fhir.OperationOutcome(), outcome("unheard-of")])
 def test_an_outcome_that_tells_no_severity_counts_as_an_error(silent):
-    assert answer("conditions", bundle(silent)) == Refused("error")
+    assert answer("conditions", bundle(silent)) == FAILED
 
 
 @pytest.mark.parametrize("severity", ["information", "error"])
 def test_an_outcome_in_place_of_the_answer_is_a_refusal_whatever_its_severity(severity):
-    assert answer("conditions", outcome(severity)) == Refused(severity)
+    assert answer("conditions", outcome(severity)) == FAILED
 
 
 def test_an_error_beside_matches_leaves_a_gap():
-    assert answer("conditions", bundle(CONDITION, outcome("error"))) == Given((CONDITION,), "failed in part")
+    assert answer("conditions", bundle(CONDITION, outcome("error"))) == Source((CONDITION,), gap="failed in part")
 
 
 def test_a_remark_beside_matches_leaves_none():
-    assert answer("conditions", bundle(CONDITION, outcome("warning"))) == Given((CONDITION,))
+    assert answer("conditions", bundle(CONDITION, outcome("warning"))) == Source((CONDITION,))
 
 
 def test_a_further_page_is_a_gap_with_its_address():
-    assert answer("conditions", bundle(CONDITION, link=NEXT)) == Given((CONDITION,), "more pages", "https://a/2")
+    assert answer("conditions", bundle(CONDITION, link=NEXT)) == Source((CONDITION,), (), "more pages", "https://a/2")
 
 
 def test_a_first_page_without_entries_is_not_an_empty_answer():
-    assert answer("conditions", bundle(link=NEXT)) == Given((), "more pages", "https://a/2")
+    assert answer("conditions", bundle(link=NEXT)) == Source((), (), "more pages", "https://a/2")
 
 
 def test_an_unreadable_entry_leaves_a_gap():
     unreadable = fhir.Bundle(entry=[fhir.Entry(), fhir.Entry(resource=CONDITION)])
-    assert answer("conditions", unreadable) == Given((CONDITION,), "unreadable resource")
+    assert answer("conditions", unreadable) == Source(
+        (CONDITION,), (Unreadable("entry[0].resource", "unreadable resource"),), "unreadable resource"
+    )
 
 
 def test_fewer_matches_than_the_total_are_not_everything():
     assert answer("conditions", bundle(CONDITION, PATIENT, total=2)).gap == "fewer than the total"
-    assert answer("conditions", fhir.Bundle(total=2)) == Given((), "fewer than the total")
+    assert answer("conditions", fhir.Bundle(total=2)) == Source(gap="fewer than the total")
 
 
 def test_resources_that_came_along_are_kept():
     order, medication = fhir.MedicationRequest(id="a"), fhir.Medication(id="b")
-    assert answer("medicationRequests", bundle(order, medication, total=1)) == Given((order, medication))
+    assert answer("medicationRequests", bundle(order, medication, total=1)) == Source((order, medication))
 
 
 def test_one_resource_stands_for_a_bundle_and_a_bundle_for_one_resource():
-    assert answer("conditions", CONDITION) == Given((CONDITION,))
-    assert answer("patient", bundle(PATIENT)) == Given((PATIENT,))
+    assert answer("conditions", CONDITION) == Source((CONDITION,))
+    assert answer("patient", bundle(PATIENT)) == Source((PATIENT,))
 
 
 @pytest.mark.parametrize("wrong", [PATIENT, bundle(PATIENT), bundle(PATIENT, outcome("warning"))])
 def test_resources_of_another_type_alone_do_not_satisfy_a_key(wrong):
-    assert answer("conditions", wrong) == LeftOut()
+    assert answer("conditions", wrong) == NOT_SENT
+
+
+def test_what_became_of_each_key_is_told_apart():
+    told = states(answers(conditions=bundle(CONDITION), medicationRequests=None))
+    assert told == {"left out": ["patient"], "given": ["conditions"], "empty": ["medicationRequests"]}
+    told = states(answers(patient=outcome("error"), conditions=bundle(CONDITION, total=2)))
+    assert told == {"failed": ["patient"], "partial": ["conditions"], "left out": ["medicationRequests"]}
+
+
+@pytest.mark.parametrize("complete", [EMPTY, Source((CONDITION,)), Source((CONDITION,), gap="unreadable resource")])
+def test_what_is_complete_or_cannot_be_read_is_not_asked_for_again(complete):
+    assert not complete.can_be_completed
+
+
+@pytest.mark.parametrize("lacking", [NOT_SENT, FAILED, Source(gap="unreadable resource", next_page="https://a/2")])
+def test_what_was_not_sent_or_failed_or_goes_on_may_still_be_had(lacking):
+    assert lacking.can_be_completed
 
 
 def test_an_answer_can_be_written_down():
-    assert msgspec.to_builtins(answer("conditions", bundle(outcome("error")))) == {"severity": "error"}
+    written = msgspec.to_builtins(answer("conditions", bundle(outcome("error"))))
+    assert written == {"resources": (), "unreadable": (), "gap": "the query failed", "next_page": None}

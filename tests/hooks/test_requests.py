@@ -8,7 +8,7 @@ import pytest
 
 from cds_service.errors import ContractBroken, NotJson
 from cds_service.fhir import elements as fhir
-from cds_service.hooks.prefetch import Empty, Given, LeftOut, Refused
+from cds_service.fhir.sources import EMPTY, FAILED, NOT_SENT
 from cds_service.hooks.requests import parse_request
 from cds_service.hooks.services import Service
 
@@ -66,10 +66,10 @@ def bundle(*resources, **members):
 
 def test_a_plain_call_is_read_whole():
     hook = parsed(call("patient-view", fhirServer="https://fhir.example/r4", prefetch={"conditions": None}))
-    assert (hook.hook, hook.user_id, hook.patient_id) == ("patient-view", "Practitioner/p1", "pat-1")
+    assert (hook.hook.name, hook.user_id, hook.patient_id) == ("patient-view", "Practitioner/p1", "pat-1")
     assert hook.fhir_server == "https://fhir.example/r4"
     assert hook.encounter_id is None
-    assert hook.prefetch == dict.fromkeys(PREFETCH, LeftOut()) | {"conditions": Empty()}
+    assert hook.prefetch == dict.fromkeys(PREFETCH, NOT_SENT) | {"conditions": EMPTY}
     assert hook.not_r4 is None
 
 
@@ -224,7 +224,6 @@ def test_an_object_in_place_of_an_array_of_drafts_is_its_only_entry():
 def test_prefetch_with_oddities_is_mended():
     hook = parsed(call(prefetch={"conditions": bundle(CONDITION, MISSPELT | {"subject": {"reference": "Patient/1"}})}))
     given = hook.prefetch["conditions"]
-    assert isinstance(given, Given)
     assert [one.id for one in given.resources] == ["c1", "c2"]
     assert given.gap is None
 
@@ -265,20 +264,20 @@ def test_a_bundle_with_one_entry_in_place_of_the_array_is_mended():
 )
 def test_an_unreadable_link_is_no_further_page(link):
     value = bundle(CONDITION, None, link=link, total={"a": 1})
-    assert parsed(call(prefetch={"conditions": value})).prefetch["conditions"].next_url is None
+    assert parsed(call(prefetch={"conditions": value})).prefetch["conditions"].next_page is None
 
 
 def test_links_and_total_survive_the_mending():
     value = bundle(HOPELESS, CONDITION, total="7", link={"relation": "next", "url": "https://a/2"})
     given = parsed(call(prefetch={"conditions": value})).prefetch["conditions"]
-    assert (given.gap, given.next_url) == ("unreadable resource", "https://a/2")
+    assert (given.gap, given.next_page) == ("unreadable resource", "https://a/2")
 
 
 @pytest.mark.parametrize("value", ["x", 7, [], True, {}, {"resourceType": 5}, {"resourceType": "Unheard"}, HOPELESS])
 def test_a_prefetch_value_that_is_no_answer_leaves_its_key_out(value):
     hook = parsed(call(prefetch={"conditions": value, "medicationRequests": None}))
-    assert hook.prefetch["conditions"] == LeftOut()
-    assert hook.prefetch["medicationRequests"] == Empty()
+    assert hook.prefetch["conditions"] == NOT_SENT
+    assert hook.prefetch["medicationRequests"] == EMPTY
 
 
 @pytest.mark.parametrize("prefetch", [None, [], "x", 7])
@@ -288,7 +287,7 @@ def test_a_prefetch_that_is_no_object_is_as_if_it_were_not_there(prefetch):
 
 def test_a_failed_query_is_told_apart_from_an_empty_one():
     failed = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "processing"}]}
-    assert parsed(call(prefetch={"conditions": failed})).prefetch["conditions"] == Refused("error")
+    assert parsed(call(prefetch={"conditions": failed})).prefetch["conditions"] == FAILED
 
 
 @pytest.mark.parametrize(

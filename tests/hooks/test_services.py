@@ -35,8 +35,3 @@ def test_the_document_is_the_same_each_time():
 
 def test_no_services_are_an_empty_list():
     assert Discovery.of([], "2.0.1").encode() == b'{"services":[]}'
-
-
-def test_only_orders_hooks_hand_over_drafts_and_only_selecting_names_some():
-    assert (VIEW.takes_orders, VIEW.takes_selections) == (False, False)
-    assert (SIGN.takes_orders, SIGN.takes_selections) == (True, False)

@@ -19,7 +19,7 @@ HALF = draft(CLONAZEPAM, id="the-draft", dosageInstruction=[dosage(0.5)])
 
 
 def prints(*chart, hook="order-select", drafts=(HALF,), patient_key="p"):
-    text = ruleset().content.service(hook)
+    text = ruleset().content.service(f"rbd-{hook}")
     judged = judge(ruleset(), text, facts(*chart, drafts=drafts, signing=hook == "order-sign"), VISIT)
     made = Fingerprinter(ruleset()).prints(evidence_of(judged), KEYS.marker(patient_key))
     return {rule: found for (rule, _), found in made.items()}

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from cds_service.rules.review import Moment, Outcome, evaluate, view
+from cds_service.hooks.hooks import HOOKS
+from cds_service.rules.review import Outcome, evaluate, view
 from tests.case_runs import ruleset
 from tests.charts import ICD10, answers, coded, condition, facts, patient
 
@@ -18,7 +19,7 @@ def asked(*chart, turned_on=True, **how):
     on = msgspec.structs.replace(content.parameter[switch], value=float(turned_on))
     content = msgspec.structs.replace(content, parameter=content.parameter | {switch: on})
     prepared = msgspec.structs.replace(prepared, content=content)
-    return evaluate(prepared, view(facts(*chart, **how), prepared), Moment.VIEW, None)
+    return evaluate(prepared, view(facts(*chart, **how), prepared), HOOKS["patient-view"], None)
 
 
 def test_it_is_off_as_shipped():
