@@ -7,6 +7,15 @@ from typing import Any, Literal
 
 import msgspec
 
+from cds_service.hooks.hooks import HOOKS
+
 
 def schema(name: Literal["request", "response", "feedback", "discovery"]) -> dict[str, Any]:
-    return msgspec.json.decode(files(__name__).joinpath(f"{name}.json").read_bytes(), type=dict[str, Any])
+    """The schema in a file, its hooks being those of the table."""
+    document = msgspec.json.decode(files(__name__).joinpath(f"{name}.json").read_bytes(), type=dict[str, Any])
+    named = {
+        "hook": list(HOOKS),
+        "hookWithOrders": [hook.name for hook in HOOKS.values() if hook.brings_orders],
+        "hookWithSelections": [hook.name for hook in HOOKS.values() if hook.brings_selections],
+    }
+    return document | {"$defs": document["$defs"] | {key: {"enum": names} for key, names in named.items()}}
