@@ -386,7 +386,7 @@ def number(value: Number) -> float | None:
         return None
     try:
         found = float(value)
-    except ValueError:
+    except (OverflowError, ValueError):
         return None
     return found if abs(found) != float("inf") and found == found else None
 

@@ -1,46 +1,39 @@
 """Liberal reading of JSON that the typed decode of :mod:`cds_service.fhir.elements` refuses.
 
-The decoder says where it stopped and what it expected there; that one place is mended and the decode tried again.
-What cannot be mended makes the whole resource unreadable: a resource without one of its parts might say the opposite.
+One walk along the declared types: another way to write the same is taken for it, and a member that stands for
+nothing of its type is left out and named. The cost follows from the size, however much of it is odd.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from functools import cache
-from typing import Any, TypeAlias, get_args
+from typing import TypeAlias, TypeVar, get_args, get_origin
 
 import msgspec
 
 from cds_service.fhir import elements
 from cds_service.fhir.elements import OTHERS, READ, Resource, number
+from cds_service.fhir.sources import Unreadable
 
-_TRIES = 32
-_BY_NAME: dict[str, type[msgspec.Struct]] = {kind.__name__: kind for kind in (*READ, *OTHERS)}
-_EXPECTED = re.compile(r"Expected `([^`]+)`")
-_AT = " - at `$"
-_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+_Value: TypeAlias = "Json | msgspec.Struct | list[_Value]"
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
+
+_BY_NAME: dict[str, type[Resource]] = {kind.__name__: kind for kind in (*READ, *OTHERS)}  # type: ignore[misc]
 _TEXT_MEMBER: dict[type[msgspec.Struct], str] = {
     elements.CodeableConcept: "text",
     elements.Dosage: "text",
     elements.Reference: "reference",
 }
-_NO_BEARING = frozenset({"display", "fullUrl"})
-"""Members without which a resource still says the same."""
-
-Path: TypeAlias = tuple[str | int, ...]
+_UNKNOWN = "of no known type"
 
 
-class _Unreadable(Exception):
-    """A value that stands for nothing of the expected type."""
+class Reading(msgspec.Struct, frozen=True):
+    """What could be read of a resource, None of one of an unknown type, and what was left out."""
 
-
-class _Fault(msgspec.Struct, frozen=True):
-    path: Path
-    expected: frozenset[str]
-
-
-_GONE = object()
+    resource: Resource | None
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 def resource_type(raw: object) -> str | None:
@@ -51,158 +44,196 @@ def resource_type(raw: object) -> str | None:
 
 def is_known(raw: object) -> bool:
     """Whether it is a resource of a type this service can name, of R4 or of another release."""
-    return resource_type(raw) in _BY_NAME
+    return _kind(raw) is not None
 
 
-def read_resource(raw: object) -> Resource | None:
-    """The resource, mended where that loses nothing; None for one of an unknown type or one that cannot be read."""
-    if not isinstance(raw, dict) or not is_known(raw):
-        return None
+def _kind(raw: object) -> type[Resource] | None:
+    return _BY_NAME.get(resource_type(raw) or "")
+
+
+def read_resource(raw: Json) -> Resource | None:
+    """The resource, unless its type is unknown or a member is left out that might turn its meaning around."""
+    reading = walk(raw)
+    return None if any(_bears_on_meaning(one.member) for one in reading.unreadable) else reading.resource
+
+
+def _bears_on_meaning(member: str) -> bool:
+    names = member.split(".")
+    # What refers to a contained resource of unknown type is found unresolved later.
+    unknown = names[1:2] == ["contained"] and names[-1] == "resourceType"
+    return not unknown and names[-1] != "display"
+
+
+def walk(raw: Json) -> Reading:
+    """All that can be read of a resource."""
+    kind = _kind(raw)
+    if kind is None or not isinstance(raw, dict):
+        return Reading(None, (Unreadable("resourceType", _UNKNOWN),))
+    reader = _Walk(kind.__name__)
     try:
-        return _read(raw)
-    except (_Unreadable, RecursionError):
-        return None
+        return Reading(reader.element(raw, kind), tuple(reader.unreadable))
+    except RecursionError:
+        return Reading(None, (Unreadable(kind.__name__, "nested too deeply"),))
 
 
-def _read(raw: dict[str, Any]) -> Resource | None:
-    for _ in range(_TRIES):
+class _Odd(Exception):
+    """A value that stands for nothing of the expected type."""
+
+    def __init__(self, why: str, *members: str) -> None:
+        self.why, self.members = why, members
+        super().__init__(why)
+
+
+class _Member(msgspec.Struct, frozen=True):
+    """A declared member: its name in JSON and as an attribute, and what it may hold, alone or in a list."""
+
+    name: str
+    attribute: str
+    plain: frozenset[type]
+    """What is taken as it is."""
+    kind: type[msgspec.Struct] | None
+    """The element; of a resource the base of all types."""
+    many: bool
+
+
+class _Walk:
+    """One resource being read."""
+
+    def __init__(self, name: str) -> None:
+        self.unreadable: dict[Unreadable, None] = {}
+        self._path = [name]
+
+    def element(self, raw: dict[str, Json], kind: type[_Struct]) -> _Struct:
+        values: dict[str, _Value] = {}
+        for member in _members(kind):
+            found = raw.get(member.name)
+            if type(found) in member.plain:
+                values[member.attribute] = found
+            elif found is not None:
+                values[member.attribute] = self._member(found, member)
+        return kind(**values)
+
+    def _member(self, found: Json, member: _Member) -> _Value:
+        self._path.append(member.name)
+        value = self._items(found, member) if isinstance(found, list) and member.many else self._one(found, member)
+        self._path.pop()
+        return value
+
+    def _items(self, found: list[Json], member: _Member) -> list[_Value]:
+        values: list[_Value] = []
+        for item in found:
+            value = self._one(item, member)
+            if value is not None:
+                values.append(value)
+        return values
+
+    def _one(self, found: Json, member: _Member) -> _Value:
+        """One value as its type would have it, None for nothing and for what is left out."""
         try:
-            # One type at a time: converting to the union of all of them costs forty times as much.
-            return msgspec.convert(raw, _BY_NAME[raw["resourceType"]])  # type: ignore[return-value]
-        except msgspec.ValidationError as refusal:
-            raw = _without_fault(raw, _fault(str(refusal)))
-    return None
+            single = _single(found)
+            if type(single) in member.plain:
+                return single
+            if single is None or single == "":
+                return None
+            return _scalar(single, member.plain) if member.kind is None else self._struct(single, member.kind)
+        except _Odd as odd:
+            self.unreadable[Unreadable(".".join((*self._path, *odd.members)), odd.why)] = None
+            return None
+
+    def _struct(self, found: Json, kind: type[msgspec.Struct]) -> msgspec.Struct:
+        written = found if isinstance(found, dict) else _wrapped(found, kind)
+        return self.element(written, _type_of(written) if kind is Resource else kind)
 
 
-def _fault(message: str) -> _Fault:
-    # The path stands last; before it there may be anything, a value of the resource among it.
-    _, at, where = message.rpartition(_AT)
-    path = tuple(name or int(index) for name, index in _STEP.findall(where)) if at else ()
-    expected = _EXPECTED.match(message)
-    return _Fault(path, frozenset(expected[1].split(" | ")) if expected else frozenset())
+def _single(found: Json) -> Json:
+    """The only item of a list that stands where one value is expected."""
+    while isinstance(found, list):
+        present = [item for item in found if item is not None]
+        if len(present) > 1:
+            raise _Odd("more than one")
+        found = present[0] if present else None
+    return found
 
 
-def _without_fault(raw: dict[str, Any], fault: _Fault) -> dict[str, Any]:
-    if not fault.path:
-        raise _Unreadable
-    if fault.path[0] == "contained" and fault.path[-1] == "resourceType":
-        # What referred to it is found unresolved later, so nothing is taken for complete.
-        path, value = fault.path[:-1], _GONE
-    else:
-        path, value = fault.path, _mended(raw, fault)
-    mended: dict[str, Any] = _replaced(raw, path, value)
-    return mended
+def _type_of(written: dict[str, Json]) -> type[Resource]:
+    """The type of a resource inside another one."""
+    if "resourceType" not in written:
+        raise _Odd("not a resource")
+    kind = _kind(written)
+    if kind is None:
+        raise _Odd(_UNKNOWN, "resourceType")
+    return kind
 
 
-def _mended(raw: dict[str, Any], fault: _Fault) -> object:
-    found = _at(raw, fault.path)
-    try:
-        return _fitted(found, fault.expected, _kind(raw, fault.path))
-    except _Unreadable:
-        named = [step for step in fault.path if isinstance(step, str)]
-        if named[-1] in _NO_BEARING:
-            return _GONE
-        raise
-
-
-def _fitted(found: object, expected: frozenset[str], kind: type[msgspec.Struct] | None) -> object:
-    """The value as the expected type would have said it."""
-    if found is None or found == "":
-        return _GONE
-    if isinstance(found, list):
-        return _only(found)
-    if "object" in expected and kind is not None:
-        return _wrapped(found, kind)
-    if "bool" in expected and isinstance(found, str):
-        return _truth(found)
-    if "str" in expected:
-        return _plain(found)
-    raise _Unreadable
-
-
-def _only(items: list[object]) -> object:
-    """The single item of a list that stands where one value is expected."""
-    present = [item for item in items if item is not None]
-    if len(present) > 1:
-        raise _Unreadable
-    return present[0] if present else _GONE
-
-
-def _wrapped(found: object, kind: type[msgspec.Struct]) -> dict[str, object]:
+def _wrapped(found: Json, kind: type[msgspec.Struct]) -> dict[str, Json]:
+    """The element that a bare value stands for."""
     if isinstance(found, str) and kind in _TEXT_MEMBER:
         return {_TEXT_MEMBER[kind]: found}
     if kind is elements.Quantity and _is_number(found):
         return {"value": found}
-    raise _Unreadable
+    raise _Odd("not an object")
 
 
-def _is_number(found: object) -> bool:
+def _is_number(found: Json) -> bool:
     return isinstance(found, (int, float, str)) and not isinstance(found, bool) and number(found) is not None
 
 
-def _truth(found: str) -> bool:
-    plain = found.strip().lower()
-    if plain not in ("true", "false"):
-        raise _Unreadable
-    return plain == "true"
+def _scalar(found: Json, plain: frozenset[type]) -> _Value:
+    if bool in plain:
+        return _truth(found)
+    if dict in plain:
+        raise _Odd("not an object")
+    return _number(_bare(found)) if float in plain else str(_bare(found))
 
 
-def _plain(found: object) -> object:
-    """A string or number out of a number, a wrapped value, or a coded one."""
-    if isinstance(found, (int, float)) and not isinstance(found, bool):
-        return str(found)
-    if isinstance(found, dict):
-        coding = found.get("coding")
-        first = coding[0] if isinstance(coding, list) and coding else coding
-        for value in (found.get("value"), first.get("code") if isinstance(first, dict) else None, found.get("code")):
-            if isinstance(value, (str, int, float)) and not isinstance(value, bool):
-                return value
-    raise _Unreadable
+def _truth(found: Json) -> bool:
+    written = found.strip().lower() if isinstance(found, str) else None
+    if written not in ("true", "false"):
+        raise _Odd("neither true nor false")
+    return written == "true"
 
 
-def _at(raw: Any, path: Path) -> object:
-    for step in path:
-        raw = raw[step]
-    return raw
+def _number(bare: int | float | str) -> float | str:
+    try:
+        return bare if isinstance(bare, str) else float(bare)
+    except OverflowError:
+        raise _Odd("too large a number") from None
 
 
-def _replaced(raw: Any, path: Path, value: object) -> Any:
-    """A copy of the JSON with another value at the path, or none; what lies beside the path is shared."""
-    copy = raw.copy()
-    step, rest = path[0], path[1:]
-    if rest:
-        copy[step] = _replaced(raw[step], rest, value)
-    elif value is _GONE:
-        del copy[step]
-    else:
-        copy[step] = value
-    return copy
+def _bare(found: Json) -> int | float | str:
+    """A string or number as such, or out of a wrapped value or a coded one."""
+    for value in _wrapped_values(found) if isinstance(found, dict) else (found,):
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            return value
+    raise _Odd("neither a string nor a number")
 
 
-def _kind(raw: Any, path: Path) -> type[msgspec.Struct] | None:
-    """The type of element that belongs at the path, if there is only one."""
-    kinds: tuple[type[msgspec.Struct], ...] = (_BY_NAME[raw["resourceType"]],)
-    for step in path:
-        if isinstance(step, str):
-            kinds = _members(kinds[0] if len(kinds) == 1 else _type_of(raw)).get(step, ())
-        raw = raw[step]
-    return kinds[0] if len(kinds) == 1 else None
-
-
-def _type_of(raw: Any) -> type[msgspec.Struct]:
-    """The type of a resource inside another one, which may be unknown: a Bundle's only entry."""
-    if not is_known(raw):
-        raise _Unreadable
-    return _BY_NAME[raw["resourceType"]]
+def _wrapped_values(found: dict[str, Json]) -> tuple[Json, ...]:
+    coding = found.get("coding")
+    first = coding[0] if isinstance(coding, list) and coding else coding
+    return found.get("value"), first.get("code") if isinstance(first, dict) else None, found.get("code")
 
 
 @cache
-def _members(kind: type[msgspec.Struct]) -> dict[str, tuple[type[msgspec.Struct], ...]]:
-    """The element types that each member of a type may hold, alone or in a list."""
-    return {field.encode_name: tuple(_structs(field.type)) for field in msgspec.structs.fields(kind)}
+def _members(kind: type[msgspec.Struct]) -> tuple[_Member, ...]:
+    return tuple(_declared(field.encode_name, field.name, field.type) for field in msgspec.structs.fields(kind))
 
 
-def _structs(annotation: Any) -> dict[type[msgspec.Struct], None]:
-    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
-        return {annotation: None}
-    return {kind: None for part in get_args(annotation) for kind in _structs(part)}
+def _declared(name: str, attribute: str, declared: object) -> _Member:
+    alternatives = frozenset(_alternatives(declared)) - {type(None)}
+    structs = [one for one in alternatives if issubclass(one, msgspec.Struct)]
+    # Only resources are declared as a choice among several.
+    kind = Resource if len(structs) > 1 else next(iter(structs), None)
+    many = any(get_origin(part) is list for part in get_args(declared))
+    return _Member(name, attribute, alternatives.difference(structs), kind, many)
+
+
+def _alternatives(declared: object) -> Iterator[type]:
+    """The types that a member may have, those of a list's items among them."""
+    if get_origin(declared) is dict:
+        yield dict
+    elif isinstance(declared, type):
+        yield declared
+    else:
+        for part in get_args(declared):
+            yield from _alternatives(part)

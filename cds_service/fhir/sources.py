@@ -15,7 +15,11 @@ from cds_service.fhir import elements as fhir
 
 
 class Unreadable(msgspec.Struct, frozen=True):
-    """Something that is there and cannot be read: where, and why; never its value."""
+    """Something that is there and stands for nothing of its type.
+
+    ``member`` is a path by names, such as ``MedicationRequest.dosageInstruction.timing``; neither it nor ``why``
+    holds anything of the chart.
+    """
 
     member: str
     why: str
