@@ -79,7 +79,7 @@ def test_a_number_for_a_quantity_is_its_value() -> None:
 
 
 def test_a_string_for_a_truth_value_is_read() -> None:
-    assert condition(abatementBoolean="true").abatement_boolean is True
+    assert condition(abatementBoolean=" true ").abatement_boolean is True
     assert request(doNotPerform="False").do_not_perform is False
 
 
