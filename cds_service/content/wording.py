@@ -13,7 +13,9 @@ from cds_service.content.text import escape, placeholders
 from cds_service.facts.words import Listed, Record, Said, Value, Values, phrasing
 from cds_service.fhir.dates import Interval, Spelling, spelling
 
-Filling: TypeAlias = Callable[[Values], object]
+Fill: TypeAlias = Callable[[str, Values], str]
+"""A template with its values: :meth:`Wording.fill` of the rule whose values they are."""
+Filling: TypeAlias = Callable[[Fill, Values], object]
 NOT_RECORDED = phrasing("not-recorded")()
 
 
@@ -100,26 +102,34 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         number = round(days / unit.days)
         return (unit.one if number == 1 else unit.many).format(n=number)
 
-    def filling(self, template: object) -> Filling:
-        """How to fill a template of any shape, worked out once; parts without placeholders are shared, not copied."""
-        return self._filling(template) or (lambda _: template)
 
-    def _filling(self, template: object) -> Filling | None:
-        """None for a template without placeholders."""
-        if isinstance(template, str):
-            return partial(self.fill, template) if placeholders(template) else None
-        if isinstance(template, dict):
-            members = {key: made for key, value in template.items() if (made := self._filling(value))}
-            return partial(_with_members, template, members) if members else None
-        if isinstance(template, list):
-            items = [self._filling(value) for value in template]
-            return partial(_with_items, template, items) if any(items) else None
-        return None
+def filling(template: object) -> Filling:
+    """How to fill a template of any shape, worked out once; parts without placeholders are shared, not copied."""
+    return _filling(template) or (lambda _, __: template)
 
 
-def _with_members(template: dict[str, object], members: Mapping[str, Filling], values: Values) -> dict[str, object]:
-    return template | {key: made(values) for key, made in members.items()}
+def _filling(template: object) -> Filling | None:
+    """None for a template without placeholders."""
+    if isinstance(template, str):
+        return partial(_with_text, template) if placeholders(template) else None
+    if isinstance(template, dict):
+        members = {key: made for key, value in template.items() if (made := _filling(value))}
+        return partial(_with_members, template, members) if members else None
+    if isinstance(template, list):
+        items = [_filling(value) for value in template]
+        return partial(_with_items, template, items) if any(items) else None
+    return None
 
 
-def _with_items(template: list[object], items: Iterable[Filling | None], values: Values) -> list[object]:
-    return [made(values) if made else item for item, made in zip(template, items, strict=True)]
+def _with_text(template: str, fill: Fill, values: Values) -> str:
+    return fill(template, values)
+
+
+def _with_members(
+    template: dict[str, object], members: Mapping[str, Filling], fill: Fill, values: Values
+) -> dict[str, object]:
+    return template | {key: made(fill, values) for key, made in members.items()}
+
+
+def _with_items(template: list[object], items: Iterable[Filling | None], fill: Fill, values: Values) -> list[object]:
+    return [made(fill, values) if made else item for item, made in zip(template, items, strict=True)]

@@ -15,7 +15,7 @@ from cds_service.content.wording import Wording
 from cds_service.decisions.group import CardGroup, WordedFinding
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.facts.patient import Order
-from cds_service.facts.words import Listed, Value, Values, listed, phrasing
+from cds_service.facts.words import Listed, Value, listed, phrasing
 from cds_service.hooks.responses import (
     Action,
     Card,
@@ -122,7 +122,8 @@ class CardWriter:
 
     def _notes(self, members: tuple[WordedFinding, ...]) -> Iterator[str]:
         """Each finding's paragraphs; one of the family is said once, with everything that it rests on."""
-        because = listed(j.finding.values["because"] for j in members if j.finding.values.get("because"))
+        reasons = ((j, j.finding.values.get("because")) for j in members)
+        because = listed(self._wording_of(joined).show(reason) for joined, reason in reasons if reason)
         said: set[str] = set()
         for joined in members:
             text = joined.text
@@ -147,7 +148,11 @@ class CardWriter:
     def _fill(self, joined: WordedFinding, template: str, **more: Value) -> str:
         """A text of the finding's card file with the values of the finding."""
         values = {**joined.values, **more} if more else joined.values
-        return self._rules[joined.evaluation.rule].wording.fill(template, values)
+        return self._wording_of(joined).fill(template, values)
+
+    def _wording_of(self, joined: WordedFinding) -> Wording:
+        """The shared words with the phrases of the finding's own card file."""
+        return self._rules[joined.evaluation.rule].wording
 
     def _suggestions(self, group: CardGroup) -> tuple[tuple[Suggestion, ...], SelectionBehavior]:
         """Those of the weightiest finding that offers any, then those of what it took in, each once."""
@@ -181,16 +186,16 @@ class CardWriter:
         if text.remove_draft and isinstance(subject, Order):
             actions.append(Action(type="delete", description=fill(text.remove_draft), resource_id=subject.source))
         for create in text.create:
-            resource = self._resource(create.resource, values)
+            resource = self._resource(create.resource, joined)
             actions.append(Action(type="create", description=fill(create.description), resource=resource))
         if text.change_dose and isinstance(subject, Order):
             changed = _with_dose(self._wording, subject, values[text.dose_from], values.get("times_a_day", 1))
             actions.append(Action(type="update", description=fill(text.change_dose), resource=changed))
         return Suggestion(label=fill(text.label), is_recommended=recommended, actions=tuple(actions))
 
-    def _resource(self, name: str, values: Values) -> dict[str, object]:
-        addressed = {**values, "patient": self._visit.patient_id, "service": self._visit.service_url}
-        made = self._resources[name](addressed)
+    def _resource(self, name: str, joined: WordedFinding) -> dict[str, object]:
+        addressed = {**joined.values, "patient": self._visit.patient_id, "service": self._visit.service_url}
+        made = self._resources[name](self._wording_of(joined).fill, addressed)
         assert isinstance(made, dict)  # noqa: S101 - the loader admits objects only
         if self._visit.encounter_id:
             made = made | {"encounter": {"reference": f"Encounter/{self._visit.encounter_id}"}}

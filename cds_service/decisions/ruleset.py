@@ -12,7 +12,7 @@ from cds_service import rules as rules_package
 from cds_service.content.contract import broken, contract, unsaid
 from cds_service.content.load import Content
 from cds_service.content.model import RuleContent, ServiceText
-from cds_service.content.wording import Filling
+from cds_service.content.wording import Filling, filling
 from cds_service.errors import ContentError
 from cds_service.facts.queries import OBSERVATIONS, READS, collections, templates
 from cds_service.rules.gates import GATES
@@ -46,7 +46,7 @@ def assemble(content: Content) -> Ruleset:
         raise ContentError(faults)
     prepared = {name: _prepared(text, functions[name], content) for name, text in content.rules.items()}
     weight = {name: place for place, name in enumerate(content.families.weight)}
-    resources = {name: content.wording.filling(template) for name, template in content.resources.items()}
+    resources = {name: filling(template) for name, template in content.resources.items()}
     return Ruleset(content, prepared, weight, resources)
 
 
