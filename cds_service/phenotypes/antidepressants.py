@@ -34,14 +34,15 @@ def timing(start: Interval | None, increased: Interval | None, onset: Interval |
     """Where the start or a dose increase lies; the category must hold for the whole of partial dates."""
     if onset is None or start is None:
         return Timing.UNKNOWN
-    if any(_days_before(when, onset, days) for when in (start, increased) if when):
+    if any(precedes(when, onset, days) for when in (start, increased) if when):
         return Timing.FITS
     if (onset.first - start.last).days > days:
         return Timing.LONG_STANDING
     return Timing.AFTER if onset.last < start.first else Timing.UNKNOWN
 
 
-def _days_before(when: Interval, onset: Interval, days: int) -> bool:
+def precedes(when: Interval, onset: Interval, days: int) -> bool:
+    """Whether one lies 0 to so many days before the other, whichever days they may mean."""
     return (onset.first - when.last).days >= 0 and (onset.last - when.first).days <= days
 
 

@@ -2,18 +2,21 @@
 
 from datetime import date
 
-from cds_service.content.text import since
 from cds_service.facts.knowledge import Fact, Known, unread
 from cds_service.facts.patient import Order, PatientFacts
-from cds_service.facts.words import Record, Value
-from cds_service.fhir.dates import Interval, months_between, spell
+from cds_service.facts.words import Record, Said, Value, phrasing, since
+from cds_service.fhir.dates import Interval
 from cds_service.phenotypes.stopping import goes_on
 from cds_service.rules.review import Finding, Review, rule
 
+_RULE = "clonazepam-abrupt-stop"
+_AFTER = phrasing("after", "length", rule=_RULE)
+_TAKEN_SINCE = phrasing("taken-since", "start", rule=_RULE)
+_START_NOT_RECORDED = phrasing("start-not-recorded", rule=_RULE)()
 _START_UNKNOWN: tuple[Interval, ...] = ()
 
 
-@rule("clonazepam-abrupt-stop", gives="drug found how_long since")
+@rule(_RULE, gives="drug found how_long since")
 def clonazepam_abrupt_stop(review: Review) -> Finding:
     review.drug("clonazepam-stopped", "clonazepam")
     order, facts = review.order, review.facts
@@ -48,14 +51,10 @@ def _taken_for(order: Order, facts: PatientFacts, days: int) -> Fact[tuple[Inter
     return unread(taken)
 
 
-def _how_long(start: Interval | None, today: date) -> str:
-    """``after 26 months``; the bare date where only a month or a year is known."""
+def _how_long(start: Interval | None, today: date) -> Said:
+    """The length of time; the bare date where only a month or a year is known."""
     if start is None:
-        return "(start not recorded)"
+        return _START_NOT_RECORDED
     if start.first != start.last:
-        return f"taken since {spell(start)}"
-    months = months_between(start.first, today)
-    days = (today - start.first).days
-    return (
-        f"after {months} months" if months >= 2 else f"after {days} days" if days < 35 else f"after {days // 7} weeks"
-    )
+        return _TAKEN_SINCE(start=start)
+    return _AFTER(length=today - start.first)

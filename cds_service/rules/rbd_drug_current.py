@@ -1,16 +1,18 @@
 """RBD in a patient who takes a drug that can cause or worsen it (MED-02)."""
 
-from cds_service.content.text import listed, since
 from cds_service.facts.patient import Condition, Medication
-from cds_service.fhir.dates import Interval
+from cds_service.facts.words import Said, listed, phrasing, since
 from cds_service.phenotypes import antidepressants, rbd
 from cds_service.phenotypes.antidepressants import Timing, timing
 from cds_service.rules.review import Finding, Record, Review, rule
 
+_RULE = "rbd-drug-current"
+_STARTED = phrasing("started", "length", rule=_RULE)
+_RAISED = phrasing("raised", "length", rule=_RULE)
 _ORDER = (Timing.FITS, Timing.LONG_STANDING, Timing.UNKNOWN, Timing.AFTER)
 
 
-@rule("rbd-drug-current", gives="disorder drug gap line_only onset others start written")
+@rule(_RULE, gives="disorder drug gap line_only onset others start written")
 def rbd_drug_current(review: Review) -> Finding:
     facts = review.facts
     disorder = review.known("rbd-active", rbd.diagnosis(facts))
@@ -28,7 +30,7 @@ def rbd_drug_current(review: Review) -> Finding:
         "drug": drug.ingredient,
         "start": since(drug.start),
         "written": drug.written,
-        "gap": _gap(drug, disorder) if when is Timing.FITS else "",
+        "gap": _gap(review, drug, disorder),
         "disorder": Record(disorder.words),
         "onset": since(disorder.since),
         "others": others,
@@ -48,20 +50,10 @@ def _rank(pair: tuple[Timing, Medication]) -> tuple[int, bool, str]:
     return _ORDER.index(when), not antidepressants.is_strong(drug.sets), drug.ingredient
 
 
-def _gap(drug: Medication, disorder: Condition) -> str:
-    """How long before the onset the drug was started or raised: ``started 2 months``."""
-    onset = disorder.since
-    if onset is None or drug.start is None:
-        return "started shortly"
-    fits_start = (onset.first - drug.start.last).days <= 183
-    verb, when = ("started", drug.start) if fits_start or drug.increased is None else ("raised", drug.increased)
-    return f"{verb} {_length(when, onset)}"
-
-
-def _length(start: Interval, onset: Interval) -> str:
-    days = (onset.first - start.first).days
-    if days < 14:
-        return f"{days} days" if days != 1 else "1 day"
-    if days < 60:
-        return f"{round(days / 7)} weeks"
-    return f"{round(days / 30.44)} months"
+def _gap(review: Review, drug: Medication, disorder: Condition) -> Said | None:
+    """How long before the onset the drug was started, or raised where only that fits."""
+    onset, days = disorder.since, int(review.number("timing-days"))
+    for said, when in ((_STARTED, drug.start), (_RAISED, drug.increased)):
+        if onset and when and antidepressants.precedes(when, onset, days):
+            return said(length=onset.first - when.first)
+    return None
