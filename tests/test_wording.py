@@ -28,6 +28,16 @@ def told(card):
     return f"{card.summary}\n{(card.detail or '').rpartition('*Sources:')[0]}"
 
 
+UNWORDED = re.compile(r"\b(Said|Listed|Record|Interval|datetime\.(date|timedelta))\(")
+
+
+@pytest.mark.parametrize("rule", cases())
+def test_every_value_on_a_card_was_put_into_words(rule):
+    for result in case_results(rule):
+        for card in result.decision.cards:
+            assert not UNWORDED.search(repr(card)), result.case.name
+
+
 @pytest.mark.parametrize("rule", CLONAZEPAM)
 def test_a_clonazepam_card_names_only_risks_found_in_this_patient(rule):
     for result in case_results(rule):

@@ -17,6 +17,7 @@ import msgspec
 from cds_service.errors import UndeclaredFact
 from cds_service.facts.knowledge import ABSENT, Absent, Fact, Sourced, Unavailable, all_of
 from cds_service.facts.numbers import Numbers
+from cds_service.facts.words import Value, possible
 from cds_service.fhir.dates import Age, Interval, within_days, within_months
 
 
@@ -70,9 +71,9 @@ class Condition(msgspec.Struct, frozen=True):
         """The onset, else the day it was recorded."""
         return self.onset or self.recorded
 
-    def called(self, name: str) -> str:
+    def called(self, name: Value) -> Value:
         """Our own name for it, marked where the diagnosis is only possible."""
-        return f"possible {name}" if self.possible else name
+        return possible(name) if self.possible else name
 
 
 class Medication(msgspec.Struct, frozen=True):

@@ -67,6 +67,9 @@ def phrasing(key: str, *names: str, rule: str | None = None) -> Phrasing:
 
 _NOT_DATED = phrasing("date-not-recorded")()
 _SINCE = phrasing("since", "when")
+_POSSIBLE = phrasing("possible", "name")
+_DATED = phrasing("dated", "words", "when")
+_POSSIBLE_DATED = phrasing("possible-dated", "words", "when")
 
 
 def listed(items: Iterable[Value], by: Literal["and", "or", "comma", "semicolon"] = "and") -> Listed:
@@ -80,3 +83,18 @@ def since(when: Interval | None) -> Value:
         return _NOT_DATED
     # A period that is open at one end is spelt with "since" or "until" already.
     return when if when.last == date.max or when.first == date.min else _SINCE(when=when)
+
+
+def on(when: Interval | None) -> Value:
+    """The day of something; that no date is recorded is said too."""
+    return when or _NOT_DATED
+
+
+def possible(name: Value) -> Said:
+    """Our own name for a diagnosis that is unconfirmed or provisional."""
+    return _POSSIBLE(name=name)
+
+
+def dated(words: Value, when: Value, *, unsure: bool = False) -> Said:
+    """What was found, with its date in brackets; marked where it is only possible."""
+    return (_POSSIBLE_DATED if unsure else _DATED)(words=words, when=when)

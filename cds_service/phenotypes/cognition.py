@@ -8,36 +8,39 @@ import msgspec
 
 from cds_service.facts.knowledge import Fact, either
 from cds_service.facts.patient import Condition, PatientFacts
+from cds_service.facts.words import Record, Said, Value, phrasing, possible
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import labs
 from cds_service.phenotypes.labs import Result
 
 DEMENTIA_SETS = ("alzheimer-disease", "dementia-with-lewy-bodies", "creutzfeldt-jakob-disease", "dementia")
-_SCORES = {"moca-total": "MoCA", "mmse-total": "MMSE"}
-_LABELS = {
-    "alzheimer-disease": "Alzheimer's disease",
-    "dementia-with-lewy-bodies": "Lewy body dementia",
-    "creutzfeldt-jakob-disease": "Creutzfeldt-Jakob disease",
-    "dementia": "dementia",
-}
+_NAMES = {name: phrasing(name)() for name in DEMENTIA_SETS}
+_IMPAIRMENT = phrasing("mild-cognitive-impairment")()
+_SCORES = {name: phrasing(name, "score") for name in ("moca-total", "mmse-total")}
+_LOW = phrasing("low-score", "score")
 
 
 class Kind(Enum):
     DEMENTIA = "dementia"
-    IMPAIRMENT = "mild cognitive impairment"
-    LOW_SCORE = "low cognitive score"
+    IMPAIRMENT = "impairment"
+    LOW_SCORE = "low-score"
 
 
 class Decline(msgspec.Struct, frozen=True):
-    """What the record says of the patient's thinking, in our own short label and in its words."""
+    """What the record says of the patient's thinking, by our own short name and in its words."""
 
     kind: Kind
-    label: str
-    words: str
+    name: Said
+    words: Record | Said
     since: Interval | None
     possible: bool
     sets: frozenset[str]
     source: str
+
+    @property
+    def label(self) -> Value:
+        """The name, marked where the diagnosis is only possible."""
+        return possible(self.name) if self.possible else self.name
 
 
 def decline(facts: PatientFacts) -> Fact[Decline]:
@@ -53,9 +56,9 @@ def dementia(facts: PatientFacts) -> Fact[Decline]:
     return _diagnosis(facts.conditions(*DEMENTIA_SETS), Kind.DEMENTIA)
 
 
-def label_of(condition: Condition) -> str:
+def label_of(condition: Condition) -> Said:
     """The service's own short name for a dementia."""
-    return next((_LABELS[s] for s in DEMENTIA_SETS if s in condition.sets), "dementia")
+    return next((_NAMES[name] for name in DEMENTIA_SETS if name in condition.sets), _NAMES["dementia"])
 
 
 def _diagnosis(found: Fact[tuple[Condition, ...]], kind: Kind) -> Fact[Decline]:
@@ -63,8 +66,8 @@ def _diagnosis(found: Fact[tuple[Condition, ...]], kind: Kind) -> Fact[Decline]:
 
 
 def _declined(found: Condition, kind: Kind) -> Decline:
-    label = found.called(label_of(found) if kind is Kind.DEMENTIA else kind.value)
-    return Decline(kind, label, found.words, found.since, found.possible, found.sets, found.source)
+    name = label_of(found) if kind is Kind.DEMENTIA else _IMPAIRMENT
+    return Decline(kind, name, Record(found.words), found.since, found.possible, found.sets, found.source)
 
 
 def _rank(condition: Condition) -> int:
@@ -73,16 +76,16 @@ def _rank(condition: Condition) -> int:
 
 def low_score(facts: PatientFacts) -> Fact[Decline]:
     """The newest MoCA or MMSE of the window, if it is below its limit."""
-    return either(*[_low(facts, name, title) for name, title in _SCORES.items()])
+    return either(*[_low(facts, name) for name in _SCORES])
 
 
-def _low(facts: PatientFacts, name: str, title: str) -> Fact[Decline]:
+def _low(facts: PatientFacts, name: str) -> Fact[Decline]:
     window, limit = facts.numbers.whole("cognition", "score-months"), facts.numbers.value("cognition", f"{name}-low")
     newest = labs.newest(facts, name, "{score}", lambda day: facts.within_months(day, window), same=("",))
     low = newest.provided(lambda score: score.amount.definitely_below(limit))
-    return low.read_as(lambda score: _scored(score, name, title))
+    return low.read_as(lambda score: _scored(score, name))
 
 
-def _scored(score: Result, name: str, title: str) -> Decline:
-    words = f"{title} {score.amount.value:g}"
-    return Decline(Kind.LOW_SCORE, f"low {words}", words, score.when, False, frozenset({name}), score.source)
+def _scored(score: Result, name: str) -> Decline:
+    words = _SCORES[name](score=score.amount.value)
+    return Decline(Kind.LOW_SCORE, _LOW(score=words), words, score.when, False, frozenset({name}), score.source)

@@ -6,17 +6,30 @@ import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, either, of, unread
 from cds_service.facts.patient import CERTAIN_FIRST, Condition, Observation, PatientFacts
-from cds_service.fhir.dates import Interval, spell
+from cds_service.facts.words import Phrasing, Record, Said, Value, phrasing
+from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import labs
 from cds_service.phenotypes.labs import Result
+
+_FALL = phrasing("fall", "when")
+_RECORDED = phrasing("fall-recorded", "when")
+_UNDATED = phrasing("fall-undated")()
+_REPORTED = phrasing("fall-reported", "when")
+_SAID_YES = phrasing("falls-past-year")()
+_TENDENCY = phrasing("fall-tendency")()
+_POSSIBLE_TENDENCY = phrasing("fall-tendency-possible")()
+_HIGH_LEVEL = phrasing("fall-risk-high")()
+_MORSE_LEVEL = phrasing("morse-level-high")()
+_MORSE_TOTAL = phrasing("morse-total", "score")
+_UP_AND_GO = phrasing("timed-up-and-go", "seconds")
 
 
 class FallRisk(msgspec.Struct, frozen=True):
     """The finding that weighs most: an event before a tendency before a score."""
 
-    label: str
-    """Short, for a summary: ``fall 12 Jan 2026``."""
-    words: str
+    label: Value
+    """Short, for a summary: a fall on its day."""
+    words: Record | Said
     """For the detail: what was found, in the record's words where it has any."""
     when: Interval | None
     source: str
@@ -61,15 +74,15 @@ def _undated(facts: PatientFacts) -> Fact[FallRisk]:
 
 
 def _recorded(event: Condition, facts: PatientFacts) -> FallRisk:
-    fall = _fall(event, event.recorded, "" if event.possible else "recorded ")
+    fall = _fall(event, event.recorded, _FALL if event.possible else _RECORDED)
     if event.recorded is None:
         return fall
     return msgspec.structs.replace(fall, denial=facts.observations("falls-past-year"))
 
 
-def _fall(event: Condition, when: Interval | None, verb: str = "") -> FallRisk:
-    label = event.called(f"fall {verb}{spell(when)}" if when else "fall, date unknown")
-    return FallRisk(label, event.words, when, event.source, event.possible)
+def _fall(event: Condition, when: Interval | None, say: Phrasing = _FALL) -> FallRisk:
+    label = event.called(say(when=when) if when else _UNDATED)
+    return FallRisk(label, Record(event.words), when, event.source, event.possible)
 
 
 def _stands(event: Condition, facts: PatientFacts) -> bool:
@@ -90,8 +103,7 @@ def _told(answer: Observation, facts: PatientFacts) -> Fact[FallRisk]:
     window = facts.numbers.whole("fall-risk", "event-months")
     if answer.answer is not True or not facts.within_months(answer.day, window):
         return ABSENT
-    label = f"fall reported {spell(answer.day)}"
-    return of(FallRisk(label, "falls in the past year: yes", answer.day, answer.source))
+    return of(FallRisk(_REPORTED(when=answer.day), _SAID_YES, answer.day, answer.source))
 
 
 def _tendency(facts: PatientFacts) -> Fact[FallRisk]:
@@ -103,14 +115,15 @@ def _tendency(facts: PatientFacts) -> Fact[FallRisk]:
 
 
 def _tending(item: Condition) -> FallRisk:
-    label = "possible fall risk" if item.possible else "fall risk on record"
-    return FallRisk(label, item.words, item.last_recorded, item.source, item.possible)
+    label = _POSSIBLE_TENDENCY if item.possible else _TENDENCY
+    return FallRisk(label, Record(item.words), item.last_recorded, item.source, item.possible)
 
 
 def _score(facts: PatientFacts) -> Fact[FallRisk]:
     total, timed = _newest(facts, "morse-total", "{score}"), _newest(facts, "timed-up-and-go", "s")
     limit = facts.numbers.value("fall-risk", "timed-up-and-go-high")
-    return either(_level(total, facts), _over(timed, limit, "Timed Up and Go"))
+    over = _over(timed, limit).read_as(lambda result: _scored(result, _UP_AND_GO(seconds=result.amount.value)))
+    return either(_level(total, facts), over)
 
 
 def _newest(facts: PatientFacts, name: str, unit: str) -> Fact[Result]:
@@ -125,11 +138,12 @@ def _level(total: Fact[Result], facts: PatientFacts) -> Fact[FallRisk]:
     if in_force.known:
         return in_force.provided(lambda level: "answer-high-fall-risk" in level.answer_sets).read_as(_high)
     limit = facts.numbers.value("fall-risk", "morse-total-high")
-    return either(_over(total, limit, "Morse Fall Scale"), unread(levels))
+    over = _over(total, limit).read_as(lambda result: _scored(result, _MORSE_TOTAL(score=result.amount.value)))
+    return either(over, unread(levels))
 
 
 def _high(level: Observation) -> FallRisk:
-    return FallRisk("high fall-risk level", "Morse Fall Scale level: high", level.day, level.source)
+    return FallRisk(_HIGH_LEVEL, _MORSE_LEVEL, level.day, level.source)
 
 
 def _is_in_force(level: Observation, total: Fact[Result], facts: PatientFacts) -> bool:
@@ -138,10 +152,9 @@ def _is_in_force(level: Observation, total: Fact[Result], facts: PatientFacts) -
     return not total.known or level.day.last >= total.value.when.last
 
 
-def _over(found: Fact[Result], limit: float, title: str) -> Fact[FallRisk]:
-    return found.provided(lambda result: result.amount.definitely_at_least(limit)).read_as(lambda r: _scored(r, title))
+def _over(found: Fact[Result], limit: float) -> Fact[Result]:
+    return found.provided(lambda result: result.amount.definitely_at_least(limit))
 
 
-def _scored(result: Result, title: str) -> FallRisk:
-    words = f"{title} {result.amount.value:g}"
-    return FallRisk(words[:28], words, result.when, result.source)
+def _scored(result: Result, words: Said) -> FallRisk:
+    return FallRisk(words, words, result.when, result.source)

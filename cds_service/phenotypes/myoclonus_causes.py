@@ -113,7 +113,9 @@ def injuries(facts: PatientFacts) -> Causes:
 
 
 def _cause(found: Condition, kind: str, label: str) -> Cause:
-    return Cause(kind, found.called(label), found.source, found.since, found.words, found.possible)
+    return Cause(
+        kind, f"possible {label}" if found.possible else label, found.source, found.since, found.words, found.possible
+    )
 
 
 def _each_once(found: Iterable[Cause]) -> Known[tuple[Cause, ...]] | Absent:

@@ -11,10 +11,17 @@ import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, Unavailable, all_of, either, unread
 from cds_service.facts.patient import Drug, Medication, Order, PatientFacts
-from cds_service.fhir.dates import Interval, spell
+from cds_service.facts.words import Said, phrasing
+from cds_service.fhir.dates import Interval
 from cds_service.phenotypes.therapy import being_taken
 
 TakesCard = Callable[[Order], bool]
+
+_DRAFTED = phrasing("drafted")()
+_CURRENT = phrasing("current-since", "start")
+_CURRENT_UNDATED = phrasing("current-undated")()
+_ENDED = phrasing("ended", "end")
+_ENDED_UNDATED = phrasing("ended-undated")()
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -51,13 +58,13 @@ class Side(msgspec.Struct, frozen=True):
         return self.therapy.ended if isinstance(self.therapy, Medication) else None
 
     @property
-    def state(self) -> str:
-        """As a card says it: drafted, current since a day, or ended on one."""
+    def state(self) -> Said:
+        """Drafted, current since a day, or ended on one."""
         if isinstance(self.therapy, Order):
-            return "drafted"
+            return _DRAFTED
         if self.therapy.current:
-            return f"current since {spell(self.therapy.start)}" if self.therapy.start else "current, start not recorded"
-        return f"ended {spell(self.therapy.ended)}" if self.therapy.ended else "ended, day not recorded"
+            return _CURRENT(start=self.therapy.start) if self.therapy.start else _CURRENT_UNDATED
+        return _ENDED(end=self.therapy.ended) if self.therapy.ended else _ENDED_UNDATED
 
 
 def partners(

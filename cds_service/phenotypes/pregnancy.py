@@ -6,11 +6,14 @@ import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, either, of
 from cds_service.facts.patient import CERTAIN_FIRST, Observation, PatientFacts
+from cds_service.facts.words import Record, Said, phrasing
 from cds_service.fhir.dates import Interval
+
+_STATED = phrasing("pregnancy-status")()
 
 
 class Pregnancy(msgspec.Struct, frozen=True):
-    words: str
+    words: Record | Said
     when: Interval
     possible: bool
     source: str
@@ -25,7 +28,7 @@ def pregnancy(facts: PatientFacts) -> Fact[Pregnancy]:
 def _listed(facts: PatientFacts, days: int) -> Fact[Pregnancy]:
     listed = facts.conditions("pregnancy").where(lambda c: c.ended is None and facts.within_days(c.since, days))
     certain = listed.best(CERTAIN_FIRST)
-    return certain.then(lambda c: of(Pregnancy(c.words, c.since, c.possible, c.source)) if c.since else ABSENT)
+    return certain.then(lambda c: of(Pregnancy(Record(c.words), c.since, c.possible, c.source)) if c.since else ABSENT)
 
 
 def _status(facts: PatientFacts, days: int) -> Fact[Pregnancy]:
@@ -36,4 +39,4 @@ def _status(facts: PatientFacts, days: int) -> Fact[Pregnancy]:
 def _stated(status: Observation, facts: PatientFacts, days: int) -> Fact[Pregnancy]:
     if "answer-pregnant" not in status.answer_sets or not facts.within_days(status.day, days):
         return ABSENT
-    return of(Pregnancy("pregnancy status: pregnant", status.day, False, status.source))
+    return of(Pregnancy(_STATED, status.day, False, status.source))

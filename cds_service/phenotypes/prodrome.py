@@ -8,6 +8,7 @@ import msgspec
 
 from cds_service.facts.knowledge import Fact, all_of, unread
 from cds_service.facts.patient import CERTAIN_FIRST, Condition, PatientFacts
+from cds_service.facts.words import Record, Said, Value
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import cognition
 from cds_service.phenotypes.cognition import Decline, Kind
@@ -29,8 +30,8 @@ class Nature(Enum):
 
 class Sign(msgspec.Struct, frozen=True):
     nature: Nature
-    label: str
-    words: str
+    label: Value
+    words: Record | Said
     when: Interval | None
     possible: bool
     source: str
@@ -66,8 +67,8 @@ def _cognitive(facts: PatientFacts) -> Fact[Sign]:
 
 
 def _declining(seen: Decline) -> Sign:
-    label, measured = seen.label.removeprefix("possible "), seen.kind is Kind.LOW_SCORE
-    return Sign(Nature.COGNITIVE, label, seen.words, seen.since, seen.possible, seen.source, measured)
+    measured = seen.kind is Kind.LOW_SCORE
+    return Sign(Nature.COGNITIVE, seen.name, seen.words, seen.since, seen.possible, seen.source, measured)
 
 
 def _other(facts: PatientFacts, name: str, label: str) -> Fact[Sign]:
@@ -79,4 +80,4 @@ def _other(facts: PatientFacts, name: str, label: str) -> Fact[Sign]:
 
 
 def _sign(nature: Nature, label: str, listed: Condition) -> Sign:
-    return Sign(nature, label, listed.words, listed.since, listed.possible, listed.source)
+    return Sign(nature, label, Record(listed.words), listed.since, listed.possible, listed.source)

@@ -6,15 +6,20 @@ import msgspec
 
 from cds_service.facts.knowledge import Fact, either
 from cds_service.facts.patient import CERTAIN_FIRST, Condition, PatientFacts
+from cds_service.facts.words import Record, Said, Value, phrasing
 from cds_service.fhir.dates import Interval
 from cds_service.fhir.quantities import Amount
 from cds_service.phenotypes import labs
 from cds_service.phenotypes.labs import Result
 
+_APNEA = phrasing("sleep-apnea")()
+_INDEX = phrasing("ahi", "index")
+_INDEX_IN_FULL = phrasing("ahi-in-full", "index")
+
 
 class Apnea(msgspec.Struct, frozen=True):
-    label: str
-    words: str
+    label: Value
+    words: Record | Said
     when: Interval | None
     diagnosed: bool
     possible: bool
@@ -31,8 +36,8 @@ def apnea(facts: PatientFacts) -> Fact[Apnea]:
 
 
 def _diagnosed(listed: Condition, value: float | None) -> Apnea:
-    label = listed.called("sleep apnea")
-    return Apnea(label, listed.words, listed.since, True, listed.possible, value, listed.source)
+    label = listed.called(_APNEA)
+    return Apnea(label, Record(listed.words), listed.since, True, listed.possible, value, listed.source)
 
 
 def _raised(measured: Fact[Result], facts: PatientFacts) -> Fact[Apnea]:
@@ -42,8 +47,7 @@ def _raised(measured: Fact[Result], facts: PatientFacts) -> Fact[Apnea]:
 
 def _measured(result: Result) -> Apnea:
     value = result.amount.value
-    words = f"apnea-hypopnea index {value:g} per hour"
-    return Apnea(f"AHI {value:g}/h", words, result.when, False, False, value, result.source)
+    return Apnea(_INDEX(index=value), _INDEX_IN_FULL(index=value), result.when, False, False, value, result.source)
 
 
 def _surely(amount: Amount) -> float | None:

@@ -12,14 +12,14 @@ from cds_service.facts.patient import Change, Drug, Medication, Order, PatientFa
 
 
 class Indication(Enum):
-    RBD = "RBD"
+    RBD = "rbd"
     MYOCLONUS = "myoclonus"
     EPILEPSY = "epilepsy"
-    PANIC = "panic disorder"
+    PANIC = "panic"
     ANXIETY = "anxiety"
-    SEVERAL = "several possible"
-    OTHER = "another stated reason"
-    NOT_STATED = "not stated"
+    SEVERAL = "several"
+    OTHER = "other"
+    NOT_STATED = "not-stated"
 
 
 _NAMED: tuple[tuple[str, Indication], ...] = (

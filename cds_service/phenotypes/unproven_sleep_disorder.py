@@ -6,13 +6,14 @@ import msgspec
 
 from cds_service.facts.knowledge import Fact, Known, either, unread
 from cds_service.facts.patient import PatientFacts
+from cds_service.facts.words import Record, Said
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import sleep_apnea
 
 
 class Suspected(msgspec.Struct, frozen=True):
     label: str
-    words: str
+    words: Record | Said
     when: Interval | None
     measured: bool = False
     """An index, which has a day, and no beginning."""
@@ -37,9 +38,10 @@ def _snoring(facts: PatientFacts) -> Fact[Suspected]:
     if not (snores.known and sleepy.known):
         return either(unread(snores), unread(sleepy))
     words = dict.fromkeys((snores.value[0].words, sleepy.value[0].words))
-    return Known(Suspected("sleep apnea", ", ".join(words), snores.value[0].since), snores.sources + sleepy.sources)
+    seen = Suspected("sleep apnea", Record(", ".join(words)), snores.value[0].since)
+    return Known(seen, snores.sources + sleepy.sources)
 
 
 def _narcolepsy(facts: PatientFacts) -> Fact[Suspected]:
     unproven = facts.conditions("narcolepsy").provided(lambda listed: all(c.possible for c in listed))
-    return unproven.read_as(lambda listed: Suspected("narcolepsy", listed[0].words, listed[0].since))
+    return unproven.read_as(lambda listed: Suspected("narcolepsy", Record(listed[0].words), listed[0].since))

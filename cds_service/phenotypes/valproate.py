@@ -6,6 +6,7 @@ import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, either, unread
 from cds_service.facts.patient import CERTAIN_FIRST, Condition, Order, PatientFacts
+from cds_service.facts.words import Record, Said, Value
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes.pregnancy import Pregnancy, pregnancy
 
@@ -20,8 +21,8 @@ class Hazard(msgspec.Struct, frozen=True):
     """One reason, named by the service, with the record's words."""
 
     kind: str
-    label: str
-    words: str = ""
+    label: Value
+    words: Record | Said | None = None
     when: Interval | None = None
     possible: bool = False
 
@@ -37,7 +38,7 @@ def _contraindication(listed: Condition) -> Hazard:
 
 
 def _hazard(kind: str, label: str, listed: Condition) -> Hazard:
-    return Hazard(kind, listed.called(label), listed.words, listed.since, listed.possible)
+    return Hazard(kind, listed.called(label), Record(listed.words), listed.since, listed.possible)
 
 
 def fetal_harm(facts: PatientFacts) -> Fact[Hazard]:

@@ -2,32 +2,35 @@
 
 import msgspec
 
-from cds_service.content.text import escape, listed, since
 from cds_service.facts.knowledge import ABSENT, Fact, either, together
 from cds_service.facts.patient import CERTAIN_FIRST, Condition, Order, PatientFacts
-from cds_service.facts.words import Value
+from cds_service.facts.words import Record, Said, Value, dated, listed, phrasing, since
 from cds_service.phenotypes import stopping
 from cds_service.phenotypes.stopping import BENZODIAZEPINES
 from cds_service.phenotypes.therapy import current_of
 from cds_service.rules.review import Finding, Review, rule
 
+_RULE = "bupropion-seizure"
 _EPILEPSY = ("epilepsy", "progressive-myoclonus-epilepsy")
 _MYOCLONUS = ("myoclonus", "progressive-myoclonus-epilepsy")
+
+
+_EPILEPSY_NAME = phrasing("epilepsy")()
+_EATING = phrasing("eating-disorder", rule=_RULE)()
+_PAST_EATING = phrasing("past-eating-disorder", rule=_RULE)()
+_JERKS = phrasing("myoclonus", rule=_RULE)()
+_RANK = ("contraindicated", "abrupt", "possible", "taper", "myoclonus")
 
 
 class _Risk(msgspec.Struct, frozen=True):
     """What makes a seizure likely: the variant of the card, our short words, and those of the record."""
 
     card: str
-    label: str
-    found: str
-    """The record's words with their date, already escaped."""
+    label: Value
+    found: Record | Said
 
 
-_RANK = ("contraindicated", "abrupt", "possible", "taper", "myoclonus")
-
-
-@rule("bupropion-seizure", gives="drug found label others")
+@rule(_RULE, gives="drug found label others")
 def bupropion_seizure(review: Review) -> Finding:
     name = review.drug("bupropion-proposed", "bupropion")
     order, facts = review.order, review.facts
@@ -39,7 +42,7 @@ def bupropion_seizure(review: Review) -> Finding:
     values: dict[str, Value] = {
         "drug": name,
         "label": listed(risk.label for risk in same),
-        "found": "; ".join(risk.found for risk in same),
+        "found": listed((risk.found for risk in same), "semicolon"),
         "others": listed(risk.label for risk in found if risk not in same),
     }
     notes = (*({worst.card} & {"abrupt", "taper", "myoclonus"}), *(["others"] if values["others"] else []))
@@ -55,22 +58,26 @@ def _relevant(facts: PatientFacts) -> Fact[object]:
 
 def _risks(facts: PatientFacts) -> Fact[tuple[_Risk, ...]]:
     return together(
-        _diseases(facts.conditions(*_EPILEPSY), "epilepsy"),
-        _diseases(facts.conditions("eating-disorder"), "eating disorder"),
-        _diseases(facts.past_conditions("eating-disorder"), "past eating disorder"),
+        _diseases(facts.conditions(*_EPILEPSY), _EPILEPSY_NAME),
+        _diseases(facts.conditions("eating-disorder"), _EATING),
+        _diseases(facts.past_conditions("eating-disorder"), _PAST_EATING),
         _session(stopping.abruptly(facts, *BENZODIAZEPINES), "abrupt"),
         _session(_steps(facts), "taper"),
         _myoclonus(facts),
     )
 
 
-def _diseases(found: Fact[tuple[Condition, ...]], label: str) -> Fact[tuple[_Risk, ...]]:
-    return found.best(CERTAIN_FIRST).read_as(lambda listed: (_disease(listed, label),))
+def _diseases(found: Fact[tuple[Condition, ...]], name: Said) -> Fact[tuple[_Risk, ...]]:
+    return found.best(CERTAIN_FIRST).read_as(lambda item: (_disease(item, name),))
 
 
-def _disease(listed: Condition, label: str) -> _Risk:
-    card = "possible" if listed.possible else "contraindicated"
-    return _Risk(card, listed.called(label), f"{escape(listed.words)} ({since(listed.since)})")
+def _disease(item: Condition, name: Said) -> _Risk:
+    card = "possible" if item.possible else "contraindicated"
+    return _Risk(card, item.called(name), _dated(item))
+
+
+def _dated(item: Condition) -> Said:
+    return dated(Record(item.words), since(item.since))
 
 
 def _steps(facts: PatientFacts) -> Fact[Order]:
@@ -79,7 +86,7 @@ def _steps(facts: PatientFacts) -> Fact[Order]:
 
 
 def _session(found: Fact[Order], card: str) -> Fact[tuple[_Risk, ...]]:
-    return found.read_as(lambda order: (_Risk(card, _named(order), escape(order.words)),))
+    return found.read_as(lambda order: (_Risk(card, _named(order), Record(order.words)),))
 
 
 def _named(order: Order) -> str:
@@ -87,8 +94,4 @@ def _named(order: Order) -> str:
 
 
 def _myoclonus(facts: PatientFacts) -> Fact[tuple[_Risk, ...]]:
-    return facts.conditions("myoclonus").read_as(lambda listed: (_jerks(listed[0]),))
-
-
-def _jerks(listed: Condition) -> _Risk:
-    return _Risk("myoclonus", "myoclonus", f"{escape(listed.words)} ({since(listed.since)})")
+    return facts.conditions("myoclonus").read_as(lambda items: (_Risk("myoclonus", _JERKS, _dated(items[0])),))

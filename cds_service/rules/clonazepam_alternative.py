@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cds_service.facts.patient import Medication, Order
-from cds_service.facts.words import Value
+from cds_service.facts.words import Value, phrasing
 from cds_service.phenotypes import cognition, kidney
 from cds_service.phenotypes.age import is_child
 from cds_service.phenotypes.palliative import palliative_care
@@ -15,6 +15,14 @@ from cds_service.rules.review import Review
 
 # No safety data for melatonin, and levetiracetam is a question for neurology: neither is offered in pregnancy.
 _IN_PREGNANCY = {Indication.RBD: "draft-rbd-no-melatonin", Indication.MYOCLONUS: "draft-plain"}
+_LABELLED_USES = {
+    Indication.EPILEPSY: phrasing("epilepsy")(),
+    Indication.PANIC: phrasing("panic-disorder")(),
+    Indication.ANXIETY: phrasing("anxiety")(),
+    Indication.SEVERAL: phrasing("several-possible")(),
+}
+_MELATONIN_PREFERRED = phrasing("melatonin-preferred")()
+_A_DAY = phrasing("mg-a-day", "dose")
 
 
 class Alternative(msgspec.Struct, frozen=True):
@@ -24,7 +32,7 @@ class Alternative(msgspec.Struct, frozen=True):
     offers: tuple[str, ...]
     notes: tuple[str, ...]
     values: dict[str, Value]
-    clause: str
+    clause: Value
     palliative: bool
 
 
@@ -41,11 +49,11 @@ def proposed(review: Review) -> str:
     return name
 
 
-def alternative(review: Review, because: str) -> Alternative:
+def alternative(review: Review, because: Value) -> Alternative:
     """What to offer in place of clonazepam, given what was found in this patient (``because``)."""
     purpose = indication(review.therapy, review.facts)
     notes, offers, card = _by_purpose(review, purpose)
-    values: dict[str, Value] = {"because": because, "indication": purpose.value, "drug": "clonazepam"}
+    values: dict[str, Value] = {"because": because, "indication": _LABELLED_USES.get(purpose), "drug": "clonazepam"}
     values |= _kidney_values(review) if purpose is Indication.MYOCLONUS else {}
     if review.chart_view:
         offers, card, notes = ("clonazepam-review",), "current", (*notes, "taper")
@@ -57,7 +65,7 @@ def alternative(review: Review, because: str) -> Alternative:
     palliative = is_palliative(review)
     if palliative:
         notes = (*notes, "palliative")
-    clause = "; for RBD melatonin preferred" if "rbd-alternative" in notes else ""
+    clause = _MELATONIN_PREFERRED if "rbd-alternative" in notes else ""
     return Alternative(card, offers, notes, values, clause, palliative)
 
 
@@ -121,4 +129,4 @@ def _kidney_values(review: Review) -> dict[str, Value]:
     if not found.known:
         return {}
     limit = kidney.levetiracetam_limit(found.value, review.facts)
-    return {"label_maximum": f"{limit:g} mg a day"}
+    return {"label_maximum": _A_DAY(dose=limit)}

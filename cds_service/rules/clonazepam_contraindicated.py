@@ -2,18 +2,24 @@
 
 import msgspec
 
-from cds_service.content.text import listed, since
 from cds_service.facts.knowledge import Fact, together
 from cds_service.facts.patient import CERTAIN_FIRST, Allergy, Condition, PatientFacts
-from cds_service.facts.words import Record
+from cds_service.facts.words import Record, Said, listed, phrasing, possible, since
 from cds_service.fhir.dates import Interval
 from cds_service.rules.clonazepam_alternative import alternative, given
 from cds_service.rules.review import Finding, Review, rule
 
+_RULE = "clonazepam-contraindicated"
 _GLAUCOMA = "glaucoma-angle-closure-acute"
 _LIVER = "liver-failure"
-_LABELS = {_GLAUCOMA: "acute angle-closure glaucoma", _LIVER: "liver failure or cirrhosis"}
+_LABELS = {
+    _GLAUCOMA: phrasing("glaucoma", rule=_RULE)(),
+    _LIVER: phrasing("liver", rule=_RULE)(),
+}
 _NOTES = {_GLAUCOMA: "label-glaucoma", _LIVER: "label-liver"}
+_ALLERGY = phrasing("allergy", "drug", rule=_RULE)
+_BENZODIAZEPINE = phrasing("benzodiazepine", rule=_RULE)()
+_ALLERGY_ON_RECORD = phrasing("allergy-on-record", "allergy", rule=_RULE)
 _ALLERGIES = ("clonazepam", "benzodiazepine-other", "benzodiazepine-class")
 _NOT_SAID = {"palliative", "specialist", "not-stated"}
 
@@ -21,14 +27,15 @@ _NOT_SAID = {"palliative", "specialist", "not-stated"}
 class _Reason(msgspec.Struct, frozen=True):
     """What the label names, in our short words and in those of the record."""
 
-    label: str
+    label: Said
+    kind: str
     note: str
-    words: str
+    words: Record | Said
     when: Interval | None = None
     possible: bool = False
 
 
-@rule("clonazepam-contraindicated", gives="because drug found indication label label_maximum when")
+@rule(_RULE, gives="because drug found indication label label_maximum when")
 def clonazepam_contraindicated(review: Review) -> Finding:
     given(review)
     found = review.known("contraindication", _reasons(review))
@@ -39,13 +46,13 @@ def clonazepam_contraindicated(review: Review) -> Finding:
     card = "current" if review.chart_view else "draft"
     values = {
         **offer.values,
-        "label": label if certain else f"possible {label}",
-        "found": Record("; ".join(reason.words for reason in told)),
+        "label": label if certain else possible(label),
+        "found": listed((reason.words for reason in told), "semicolon"),
         "when": since(told[0].when),
     }
     notes = (*(reason.note for reason in told), *(note for note in offer.notes if note not in _NOT_SAID))
     key = card if certain else f"{card}-possible"
-    return Finding(key, key, values, notes, offer.offers, tuple(f"{reason.label}/{bool(certain)}" for reason in told))
+    return Finding(key, key, values, notes, offer.offers, tuple(f"{reason.kind}/{bool(certain)}" for reason in told))
 
 
 def _reasons(review: Review) -> Fact[tuple[_Reason, ...]]:
@@ -55,7 +62,11 @@ def _reasons(review: Review) -> Fact[tuple[_Reason, ...]]:
 
 def _disease(review: Review, name: str) -> Fact[tuple[_Reason, ...]]:
     counted = review.facts.conditions(name).where(lambda listed: _counts(listed, review)).best(CERTAIN_FIRST)
-    return counted.read_as(lambda c: (_Reason(_LABELS[name], _NOTES[name], c.words, c.since, c.possible),))
+    return counted.read_as(lambda found: (_diagnosed(found, name),))
+
+
+def _diagnosed(item: Condition, name: str) -> _Reason:
+    return _Reason(_LABELS[name], name, _NOTES[name], Record(item.words), item.since, item.possible)
 
 
 def _counts(item: Condition, review: Review) -> bool:
@@ -74,5 +85,6 @@ def _allergy(facts: PatientFacts) -> Fact[tuple[_Reason, ...]]:
 
 
 def _allergic(allergy: Allergy) -> _Reason:
-    name = next(iter(sorted(allergy.ingredients)), "benzodiazepine")
-    return _Reason(f"allergy to {name}", "label-allergy", f"allergy: {allergy.words}")
+    drug = next(iter(sorted(allergy.ingredients)), "")
+    words = _ALLERGY_ON_RECORD(allergy=Record(allergy.words))
+    return _Reason(_ALLERGY(drug=drug or _BENZODIAZEPINE), f"allergy-{drug}", "label-allergy", words)

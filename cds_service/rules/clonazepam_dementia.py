@@ -1,14 +1,12 @@
 """Clonazepam in dementia or cognitive impairment (CLZ-01)."""
 
-from cds_service.content.text import since
-from cds_service.facts.words import Value
+from cds_service.facts.words import Value, since
 from cds_service.phenotypes import cognition
 from cds_service.phenotypes.age import is_older
 from cds_service.phenotypes.cognition import Decline, Kind
 from cds_service.rules.clonazepam_alternative import Alternative, alternative, proposed
-from cds_service.rules.review import Finding, Record, Review, rule
+from cds_service.rules.review import Finding, Review, rule
 
-_NOTES = {Kind.DEMENTIA: "dementia", Kind.IMPAIRMENT: "impairment", Kind.LOW_SCORE: "low-score"}
 _LADDER = ("low-score", "possible-impairment", "impairment", "possible-dementia", "dementia")
 
 
@@ -18,10 +16,10 @@ def clonazepam_dementia(review: Review) -> Finding:
     decline = review.known("cognitive-decline", cognition.decline(review.facts))
     offer = alternative(review, decline.label)
     older = is_older(review.facts)
-    notes = [_NOTES[decline.kind], *(["age-65"] if older else []), *offer.notes]
+    notes = [decline.kind.value, *(["age-65"] if older else []), *offer.notes]
     if not review.facts.age.known:
         notes.append("age-unknown")
-    found = Record(decline.words)
+    found = decline.words
     values = {"label": decline.label, "found": found, "when": _dated(decline), "clause": offer.clause, **offer.values}
     indicator = _indicator(offer, decline, older)
     return Finding(offer.card, indicator, values, tuple(notes), offer.offers, _classes(decline))
@@ -29,7 +27,7 @@ def clonazepam_dementia(review: Review) -> Finding:
 
 def _classes(decline: Decline) -> tuple[str, ...]:
     """Whatever is worse than what was found before is new; what is less is not."""
-    name = _NOTES[decline.kind]
+    name = decline.kind.value
     step = _LADDER.index(f"possible-{name}" if decline.possible else name)
     return _LADDER[: step + 1]
 

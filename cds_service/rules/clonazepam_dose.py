@@ -3,16 +3,19 @@
 from collections.abc import Iterator
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known
-from cds_service.facts.words import Record, Value
+from cds_service.facts.words import Record, Value, phrasing
 from cds_service.phenotypes.age import is_older
 from cds_service.phenotypes.therapy import current_of, is_for_rbd
 from cds_service.rules.clonazepam_alternative import is_palliative, proposed
 from cds_service.rules.review import Finding, Review, rule
 
+_RULE = "clonazepam-dose"
+_PER_NIGHT = phrasing("mg-per-night", rule=_RULE)()
+_PER_DAY = phrasing("mg-per-day", rule=_RULE)()
 _OFFERS = {"clonazepam-upper-start": "upper-start", "clonazepam-lower-start": "lower-start"}
 
 
-@rule("clonazepam-dose", gives="dose found lower_start_mg per upper_start_mg")
+@rule(_RULE, gives="dose found lower_start_mg per upper_start_mg")
 def clonazepam_dose(review: Review) -> Finding:
     proposed(review)
     order = review.order
@@ -28,7 +31,7 @@ def clonazepam_dose(review: Review) -> Finding:
     older = starts_high.known
     values: dict[str, Value] = {
         "dose": daily,
-        "per": "mg/night" if daily == order.dose.single_mg else "mg a day",
+        "per": _PER_NIGHT if daily == order.dose.single_mg else _PER_DAY,
         "found": Record(order.words),
         "upper_start_mg": review.number("upper-start"),
         "lower_start_mg": review.number("lower-start"),

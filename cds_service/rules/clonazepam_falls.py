@@ -1,14 +1,18 @@
 """Clonazepam in a patient at risk of falling (CLZ-02)."""
 
 from cds_service.facts.patient import PatientFacts
+from cds_service.facts.words import Listed, listed, on, phrasing
 from cds_service.phenotypes import fall_risk, planned_care
 from cds_service.phenotypes.fall_risk import FallRisk
 from cds_service.rules.clonazepam_alternative import Alternative, alternative, proposed
-from cds_service.rules.review import Finding, Record, Review, rule
+from cds_service.rules.review import Finding, Review, rule
+
+_RULE = "clonazepam-falls"
+_REFERRAL = phrasing("referral-reason", rule=_RULE)()
 
 
 @rule(
-    "clonazepam-falls",
+    _RULE,
     gives="because clause drug found indication label label_maximum referral_reason sedatives since when",
 )
 def clonazepam_falls(review: Review) -> Finding:
@@ -31,10 +35,10 @@ def clonazepam_falls(review: Review) -> Finding:
         offers = (*offers, "physiotherapy")
     values = {
         "label": risk.label,
-        "found": Record(risk.words),
-        "when": risk.when or "date not recorded",
+        "found": risk.words,
+        "when": on(risk.when),
         "clause": offer.clause,
-        "referral_reason": "Fall risk on clonazepam",
+        "referral_reason": _REFERRAL,
         "sedatives": sedatives,
         **offer.values,
     }
@@ -48,9 +52,9 @@ def _indicator(offer: Alternative, risk: FallRisk) -> str:
     return "possible" if risk.possible else "fall-risk"
 
 
-def _sedatives(facts: PatientFacts) -> str:
+def _sedatives(facts: PatientFacts) -> Listed:
     taken = facts.current_drugs("benzodiazepine-other", "z-drug", "opioid", "gabapentinoid", "cns-depressant-other")
-    return ", ".join(sorted({m.ingredient for m in taken.value_or(())}))
+    return listed(sorted({m.ingredient for m in taken.value_or(())}), "comma")
 
 
 def _physiotherapy(review: Review) -> bool:

@@ -2,15 +2,17 @@
 
 import msgspec
 
-from cds_service.content.text import listed
 from cds_service.facts.knowledge import Fact
 from cds_service.facts.patient import Medication, Order
-from cds_service.facts.words import Record, Value
+from cds_service.facts.words import Record, Value, listed, phrasing
 from cds_service.phenotypes import opioids, pairs, sleep_apnea
 from cds_service.phenotypes.age import is_older
 from cds_service.phenotypes.pairs import Side
 from cds_service.rules.clonazepam_alternative import alternative
 from cds_service.rules.review import Finding, Review, rule
+
+_RULE = "clonazepam-opioid"
+_TAKEN_WITH_IT = phrasing("taken-with-it", "opioid", rule=_RULE)
 
 
 class _Pair(msgspec.Struct, frozen=True):
@@ -26,7 +28,7 @@ class _Pair(msgspec.Struct, frozen=True):
 
 
 @rule(
-    "clonazepam-opioid",
+    _RULE,
     gives="apnea because clause clonazepam_state clonazepam_words drug indication label_maximum opioid "
     "opioid_state opioid_words others since",
 )
@@ -40,14 +42,14 @@ def clonazepam_opioid(review: Review) -> Finding:
     review.consider("addiction-treatment", pair.for_addiction)
     apnea = sleep_apnea.apnea(review.facts)
     review.consider("sleep-apnea", apnea)
-    values = {"drug": name, **_values(pair, rest, apnea.value.label if apnea.known else "")}
+    values = {"drug": name, **_values(pair, rest, apnea.value.label if apnea.known else None)}
     card = _card(review, pair)
     notes = [*_notes(review, pair), *(key for key in ("others", "apnea") if values[key])]
     classes = ("new" if card == "new" else "taken", *(p.opioid.ingredient for p in found))
     if name != "clonazepam":
         removal = () if pair.for_addiction.known else ("remove-draft",)
         return Finding(card, card, values, (*notes, "no-abrupt-end"), removal, classes)
-    offer = alternative(review, f"{pair.opioid.ingredient} taken with it")
+    offer = alternative(review, _TAKEN_WITH_IT(opioid=pair.opioid.ingredient))
     notes += [note for note in offer.notes if note != "palliative"]
     values |= {"clause": offer.clause, **offer.values}
     if card == "continued":
@@ -55,7 +57,7 @@ def clonazepam_opioid(review: Review) -> Finding:
     return Finding(card, card, values, tuple(notes), offer.offers, classes)
 
 
-def _values(pair: _Pair, rest: list[_Pair], apnea: str) -> dict[str, Value]:
+def _values(pair: _Pair, rest: list[_Pair], apnea: Value) -> dict[str, Value]:
     name = pair.opioid.ingredient
     return {
         "opioid": name,

@@ -2,7 +2,7 @@
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known
 from cds_service.facts.patient import Condition, Order, PatientFacts
-from cds_service.facts.words import Record, Value
+from cds_service.facts.words import Value
 from cds_service.phenotypes.pregnancy import pregnancy
 from cds_service.phenotypes.therapy import Indication, indication
 from cds_service.rules.clonazepam_alternative import given
@@ -18,7 +18,7 @@ def clonazepam_pregnancy(review: Review) -> Finding:
     epilepsy = _for_epilepsy(review.order, review.facts)
     review.consider("epilepsy", epilepsy)
     seizures = epilepsy.known
-    values: dict[str, Value] = {"drug": "clonazepam", "found": Record(found.words), "when": found.when}
+    values: dict[str, Value] = {"drug": "clonazepam", "found": found.words, "when": found.when}
     purpose = indication(review.order, review.facts)
     neurology = ["neurology"] if seizures or purpose is Indication.MYOCLONUS else []
     indicator = "epilepsy" if seizures else "possible" if found.possible else "pregnant"

@@ -1,12 +1,13 @@
 """Clonazepam with sleep apnea (CLZ-03)."""
 
-from cds_service.content.text import since
-from cds_service.facts.words import Value
+from cds_service.facts.words import Value, phrasing, since
 from cds_service.phenotypes import sleep_apnea
 from cds_service.phenotypes.sleep_apnea import Apnea
 from cds_service.rules.clonazepam_alternative import alternative, proposed
-from cds_service.rules.review import Finding, Record, Review, rule
+from cds_service.rules.review import Finding, Review, rule
 
+_RULE = "clonazepam-sleep-apnea"
+_WITHOUT_PAP = phrasing("without-pap", "apnea", rule=_RULE)
 _CLASSES = {
     "treated": ("apnea",),
     "possible": ("apnea", "untreated"),
@@ -16,20 +17,20 @@ _CLASSES = {
 """Each level with those below it: only what is more is new."""
 
 
-@rule("clonazepam-sleep-apnea", gives="apnea because clause drug found indication label label_maximum when")
+@rule(_RULE, gives="apnea because clause drug found indication label label_maximum when")
 def clonazepam_sleep_apnea(review: Review) -> Finding:
     proposed(review)
     apnea = review.known("sleep-apnea", sleep_apnea.apnea(review.facts))
     therapy = sleep_apnea.airway_pressure(review.facts)
     review.consider("airway-pressure", therapy)
     treated = therapy.known
-    label = apnea.label if treated else f"{apnea.label} without PAP"
+    label = apnea.label if treated else _WITHOUT_PAP(apnea=apnea.label)
     offer = alternative(review, apnea.label)
     card = offer.card if not treated or offer.card == "current" else f"{offer.card}-treated"
     values = {
         "label": label,
         "apnea": apnea.label,
-        "found": Record(apnea.words),
+        "found": apnea.words,
         "when": _dated(apnea),
         "clause": offer.clause,
         **offer.values,

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator
 
-from cds_service.content.text import listed
 from cds_service.facts.knowledge import ABSENT, Fact, Known
 from cds_service.facts.patient import Medication
-from cds_service.facts.words import Record, Value
+from cds_service.facts.words import Listed, Record, Value, listed, phrasing
 from cds_service.phenotypes import mao_inhibitors as mao
 from cds_service.phenotypes.mao_inhibitors import Grade, Meeting
 from cds_service.phenotypes.pairs import Side
 from cds_service.rules.review import Finding, Review, rule
 
+_RULE = "maoi-combination"
+_HYPERTENSIVE = phrasing("hypertensive-crisis", rule=_RULE)()
+_SEROTONIN = phrasing("serotonin-syndrome", rule=_RULE)()
+
 
 @rule(
-    "maoi-combination",
+    _RULE,
     gives="Inhibitor antidepressant antidepressant_state antidepressant_words days dose drug "
     "inhibitor_state inhibitor_words others partner past risk",
 )
@@ -34,7 +37,7 @@ def maoi_combination(review: Review) -> Finding:
         "antidepressant": meeting.partner.ingredient,
         "days": mao.wash_out((meeting.past or other).ingredient, review.facts),
         "past": (meeting.past or other).ingredient,
-        "risk": "hypertensive crisis" if meeting.with_bupropion else "fatal serotonin syndrome",
+        "risk": _HYPERTENSIVE if meeting.with_bupropion else _SEROTONIN,
         "dose": meeting.inhibitor.daily_mg,
         "inhibitor_words": Record(meeting.inhibitor.drug.words),
         "inhibitor_state": meeting.inhibitor.state,
@@ -68,7 +71,7 @@ def _card(grade: Grade, meeting: Meeting) -> str:
     return "caution-bupropion" if grade is Grade.CAUTION and meeting.with_bupropion else grade.value
 
 
-def _notes(review: Review, card: str, meeting: Meeting, others: str) -> Iterator[str]:
+def _notes(review: Review, card: str, meeting: Meeting, others: Listed) -> Iterator[str]:
     yield "hypertensive" if meeting.with_bupropion else "serotonin"
     if not card.startswith(("both-current", "caution")):
         yield "wash-out"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from cds_service.content.text import escape, listed, since
 from cds_service.facts.knowledge import ABSENT, Known, either, unread
 from cds_service.facts.patient import Condition
-from cds_service.facts.words import Value
-from cds_service.fhir.dates import Interval, spell
+from cds_service.facts.words import Record, Value, dated, listed, on, phrasing, since
 from cds_service.phenotypes import fall_risk, myoclonus, planned_care
 from cds_service.rules.review import Finding, Review, rule
 
+_RULE = "myoclonus-physiotherapy"
+_REFERRAL = phrasing("referral-reason", "disorder", "label", rule=_RULE)
 
-@rule("myoclonus-physiotherapy", gives="Myoclonus found label months referral_reason told")
+
+@rule(_RULE, gives="Myoclonus found label months referral_reason told")
 def myoclonus_physiotherapy(review: Review) -> Finding:
     facts = review.facts
     disorder = review.known("myoclonus", myoclonus.diagnosis(facts))
@@ -20,11 +21,11 @@ def myoclonus_physiotherapy(review: Review) -> Finding:
     review.consider("fall-risk", falls)
     review.consider("fall-denied", falls.value.denial if falls.known else ABSENT)
     review.consider("gait-disorder", gait)
-    labels: list[str] = []
-    told: list[str] = []
+    labels: list[Value] = []
+    told: list[Value] = []
     if falls.known:
         labels.append(falls.value.label)
-        told.append(f"{escape(falls.value.words)} ({_day(falls.value.when)})")
+        told.append(dated(falls.value.words, on(falls.value.when)))
     if gait.known:
         labels.append(_unsure(gait.value, "gait disorder"))
         told.append(_named(gait.value))
@@ -37,7 +38,7 @@ def myoclonus_physiotherapy(review: Review) -> Finding:
         "label": labels[0],
         "told": listed(told),
         "months": review.number("physiotherapy-months"),
-        "referral_reason": f"{_unsure(disorder, 'myoclonus').capitalize()} with {labels[0]}",
+        "referral_reason": _REFERRAL(disorder=_unsure(disorder, "myoclonus").capitalize(), label=labels[0]),
     }
     return Finding("not-found", "walking", values, ("content",))
 
@@ -46,9 +47,5 @@ def _unsure(found: Condition, name: str) -> str:
     return f"possible {name}" if found.possible else name
 
 
-def _named(found: Condition) -> str:
-    return f"{'possible: ' if found.possible else ''}{escape(found.words)} ({since(found.since)})"
-
-
-def _day(when: Interval | None) -> str:
-    return spell(when) if when else "date not recorded"
+def _named(found: Condition) -> Value:
+    return dated(Record(found.words), since(found.since), unsure=found.possible)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from cds_service.content.text import escape, since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, unread
 from cds_service.facts.patient import Condition
-from cds_service.facts.words import Value
+from cds_service.facts.words import Value, dated, since
 from cds_service.phenotypes import valproate as label
 from cds_service.phenotypes.valproate import Hazard
 from cds_service.rules.review import Finding, Review
@@ -72,9 +71,8 @@ def _epilepsy(review: Review) -> Fact[tuple[Condition, ...]]:
     return review.facts.conditions("epilepsy", "progressive-myoclonus-epilepsy")
 
 
-def _found(hazard: Hazard) -> str:
+def _found(hazard: Hazard) -> Value:
     if not hazard.words:
         return hazard.label
-    day = since(hazard.when)
-    told = day.removeprefix("since ") if hazard.kind == "pregnancy" else day
-    return f"{'possible: ' if hazard.possible else ''}{escape(hazard.words)} ({told})"
+    when = hazard.when if hazard.kind == "pregnancy" else since(hazard.when)
+    return dated(hazard.words, when, unsure=hazard.possible)

@@ -52,7 +52,7 @@ def myoclonus_workup(review: Review) -> Finding:
         "not_found": "; ".join(_not_found(review, tests)),
         "explanations": listed(_explanations(facts)),
         "drugs": listed(f"{m.ingredient} ({since(m.start)})" for m in drugs.value_or(())),
-        "dementia": f"{'possible ' if fast and fast.possible else ''}{label_of(fast)}" if fast else "",
+        "dementia": fast.called(label_of(fast)) if fast else None,
         "referral_reason": "Myoclonus",
     }
     notes = ("watch", *(n for n in ("explanations", "drugs") if values[n]), "history", "referral")

@@ -1,8 +1,8 @@
 """A new or increased drug that can cause or worsen RBD (MED-01)."""
 
-from cds_service.content.text import since
 from cds_service.facts.knowledge import Fact
 from cds_service.facts.patient import Change, Medication, Order
+from cds_service.facts.words import since
 from cds_service.phenotypes import antidepressants, bupropion, rbd
 from cds_service.phenotypes.rbd import Level, Suspicion
 from cds_service.phenotypes.therapy import change, current_of

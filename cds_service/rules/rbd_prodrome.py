@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from cds_service.content.text import listed, show, since
 from cds_service.facts.patient import Condition
-from cds_service.facts.words import Value
+from cds_service.facts.words import Said, Value, dated, listed, phrasing, possible, since
 from cds_service.phenotypes import prodrome, rbd
 from cds_service.phenotypes.prodrome import Sign
 from cds_service.rules.review import Finding, Record, Review, rule
 
+_RULE = "rbd-prodrome"
+_REFERRAL = phrasing("referral-reason", "signs", rule=_RULE)
 
-@rule("rbd-prodrome", gives="disorder found onset referral_reason signs")
+
+@rule(_RULE, gives="disorder found onset referral_reason signs")
 def rbd_prodrome(review: Review) -> Finding:
     facts = review.facts
     review.unless("disease-known", facts.conditions(*rbd.SYNUCLEIN_SETS))
@@ -35,15 +37,15 @@ def _notes(signs: tuple[Sign, ...]) -> tuple[str, ...]:
 def _values(disorder: Condition, signs: tuple[Sign, ...]) -> dict[str, Value]:
     """A summary has room for three labels, or for two where something is only possible."""
     unsure = disorder.possible or any(sign.possible for sign in signs)
-    labels = [f"possible {sign.label}" if sign.possible else sign.label for sign in signs]
+    labels = [possible(sign.label) if sign.possible else sign.label for sign in signs]
     return {
         "signs": listed(labels[: 2 if unsure else 3]),
         "disorder": Record(disorder.words),
         "onset": since(disorder.since),
-        "found": "; ".join(f"{show(Record(sign.words))} ({_dated(sign)})" for sign in signs),
-        "referral_reason": f"RBD with {listed(labels)}",
+        "found": listed(map(_dated, signs), "semicolon"),
+        "referral_reason": _REFERRAL(signs=listed(labels)),
     }
 
 
-def _dated(sign: Sign) -> str:
-    return show(sign.when) if sign.measured and sign.when else since(sign.when)
+def _dated(sign: Sign) -> Said:
+    return dated(sign.words, sign.when if sign.measured and sign.when else since(sign.when))

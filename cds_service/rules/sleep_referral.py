@@ -136,7 +136,7 @@ def _beside(other: Suspected, level: Level) -> ReferralReason:
     values: dict[str, Value] = {
         "other": other.label,
         "Other": other.label.capitalize(),
-        "other_words": Record(other.words),
+        "other_words": other.words,
         "other_when": other.when if other.measured else since(other.when),
         "setting": "RBD" if level is Level.CONFIRMED else "red flags for RBD",
         "referral_reason": f"Suspected {other.label} with suspected or known RBD",

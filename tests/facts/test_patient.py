@@ -5,6 +5,7 @@ import pytest
 from cds_service.errors import UndeclaredFact
 from cds_service.facts.knowledge import ABSENT, Unavailable
 from cds_service.fhir.dates import interval
+from tests.case_runs import ruleset
 from tests.charts import condition, facts
 
 
@@ -42,4 +43,4 @@ def test_a_collection_that_was_not_declared_is_refused():
 @pytest.mark.parametrize(("verification", "label"), [("confirmed", "dementia"), ("provisional", "possible dementia")])
 def test_our_own_name_of_a_diagnosis_says_that_it_is_only_possible(verification, label):
     listed = facts(condition(verification=verification)).conditions("alzheimer-disease").first()
-    assert listed.value.called("dementia") == label
+    assert ruleset().content.wording.show(listed.value.called("dementia")) == label

@@ -4,9 +4,11 @@ import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from cds_service.phenotypes.cognition import Kind, decline
+from tests.case_runs import ruleset
 from tests.charts import ALZHEIMER, ICD10, LOINC, SNOMED, coded, condition, facts, named, observation
 
 MCI = coded(SNOMED, "386805003", "Mild cognitive impairment")
+WORDING = ruleset().content.wording
 MOCA, MMSE = coded(LOINC, "72172-0"), coded(LOINC, "72106-8")
 
 
@@ -39,7 +41,7 @@ def kind(*chart, **how):
 )
 def test_dementia_has_our_own_short_label(code, label):
     found = seen(condition(code)).value
-    assert (found.kind, found.label) == (Kind.DEMENTIA, label)
+    assert (found.kind, WORDING.show(found.label)) == (Kind.DEMENTIA, label)
 
 
 @pytest.mark.parametrize("code", [named("Delirium"), coded(ICD10, "F05"), named("Memory loss")])
@@ -64,12 +66,12 @@ def test_a_certain_impairment_outweighs_a_possible_dementia():
 
 def test_a_possible_dementia_is_called_possible():
     found = seen(condition(ALZHEIMER, verification="provisional")).value
-    assert (found.label, found.possible) == ("possible Alzheimer's disease", True)
+    assert (WORDING.show(found.label), found.possible) == ("possible Alzheimer's disease", True)
 
 
 def test_a_certain_dementia_outweighs_a_possible_one_of_another_kind():
     found = seen(condition(ALZHEIMER, verification="unconfirmed"), condition(named("Dementia"))).value
-    assert (found.label, found.possible) == ("dementia", False)
+    assert (WORDING.show(found.label), found.possible) == ("dementia", False)
 
 
 def test_a_resolved_dementia_is_none():
@@ -81,6 +83,15 @@ def test_a_resolved_dementia_is_none():
 )
 def test_a_score_is_low_below_its_limit(test, score, low):
     assert (kind(observation(test, value=score)) is Kind.LOW_SCORE) is low
+
+
+@pytest.mark.parametrize(
+    ("test", "score", "label", "words"),
+    [(MOCA, 20.5, "low MoCA 20.5", "MoCA 20.5"), (MMSE, 20, "low MMSE 20", "MMSE 20")],
+)
+def test_a_low_score_is_told_with_its_test(test, score, label, words):
+    found = seen(observation(test, value=score)).value
+    assert (WORDING.show(found.label), WORDING.show(found.words)) == (label, words)
 
 
 @pytest.mark.parametrize(("day", "low"), [("2024-06-15", True), ("2024-06-14", False), ("2024", True), (None, False)])

@@ -4,8 +4,10 @@ import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from cds_service.phenotypes.fall_risk import fall_risk
+from tests.case_runs import ruleset
 from tests.charts import FALL, ICD10, LOINC, SNOMED, coded, condition, facts, named, observation, resource
 
+WORDING = ruleset().content.wording
 TENDENCY = coded(ICD10, "R29.6", "Repeated falls")
 ASKED = coded(LOINC, "52552-7")
 MORSE, LEVEL, UP_AND_GO = coded(LOINC, "59460-6"), coded(LOINC, "59461-4"), coded(LOINC, "89423-8")
@@ -18,7 +20,7 @@ def seen(*chart, **how):
 
 def label(*chart, **how):
     found = seen(*chart, **how)
-    return found.value.label if isinstance(found, Known) else found
+    return WORDING.show(found.value.label) if isinstance(found, Known) else found
 
 
 def fell(day=None, **members):
@@ -120,6 +122,12 @@ def test_a_tendency_is_known_by_code_and_words(code):
     assert label(condition(code)) == "fall risk on record"
 
 
+def test_what_is_only_possible_is_told_as_such():
+    assert label(fell("2026-01-12", verification="unconfirmed")) == "possible fall 12 Jan 2026"
+    assert label(fell(verification="unconfirmed", recordedDate="2026-02-01")) == "possible fall 1 Feb 2026"
+    assert label(condition(TENDENCY, verification="unconfirmed")) == "possible fall risk"
+
+
 def test_a_resolved_tendency_is_past():
     assert seen(condition(TENDENCY, clinical="resolved")) == ABSENT
 
@@ -139,6 +147,14 @@ def test_a_morse_total_counts_from_45(total, high):
 @pytest.mark.parametrize(("seconds", "high"), [(12, True), (11.9, False)])
 def test_a_timed_up_and_go_counts_from_12_seconds(seconds, high):
     assert isinstance(seen(observation(UP_AND_GO, value=seconds, unit="s")), Known) is high
+
+
+@pytest.mark.parametrize(
+    ("test", "value", "told"), [(MORSE, 55, "Morse Fall Scale 55"), (UP_AND_GO, 15.5, "Timed Up and Go 15.5")]
+)
+def test_a_score_is_told_with_its_scale(test, value, told):
+    found = seen(observation(test, value=value)).value
+    assert (WORDING.show(found.label), WORDING.show(found.words)) == (told, told)
 
 
 @pytest.mark.parametrize(

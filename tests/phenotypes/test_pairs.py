@@ -4,8 +4,10 @@ import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from cds_service.phenotypes.pairs import Side, continued, partners
+from tests.case_runs import ruleset
 from tests.charts import CLONAZEPAM, SERTRALINE, coded, draft, facts, named, request, statement
 
+WORDING = ruleset().content.wording
 OXYCODONE = named("oxycodone 5 mg tablet")
 DRUGS = ("medicationRequests", "medicationStatements", "medicationDispenses")
 
@@ -18,7 +20,7 @@ def found(place, *drafts, chart=(), gaps=None, takes=lambda _: True):
 
 def met(*given, **how):
     fact = found(*given, **how)
-    return [(side.ingredient, side.state) for side in fact.value] if isinstance(fact, Known) else fact
+    return [(side.ingredient, WORDING.show(side.state)) for side in fact.value] if isinstance(fact, Known) else fact
 
 
 def test_a_current_drug_is_met():
@@ -91,4 +93,4 @@ def test_a_combination_goes_on_only_if_both_are_taken():
 def test_a_side_says_how_it_stands(entry, state):
     seen = facts(entry)
     listed = [*seen.held["medications"].items]
-    assert Side("oxycodone", listed[0]).state == state
+    assert WORDING.show(Side("oxycodone", listed[0]).state) == state

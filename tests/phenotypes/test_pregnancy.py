@@ -4,8 +4,10 @@ import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from cds_service.phenotypes.pregnancy import pregnancy
+from tests.case_runs import ruleset
 from tests.charts import LOINC, SNOMED, coded, condition, facts, observation
 
+WORDING = ruleset().content.wording
 PREGNANT = coded(SNOMED, "77386006", "Pregnancy")
 STATUS = coded(LOINC, "82810-3")
 
@@ -38,7 +40,7 @@ def test_an_unconfirmed_one_is_possible_and_a_confirmed_one_goes_before_it():
 
 def test_the_newest_status_is_read():
     said = observation(STATUS, "2026-05-14", PREGNANT)
-    assert seen(said).value.words == "pregnancy status: pregnant"
+    assert WORDING.show(seen(said).value.words) == "pregnancy status: pregnant"
     denied = observation(STATUS, "2026-05-20", coded(SNOMED, "60001007", "Not pregnant"))
     assert seen(said, denied) == ABSENT
 

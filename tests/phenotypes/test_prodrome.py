@@ -4,17 +4,19 @@ import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from cds_service.phenotypes.prodrome import signs
+from tests.case_runs import ruleset
 from tests.charts import ALZHEIMER, ICD10, LOINC, SNOMED, coded, condition, facts, named, observation, patient
 
 OLD = patient("1951-03-02")
 SMELL, PRESSURE, BOWELS = (coded(SNOMED, code) for code in ("44169009", "28651003", "14760008"))
 MCI = coded(ICD10, "G31.84")
+WORDING = ruleset().content.wording
 ENCOUNTER = [{"coding": [{"code": "encounter-diagnosis"}]}]
 
 
 def labels(*chart, **how):
     found = signs(facts(OLD, *chart, **how))
-    return [sign.label for sign in found.value] if isinstance(found, Known) else found
+    return [WORDING.show(sign.label) for sign in found.value] if isinstance(found, Known) else found
 
 
 @pytest.mark.parametrize("one", [SMELL, PRESSURE, BOWELS])
@@ -58,7 +60,7 @@ def test_a_serious_sign_comes_first_and_brings_the_others_along():
 
 def test_a_low_score_is_a_sign_and_has_a_day():
     found = signs(facts(OLD, observation(coded(LOINC, "72172-0"), "2026-02-01", 22))).value
-    assert [(sign.label, sign.measured) for sign in found] == [("low MoCA 22", True)]
+    assert [(WORDING.show(sign.label), sign.measured) for sign in found] == [("low MoCA 22", True)]
 
 
 def test_with_dementia_neither_impairment_nor_score_is_an_early_sign():

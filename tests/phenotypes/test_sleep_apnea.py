@@ -4,8 +4,10 @@ import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from cds_service.phenotypes.sleep_apnea import airway_pressure, apnea
+from tests.case_runs import ruleset
 from tests.charts import ICD10, LOINC, SNOMED, coded, condition, facts, named, observation, resource
 
+WORDING = ruleset().content.wording
 OSA = coded(SNOMED, "78275009", "Obstructive sleep apnea syndrome")
 AHI = coded(LOINC, "69990-0")
 CPAP = coded(SNOMED, "47545007", "Continuous positive airway pressure")
@@ -46,7 +48,7 @@ def test_a_neighbour_is_no_sleep_apnea(code):
 
 def test_a_diagnosis_in_doubt_is_possible():
     found = seen(condition(OSA, verification="provisional")).value
-    assert (found.possible, found.label) == (True, "possible sleep apnea")
+    assert (found.possible, WORDING.show(found.label)) == (True, "possible sleep apnea")
 
 
 @pytest.mark.parametrize(("index", "counts"), [(5, True), (4.9, False), (22, True)])
@@ -57,6 +59,12 @@ def test_an_index_counts_from_5(index, counts):
 @pytest.mark.parametrize(("day", "counts"), [("2024-06-15", True), ("2024-06-14", False), (None, False)])
 def test_an_index_counts_for_24_months(day, counts):
     assert isinstance(seen(observation(AHI, day, 22)), Known) is counts
+
+
+def test_an_index_is_told_in_short_and_in_full():
+    found = seen(observation(AHI, value=22.5, unit="/h")).value
+    assert WORDING.show(found.label) == "AHI 22.5/h"
+    assert WORDING.show(found.words) == "apnea-hypopnea index 22.5 per hour"
 
 
 def test_the_newest_index_counts():
