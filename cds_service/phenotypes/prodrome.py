@@ -8,17 +8,13 @@ import msgspec
 
 from cds_service.facts.knowledge import Fact, all_of, unread
 from cds_service.facts.patient import CERTAIN_FIRST, Condition, PatientFacts
-from cds_service.facts.words import Record, Said, Value
+from cds_service.facts.words import Record, Value, phrasing
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import cognition
 from cds_service.phenotypes.cognition import Decline, Kind
 
-_MOTOR = {"parkinsonism": "parkinsonism", "gait-slowing": "slowed gait"}
-_OTHERS = {
-    "smell-loss": "loss of smell",
-    "orthostatic-hypotension": "orthostatic hypotension",
-    "constipation": "constipation",
-}
+_MOTOR = {name: phrasing(name)() for name in ("parkinsonism", "gait-slowing")}
+_OTHERS = {name: phrasing(name)() for name in ("smell-loss", "orthostatic-hypotension", "constipation")}
 
 
 class Nature(Enum):
@@ -31,7 +27,8 @@ class Nature(Enum):
 class Sign(msgspec.Struct, frozen=True):
     nature: Nature
     label: Value
-    words: Record | Said
+    """Our name for it; that it may be only possible is not in it."""
+    words: Value
     when: Interval | None
     possible: bool
     source: str
@@ -56,7 +53,7 @@ def signs(facts: PatientFacts) -> Fact[tuple[Sign, ...]]:
     return all_of(found) if enough else unread(*looked)
 
 
-def _motor(facts: PatientFacts, name: str, label: str) -> Fact[Sign]:
+def _motor(facts: PatientFacts, name: str, label: Value) -> Fact[Sign]:
     return facts.conditions(name).best(CERTAIN_FIRST).read_as(lambda listed: _sign(Nature.MOTOR, label, listed))
 
 
@@ -71,7 +68,7 @@ def _declining(seen: Decline) -> Sign:
     return Sign(Nature.COGNITIVE, seen.name, seen.words, seen.since, seen.possible, seen.source, measured)
 
 
-def _other(facts: PatientFacts, name: str, label: str) -> Fact[Sign]:
+def _other(facts: PatientFacts, name: str, label: Value) -> Fact[Sign]:
     """Active on the problem list, or recorded within the window."""
     months = facts.numbers.whole("prodrome", "sign-months")
     counted = facts.conditions(name).where(lambda c: c.listed or facts.within_months(c.last_recorded, months))
@@ -79,5 +76,5 @@ def _other(facts: PatientFacts, name: str, label: str) -> Fact[Sign]:
     return counted.best(CERTAIN_FIRST).read_as(lambda listed: _sign(nature, label, listed))
 
 
-def _sign(nature: Nature, label: str, listed: Condition) -> Sign:
+def _sign(nature: Nature, label: Value, listed: Condition) -> Sign:
     return Sign(nature, label, Record(listed.words), listed.since, listed.possible, listed.source)

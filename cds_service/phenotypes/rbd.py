@@ -65,7 +65,8 @@ class Suspicion(msgspec.Struct, frozen=True):
 
     level: Level
     flags: Mapping[str, Flag]
-    over_50: bool | None = None
+    over_age: bool | None = None
+    """Whether the patient is over the age from which acting out dreams makes RBD suspected."""
     score: float | None = None
     """RBDSQ total, where it is at or over its limit."""
     score_source: str = ""
@@ -184,7 +185,7 @@ def complaint(facts: PatientFacts) -> Fact[Condition]:
 
 def suspected_since(facts: PatientFacts, seen: Suspicion) -> Interval | None:
     """The first day on which a sign was told that makes RBD suspected, and has been told ever since."""
-    telling = ("complex-movements", "injury", *(("dream-enactment",) if seen.over_50 else ()))
+    telling = ("complex-movements", "injury", *(("dream-enactment",) if seen.over_age else ()))
     days = [_first_told(name, facts, seen) for name in telling if seen.says(name)]
     return min((day for day in (*days, seen.score_day) if day), key=lambda day: day.last, default=None)
 

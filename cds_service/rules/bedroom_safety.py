@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from cds_service.content.text import since
 from cds_service.facts.knowledge import Fact
-from cds_service.facts.words import Value
-from cds_service.fhir.dates import spell
+from cds_service.facts.words import Record, Value, since
+from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import rbd
 from cds_service.phenotypes.bedroom_safety import advised
 from cds_service.phenotypes.rbd import Level, Suspicion
-from cds_service.rules.rbd_signs import told
-from cds_service.rules.review import Finding, Record, Review, rule
+from cds_service.rules.rbd_signs import present
+from cds_service.rules.review import Finding, Review, rule
 
 
 @rule("bedroom-safety", gives="found injury when")
@@ -38,10 +37,10 @@ def _may_be_injured(found: Fact[Suspicion]) -> Fact[Suspicion]:
     )
 
 
-def _injury(review: Review, seen: Suspicion) -> str:
+def _injury(review: Review, seen: Suspicion) -> Interval | None:
     """The day of an injury within the window, as far as it is known."""
     flag, months = seen.flags["injury"], int(review.number("injury-months"))
-    return spell(flag.when) if flag.yes and review.facts.within_months(flag.when, months) else ""
+    return flag.when if flag.yes and review.facts.within_months(flag.when, months) else None
 
 
 def _card(seen: Suspicion) -> str:
@@ -52,5 +51,5 @@ def _card(seen: Suspicion) -> str:
 
 def _found(seen: Suspicion) -> dict[str, Value]:
     if seen.diagnosis is None:
-        return {"found": told(seen)["present"]}
+        return {"found": present(seen)}
     return {"found": Record(seen.diagnosis.words), "when": since(seen.diagnosis.since)}

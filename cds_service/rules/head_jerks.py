@@ -1,12 +1,11 @@
 """Isolated brief head or neck jerks in sleep: nothing to treat and nothing to study (BEN-01)."""
 
-from cds_service.content.text import since
 from cds_service.facts.knowledge import either
-from cds_service.facts.words import Value
+from cds_service.facts.words import Record, Value, since
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import rbd
 from cds_service.phenotypes.rbd import RED_FLAGS, SYNUCLEIN_SETS, Level, Suspicion
-from cds_service.rules.review import Finding, Record, Review, rule
+from cds_service.rules.review import Finding, Review, rule
 
 _EPILEPSY = ("epilepsy", "absence-epilepsy", "progressive-myoclonus-epilepsy")
 

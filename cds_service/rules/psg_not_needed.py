@@ -2,25 +2,22 @@
 
 from collections.abc import Mapping
 
-from cds_service.content.text import listed
 from cds_service.facts.knowledge import ABSENT, Fact, of
 from cds_service.facts.patient import Order, PatientFacts
+from cds_service.facts.words import Record, Value, listed, phrasing
 from cds_service.phenotypes import rbd, sleep_study
 from cds_service.phenotypes.rbd import Flag, Level, Suspicion
-from cds_service.rules.review import Finding, Record, Review, rule
+from cds_service.rules.rbd_signs import NAMES
+from cds_service.rules.review import Finding, Review, rule
 
 _OTHER = ("sleep-apnea", "narcolepsy", "hypersomnia", "epilepsy", "complex-sleep-movements", "sleep-injury")
 _ASKED = ("complex-movements", "vocalizations", "dream-enactment", "injury")
-_SCREEN = ("brief-jerks", *_ASKED)
-_NAMES = {
-    "brief-jerks": "brief jerks",
-    "complex-movements": "complex movements",
-    "vocalizations": "voices",
-    "dream-enactment": "acting out dreams",
-    "injury": "injury",
-    "sustained-contractions": "sustained contractions",
-    "dream-recall": "dream recall",
-}
+_SCREEN = {"brief-jerks": phrasing("sign-brief-jerks")(), **{name: NAMES[name] for name in _ASKED}}
+_TELLING = (*_ASKED, "sustained-contractions", "dream-recall")
+_IN_HISTORY = phrasing("rbd-in-history", rule="psg-not-needed")()
+_NOT_RECORDED = phrasing("not-recorded-signs", "signs", rule="psg-not-needed")
+_RECORDED = phrasing("recorded-signs", "signs", rule="psg-not-needed")
+_NO_JERKS = phrasing("no-brief-jerks", rule="psg-not-needed")()
 
 
 @rule("psg-not-needed", gives="answers reason screened")
@@ -50,15 +47,14 @@ def _for_twitching(order: Order, facts: PatientFacts) -> Fact[object]:
     return facts.conditions(*sorted(sleep_study.TWITCHING))
 
 
-def _answers(seen: Fact[Suspicion], flags: Mapping[str, Flag]) -> str:
+def _answers(seen: Fact[Suspicion], flags: Mapping[str, Flag]) -> Value:
     """Why the screen does not settle it: RBD in the history, what was not asked, else what was answered yes."""
     if seen.known and seen.value.level is Level.HISTORY:
-        return "recorded: RBD in the history"
-    missing = listed(words for name, words in _NAMES.items() if name in _SCREEN and flags[name].yes is None)
-    if missing:
-        return f"not recorded: {missing}"
-    told = listed(words for name, words in _NAMES.items() if name != "brief-jerks" and flags[name].yes)
-    return f"recorded: {told}" if told else "brief jerks answered no"
+        return _IN_HISTORY
+    if missing := listed(words for name, words in _SCREEN.items() if flags[name].yes is None):
+        return _NOT_RECORDED(signs=missing)
+    told = listed(NAMES[name] for name in _TELLING if flags[name].yes)
+    return _RECORDED(signs=told) if told else _NO_JERKS
 
 
 def _complaint(facts: PatientFacts) -> str:

@@ -1,8 +1,8 @@
 """A sleep study for RBD in a patient who takes a drug that changes its result (PSG-04)."""
 
-from cds_service.content.text import listed
-from cds_service.fhir.dates import spell
+from cds_service.facts.words import Value
 from cds_service.phenotypes import antidepressants, sleep_study
+from cds_service.rules.rbd_signs import with_starts
 from cds_service.rules.review import Finding, Review, rule
 
 _SETS = (*antidepressants.STRONG_SETS, "other-antidepressant", "clonazepam")
@@ -17,6 +17,5 @@ def psg_rem_active_drug(review: Review) -> Finding:
     raising = [m for m in drugs if "clonazepam" not in m.sets]
     named = (raising or list(drugs))[0].ingredient
     notes = [*(["raises"] if raising else []), *(["clonazepam"] if len(raising) < len(drugs) else [])]
-    told = listed(f"{m.ingredient} (since {spell(m.start)})" if m.start else m.ingredient for m in drugs)
-    values = {"Drug": named[:1].upper() + named[1:], "drugs": told}
+    values: dict[str, Value] = {"Drug": named[:1].upper() + named[1:], "drugs": with_starts(drugs)}
     return Finding("raising" if raising else "clonazepam", "drug", values, tuple(notes))

@@ -1,8 +1,10 @@
 """A sleep-study result that shows REM sleep without atonia, and no diagnosis of RBD (PSG-05)."""
 
+from cds_service.facts.words import phrasing
 from cds_service.phenotypes import rbd, sleep_apnea, sleep_study
 from cds_service.rules.review import Finding, Review, rule
 
+_AMOUNT = phrasing("amount", "percent", rule="psg-result")
 _BEHAVIOR = ("complex-movements", "vocalizations", "dream-enactment", "injury")
 
 
@@ -18,10 +20,9 @@ def psg_result(review: Review) -> Finding:
     apnea = sleep_apnea.index(facts)
     moderate = facts.numbers.value("sleep-apnea", "index-moderate")
     high = apnea.known and apnea.value.amount.definitely_at_least(moderate)
-    amount = f" ({result.value:g} %)" if result.value is not None else ""
     values = {
         "day": told.day,
-        "amount": amount,
+        "amount": "" if result.value is None else _AMOUNT(percent=result.value),
         "index": apnea.value.amount.value if apnea.known else None,
     }
     notes = ("cut-offs", *(("apnea",) if high else ()))

@@ -1,23 +1,25 @@
-"""Dream enactment before 51: other causes come before isolated RBD (RBD-03)."""
+"""Dream enactment at an early age: other causes come before isolated RBD (RBD-03)."""
 
 from __future__ import annotations
 
-from cds_service.content.text import listed
 from cds_service.facts.knowledge import ABSENT, Fact, either
 from cds_service.facts.patient import PatientFacts
+from cds_service.facts.words import Listed, listed, phrasing
 from cds_service.fhir.dates import Age
 from cds_service.phenotypes import antidepressants, rbd, sleep_study
+from cds_service.phenotypes.age import years
 from cds_service.phenotypes.rbd import Level, Suspicion
 from cds_service.rules.rbd_signs import drugs, kinds, told
 from cds_service.rules.review import Finding, Review, rule
 
 _OTHERS = {
-    "narcolepsy": "narcolepsy",
-    "ptsd": "PTSD",
-    "sleep-apnea": "sleep apnea",
-    "parasomnia-other": "another parasomnia",
-    "nightmare-disorder": "nightmares",
+    "narcolepsy": phrasing("narcolepsy")(),
+    "ptsd": phrasing("ptsd", rule="rbd-early-onset")(),
+    "sleep-apnea": phrasing("sleep-apnea")(),
+    "parasomnia-other": phrasing("parasomnia-other", rule="rbd-early-onset")(),
+    "nightmare-disorder": phrasing("nightmare-disorder", rule="rbd-early-onset")(),
 }
+_REFERRAL_REASON = phrasing("referral-reason", rule="rbd-early-onset")()
 
 
 @rule("rbd-early-onset", gives="absent age drugs flags not_asked others present referral_reason")
@@ -39,14 +41,11 @@ def rbd_early_onset(review: Review) -> Finding:
         "causes",
         "figures",
     ]
-    values = {**told(seen), "age": str(age), "drugs": named, "others": others, "referral_reason": _REASON}
+    values = {**told(seen), "age": years(age), "drugs": named, "others": others, "referral_reason": _REFERRAL_REASON}
     offers = ("refer-sleep-medicine",) if study.known else None
     indicator = "injury" if seen.says("injury") else "no-injury"
     card = "suspected" if suspected else "possible"
     return Finding(card, indicator, values, tuple(notes), offers, kinds(seen))
-
-
-_REASON = "Dream enactment at an early age: narcolepsy, drugs, trauma, sleep apnea or isolated RBD?"
 
 
 def _early(review: Review, age: Age) -> Fact[Suspicion]:
@@ -59,6 +58,6 @@ def _early(review: Review, age: Age) -> Fact[Suspicion]:
     )
 
 
-def _others(facts: PatientFacts) -> str:
+def _others(facts: PatientFacts) -> Listed:
     """What is on record that can look like RBD or lie behind it."""
     return listed(label for name, label in _OTHERS.items() if facts.conditions(name).known)

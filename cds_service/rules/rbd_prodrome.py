@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from cds_service.facts.patient import Condition
-from cds_service.facts.words import Said, Value, dated, listed, phrasing, possible, since
+from cds_service.facts.words import Record, Value, dated, listed, phrasing, possible, since
 from cds_service.phenotypes import prodrome, rbd
 from cds_service.phenotypes.prodrome import Sign
-from cds_service.rules.review import Finding, Record, Review, rule
+from cds_service.rules.review import Finding, Review, rule
 
-_RULE = "rbd-prodrome"
-_REFERRAL = phrasing("referral-reason", "signs", rule=_RULE)
+_REFERRAL_REASON = phrasing("referral-reason", "signs", rule="rbd-prodrome")
 
 
-@rule(_RULE, gives="disorder found onset referral_reason signs")
+@rule("rbd-prodrome", gives="disorder found onset referral_reason signs")
 def rbd_prodrome(review: Review) -> Finding:
     facts = review.facts
     review.unless("disease-known", facts.conditions(*rbd.SYNUCLEIN_SETS))
@@ -42,10 +41,10 @@ def _values(disorder: Condition, signs: tuple[Sign, ...]) -> dict[str, Value]:
         "signs": listed(labels[: 2 if unsure else 3]),
         "disorder": Record(disorder.words),
         "onset": since(disorder.since),
-        "found": listed(map(_dated, signs), "semicolon"),
-        "referral_reason": _REFERRAL(signs=listed(labels)),
+        "found": listed((dated(sign.words, _when(sign)) for sign in signs), "semicolon"),
+        "referral_reason": _REFERRAL_REASON(signs=listed(labels)),
     }
 
 
-def _dated(sign: Sign) -> Said:
-    return dated(sign.words, sign.when if sign.measured and sign.when else since(sign.when))
+def _when(sign: Sign) -> Value:
+    return sign.when if sign.measured and sign.when else since(sign.when)

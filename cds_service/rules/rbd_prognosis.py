@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from cds_service.content.text import since
 from cds_service.facts.knowledge import Fact, either, of
 from cds_service.facts.patient import Condition, PatientFacts
-from cds_service.facts.words import Value
+from cds_service.facts.words import Record, Value, phrasing, since
 from cds_service.phenotypes import antidepressants, planned_care, rbd, sleep_study
 from cds_service.phenotypes.cognition import DEMENTIA_SETS
-from cds_service.rules.review import Finding, Record, Review, rule
+from cds_service.rules.review import Finding, Review, rule
 
 _REFERRALS = ("referral-neurology", "referral-sleep-medicine")
 _NOT_ISOLATED = (*rbd.SYNUCLEIN_SETS, *DEMENTIA_SETS, "narcolepsy")
+_REFERRAL_REASON = phrasing("referral-reason", rule="rbd-prognosis")()
 
 
 @rule("rbd-prognosis", gives="found referral_reason when")
@@ -27,7 +27,7 @@ def rbd_prognosis(review: Review) -> Finding:
     values: dict[str, Value] = {
         "found": Record(disorder.words),
         "when": since(disorder.since),
-        "referral_reason": "RBD: baseline and yearly neurological check",
+        "referral_reason": _REFERRAL_REASON,
     }
     return Finding("isolated", "follow-up", values, ("ask-first", "figures", "check"))
 

@@ -1,10 +1,13 @@
 """Red flags for REM sleep behaviour disorder that no sleep study has looked at (RBD-01)."""
 
 from cds_service.facts.knowledge import either
+from cds_service.facts.words import phrasing
 from cds_service.phenotypes import antidepressants, rbd, sleep_study
 from cds_service.phenotypes.rbd import Level, Suspicion
 from cds_service.rules.rbd_signs import drugs, kinds, told
 from cds_service.rules.review import Finding, Review, rule
+
+_REFERRAL_REASON = phrasing("referral-reason", rule="rbd-red-flags")()
 
 
 @rule("rbd-red-flags", gives="absent drugs flags not_asked present referral_reason")
@@ -18,7 +21,7 @@ def rbd_red_flags(review: Review) -> Finding:
     return Finding(
         "suspected",
         "injury" if seen.says("injury") else "no-injury",
-        {**told(seen), "drugs": drugs(facts), "referral_reason": "Suspected REM sleep behavior disorder"},
+        {**told(seen), "drugs": drugs(facts), "referral_reason": _REFERRAL_REASON},
         tuple(_notes(review, seen)),
         classes=kinds(seen),
     )

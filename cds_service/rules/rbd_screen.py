@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import msgspec
 
-from cds_service.content.text import since
 from cds_service.facts.knowledge import ABSENT, Fact, Unavailable, either
 from cds_service.facts.patient import Condition, PatientFacts, PlannedCare
 from cds_service.facts.queries import QUESTIONS
-from cds_service.facts.words import Value
+from cds_service.facts.words import Record, Value, listed, phrasing, since
 from cds_service.phenotypes import rbd, sleep_study
 from cds_service.phenotypes.rbd import Level, Suspicion
-from cds_service.rules.rbd_signs import named, signs, told
-from cds_service.rules.review import Finding, Record, Review, rule
+from cds_service.rules.rbd_signs import NAMES, named, present, said_yes, signs
+from cds_service.rules.review import Finding, Review, rule
 
-_DISEASES = {
-    "parkinson-disease": "Parkinson's disease",
-    "dementia-with-lewy-bodies": "Lewy body dementia",
-    "multiple-system-atrophy": "Multiple system atrophy",
-}
+_MOVEMENTS = phrasing("movements-in-sleep", rule="rbd-screen")()
+_FIRST = {name: phrasing(f"{name}-first", rule="rbd-screen")() for name in NAMES}
+_DISEASES = {name: phrasing(f"{name}-first", rule="rbd-screen")() for name in rbd.SYNUCLEIN_SETS}
+_ON_LIST = phrasing("on-the-list", "words", "since", rule="rbd-screen")
 
 
 class ScreeningReason(msgspec.Struct, frozen=True):
-    """Why to ask: the variant of the card, our words for its summary, and what the record says."""
+    """Why to ask: the variant of the card, our words for the beginning of its summary, and what the record says."""
 
     card: str
-    label: str
+    label: Value
     found: Value
 
 
@@ -47,30 +45,33 @@ def rbd_screen(review: Review) -> Finding:
 
 
 def _reason(review: Review, seen: Fact[Suspicion]) -> Fact[ScreeningReason]:
-    complaint = rbd.complaint(review.facts).read_as(
-        lambda c: ScreeningReason("complaint", "Movements in sleep", _on_list(c))
-    )
+    complaint = rbd.complaint(review.facts).read_as(lambda c: ScreeningReason("complaint", _MOVEMENTS, _on_list(c)))
     return either(complaint, _sign(review.facts, seen), _synuclein(review))
 
 
-def _on_list(listed: Condition) -> Record:
-    return Record(f"{listed.words}, {since(listed.since)}")
+def _on_list(complaint: Condition) -> Value:
+    return _ON_LIST(words=Record(complaint.words), since=since(complaint.since))
 
 
 def _sign(facts: PatientFacts, seen: Fact[Suspicion]) -> Fact[ScreeningReason]:
-    """A weak sign over 50 or at an unknown age, or possible RBD at an unknown age."""
+    """A weak sign over the age limit or at an unknown age, or possible RBD at an unknown age."""
     aged = facts.age.known
     return seen.provided(lambda suspected: _tells(suspected, aged)).read_as(_telling)
 
 
 def _tells(seen: Suspicion, aged: bool) -> bool:
-    return seen.level is Level.WEAK and seen.over_50 is True if aged else seen.level in (Level.WEAK, Level.POSSIBLE)
+    return seen.level is Level.WEAK and seen.over_age is True if aged else seen.level in (Level.WEAK, Level.POSSIBLE)
 
 
 def _telling(seen: Suspicion) -> ScreeningReason:
-    label = signs(seen)
     card = "open-question" if seen.level is Level.WEAK else "age-unknown"
-    return ScreeningReason(card, label[:1].upper() + label[1:], told(seen)["present"])
+    return ScreeningReason(card, _beginning(seen), present(seen))
+
+
+def _beginning(seen: Suspicion) -> Value:
+    """Every sign that was told, as a sentence begins with them."""
+    first, every = said_yes(seen)[:1], signs(seen)
+    return listed((_FIRST[first[0]], *every.items[1:])) if first else every
 
 
 def _synuclein(review: Review) -> Fact[ScreeningReason]:
@@ -84,12 +85,12 @@ def _synuclein(review: Review) -> Fact[ScreeningReason]:
         return answered
     if any(answer.day is None or facts.within_months(answer.day, months) for answer in answered.value_or(())):
         return ABSENT
-    return found.read_as(lambda listed: _diseased(listed[0]))
+    return found.read_as(lambda diseases: _diseased(diseases[0]))
 
 
-def _diseased(listed: Condition) -> ScreeningReason:
-    label = next(words for name, words in _DISEASES.items() if name in listed.sets)
-    return ScreeningReason("open-question", label, _on_list(listed))
+def _diseased(disease: Condition) -> ScreeningReason:
+    label = next(words for name, words in _DISEASES.items() if name in disease.sets)
+    return ScreeningReason("open-question", label, _on_list(disease))
 
 
 def _studied(review: Review, seen: Fact[Suspicion]) -> Fact[object]:

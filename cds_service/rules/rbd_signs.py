@@ -4,72 +4,85 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cds_service.content.text import listed
-from cds_service.facts.patient import PatientFacts
-from cds_service.facts.words import Value
-from cds_service.fhir.dates import spell
+from cds_service.facts.patient import Medication, PatientFacts
+from cds_service.facts.words import Listed, Value, dated, listed, phrasing, since
 from cds_service.phenotypes import antidepressants
 from cds_service.phenotypes.rbd import Flag, Suspicion
 
-_NAMES = {
-    "complex-movements": "complex movements",
-    "vocalizations": "voices",
-    "dream-enactment": "acting out dreams",
-    "sustained-contractions": "sustained contractions",
-    "injury": "injury",
-    "dream-recall": "dream recall",
+NAMES = {
+    name: phrasing(f"sign-{name}")()
+    for name in (
+        "complex-movements",
+        "vocalizations",
+        "dream-enactment",
+        "sustained-contractions",
+        "injury",
+        "dream-recall",
+    )
 }
 _WEIGHTIEST = ("complex-movements", "injury", "dream-enactment")
-_TELLERS = {"bed-partner": "bed partner", "patient": "patient"}
+_MOST_IN_A_SUMMARY = 3
+_TELLERS = {name: phrasing(f"told-by-{name}")() for name in ("bed-partner", "patient")}
+_NONE = phrasing("none")()
+_SCORE = phrasing("rbdsq", "score")
+_TOTAL = phrasing("rbdsq-total", "score")
+_TOLD = phrasing("signs-told", "signs", "by")
 
 
-def named(questions: Iterable[str]) -> str:
-    return listed(_NAMES[name] for name in questions)
+def named(questions: Iterable[str]) -> Listed:
+    return listed(NAMES[name] for name in questions)
 
 
 def told(seen: Suspicion) -> dict[str, Value]:
     """What was told, denied and not asked, for the line that says what was found."""
     return {
-        "flags": listed(_for_summary(seen)),
-        "present": _present(seen),
-        "absent": named(n for n in _NAMES if seen.flags[n].yes is False) or "none",
-        "not_asked": named(n for n in _NAMES if seen.flags[n].yes is None) or "none",
+        "flags": _for_summary(seen),
+        "present": present(seen),
+        "absent": named(n for n in NAMES if seen.flags[n].yes is False) or _NONE,
+        "not_asked": named(n for n in NAMES if seen.flags[n].yes is None) or _NONE,
     }
+
+
+def said_yes(seen: Suspicion) -> tuple[str, ...]:
+    """The questions that were answered yes."""
+    return tuple([name for name in NAMES if seen.says(name)])
 
 
 def kinds(seen: Suspicion) -> tuple[str, ...]:
     """The signs as kinds of finding: an answer to a card ends when another sign is told."""
-    return (*(name for name in _NAMES if seen.says(name)), *(("rbdsq",) if seen.score is not None else ()))
+    return (*said_yes(seen), *(("rbdsq",) if seen.score is not None else ()))
 
 
-def _for_summary(seen: Suspicion) -> list[str]:
-    """At most three, the weightiest first."""
-    score = [f"RBDSQ {seen.score:g}"] if seen.score is not None else []
-    return [*(_NAMES[name] for name in _WEIGHTIEST if seen.says(name)), *score][:3]
+def _for_summary(seen: Suspicion) -> Listed:
+    """As many as there is room for, the weightiest first."""
+    score = [_SCORE(score=seen.score)] if seen.score is not None else []
+    return listed([*(NAMES[name] for name in _WEIGHTIEST if seen.says(name)), *score][:_MOST_IN_A_SUMMARY])
 
 
-def signs(seen: Suspicion) -> str:
+def signs(seen: Suspicion) -> Listed:
     """Every sign that was told, and a questionnaire at its limit."""
-    score = [f"RBDSQ total {seen.score:g}"] if seen.score is not None else []
-    return listed([*(_NAMES[name] for name in _NAMES if seen.says(name)), *score])
+    score = [_TOTAL(score=seen.score)] if seen.score is not None else []
+    return listed([*(NAMES[name] for name in said_yes(seen)), *score])
 
 
-def _present(seen: Suspicion) -> str:
-    return signs(seen) + _by_whom(seen.flags[name] for name in _NAMES if seen.says(name))
+def present(seen: Suspicion) -> Value:
+    """Every sign that was told, with who said so, if it was one person, and when last."""
+    by = _by_whom([seen.flags[name] for name in said_yes(seen)])
+    return _TOLD(signs=signs(seen), by=by) if by else signs(seen)
 
 
-def _by_whom(answered: Iterable[Flag]) -> str:
-    """In brackets who said so, if it was one person, and when last."""
-    flags = list(answered)
-    days = {flag.when for flag in flags if flag.when}
+def _by_whom(flags: list[Flag]) -> Listed:
+    days = [flag.when for flag in flags if flag.when]
     tellers = {flag.informant for flag in flags if flag.informant}
-    day = spell(max(days, key=lambda day: day.last)) if days else ""
-    teller = _TELLERS.get(next(iter(tellers)), "") if len(tellers) == 1 else ""
-    said = ", ".join(part for part in (teller, day) if part)
-    return f" ({said})" if said else ""
+    teller = [_TELLERS[one] for one in tellers if one in _TELLERS] if len(tellers) == 1 else []
+    return listed([*teller, *sorted(days, key=lambda day: day.last)[-1:]], "comma")
 
 
-def drugs(facts: PatientFacts) -> str:
+def drugs(facts: PatientFacts) -> Listed:
     """Associated drugs the patient takes, with the day each was started where it is known."""
     found = facts.current_drugs(*antidepressants.SETS, *antidepressants.LINE_ONLY_SETS)
-    return listed(f"{m.ingredient} (since {spell(m.start)})" if m.start else m.ingredient for m in found.value_or(()))
+    return with_starts(found.value_or(()))
+
+
+def with_starts(found: Iterable[Medication]) -> Listed:
+    return listed(dated(m.ingredient, since(m.start)) if m.start else m.ingredient for m in found)

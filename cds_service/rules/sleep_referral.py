@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import msgspec
 
-from cds_service.content.text import since
 from cds_service.facts.knowledge import ABSENT, Fact, Known, unread
 from cds_service.facts.patient import Procedure
-from cds_service.facts.words import Value
+from cds_service.facts.words import Record, Value, phrasing, since
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import persistence, planned_care, rbd, sleep_study, unproven_sleep_disorder
 from cds_service.phenotypes.persistence import Unhelped
 from cds_service.phenotypes.rbd import Level, Suspicion
-from cds_service.phenotypes.unproven_sleep_disorder import Suspected
-from cds_service.rules.rbd_signs import named, signs
-from cds_service.rules.review import Finding, Record, Review, rule
+from cds_service.phenotypes.unproven_sleep_disorder import Disorder, Suspected
+from cds_service.rules.rbd_signs import NAMES, signs
+from cds_service.rules.review import Finding, Review, rule
+
+_INJURED = phrasing("reason-repeated-injury", rule="sleep-referral")()
+_ACTIVE = phrasing("reason-still-active", rule="sleep-referral")()
+_UNCERTAIN = phrasing("reason-uncertain", rule="sleep-referral")()
+_OTHER = phrasing("reason-other-disorder", "other", rule="sleep-referral")
+_AT_DOSE = phrasing("drug-at-dose", "drug", "dose", rule="sleep-referral")
+_SETTINGS = {
+    Level.CONFIRMED: phrasing("with-rbd", rule="sleep-referral")(),
+    Level.SUSPECTED: phrasing("with-red-flags", rule="sleep-referral")(),
+}
+_DISORDERS = {one: phrasing(one.value)() for one in Disorder}
+_FIRST = {one: phrasing(f"{one.value}-first", rule="sleep-referral")() for one in Disorder}
 
 
 class ReferralReason(msgspec.Struct, frozen=True):
@@ -58,9 +69,7 @@ def _injured(review: Review) -> Fact[ReferralReason]:
 
 def _repeated(days: tuple[Interval, Interval]) -> ReferralReason:
     first, last = days
-    reason = "Injury in sleep again, despite a safe bedroom"
-    values: dict[str, Value] = {"first": first, "last": last, "referral_reason": reason}
-    return ReferralReason("repeated-injury", values)
+    return ReferralReason("repeated-injury", {"first": first, "last": last, "referral_reason": _INJURED})
 
 
 def _unhelped(review: Review) -> Fact[ReferralReason]:
@@ -69,23 +78,23 @@ def _unhelped(review: Review) -> Fact[ReferralReason]:
 
 
 def _still_active(seen: Unhelped) -> ReferralReason:
-    dose = f" {seen.drug.dose.daily_mg:g} mg" if seen.drug.dose.daily_mg else ""
+    drug, dose = seen.drug.ingredient, seen.drug.dose.daily_mg
     values: dict[str, Value] = {
         "disorder": Record(seen.disorder.words),
         "onset": since(seen.disorder.since),
-        "drug": f"{seen.drug.ingredient}{dose}",
+        "drug": _AT_DOSE(drug=drug, dose=dose) if dose else drug,
         "start": since(seen.start),
-        "sign": named([seen.sign]),
+        "sign": NAMES[seen.sign],
         "told": seen.told,
-        "duration": _length(seen.start, seen.told),
-        "referral_reason": "RBD that goes on under treatment",
+        "duration": _between(seen.start, seen.told),
+        "referral_reason": _ACTIVE,
     }
     return ReferralReason("still-active", values)
 
 
-def _length(start: Interval, told: Interval) -> str:
-    days = (told.first - start.last).days
-    return f"{days // 7} weeks" if days < 182 else f"{round(days / 30.44)} months"
+def _between(start: Interval, told: Interval) -> timedelta:
+    """The time that has passed for certain."""
+    return told.first - start.last
 
 
 def _uncertain(review: Review, seen: Fact[Suspicion]) -> Fact[ReferralReason]:
@@ -93,7 +102,7 @@ def _uncertain(review: Review, seen: Fact[Suspicion]) -> Fact[ReferralReason]:
     if not seen.known or seen.value.level is not Level.SUSPECTED:
         return unread(seen)
     done = review.facts.procedures(sleep_study.ATTENDED)
-    values: dict[str, Value] = {"signs": signs(seen.value), "referral_reason": "Suspected RBD, diagnosis uncertain"}
+    values: dict[str, Value] = {"signs": signs(seen.value), "referral_reason": _UNCERTAIN}
     if not done.known:
         return _unstudied(review, seen, values) if done == ABSENT else done
     sources = seen.sources + done.sources
@@ -126,19 +135,20 @@ def _unstudied(review: Review, seen: Known[Suspicion], values: dict[str, Value])
 
 def _other(review: Review, seen: Fact[Suspicion]) -> Fact[ReferralReason]:
     """Sleep apnea or narcolepsy suspected, with RBD or red flags for it."""
-    if not seen.known or seen.value.level not in (Level.CONFIRMED, Level.SUSPECTED):
+    if not seen.known or seen.value.level not in _SETTINGS:
         return unread(seen)
     level = seen.value.level
     return unproven_sleep_disorder.suspected(review.facts).read_as(lambda other: _beside(other, level))
 
 
 def _beside(other: Suspected, level: Level) -> ReferralReason:
+    disorder = _DISORDERS[other.disorder]
     values: dict[str, Value] = {
-        "other": other.label,
-        "Other": other.label.capitalize(),
+        "other": disorder,
+        "Other": _FIRST[other.disorder],
         "other_words": other.words,
         "other_when": other.when if other.measured else since(other.when),
-        "setting": "RBD" if level is Level.CONFIRMED else "red flags for RBD",
-        "referral_reason": f"Suspected {other.label} with suspected or known RBD",
+        "setting": _SETTINGS[level],
+        "referral_reason": _OTHER(other=disorder),
     }
     return ReferralReason("other-disorder", values)

@@ -12,6 +12,7 @@ SMELL, PRESSURE, BOWELS = (coded(SNOMED, code) for code in ("44169009", "2865100
 MCI = coded(ICD10, "G31.84")
 WORDING = ruleset().content.wording
 ENCOUNTER = [{"coding": [{"code": "encounter-diagnosis"}]}]
+WORDING = ruleset().content.wording
 
 
 def labels(*chart, **how):
