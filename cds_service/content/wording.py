@@ -10,8 +10,8 @@ from typing import TypeAlias
 import msgspec
 
 from cds_service.content.text import escape, placeholders
-from cds_service.facts.words import Listed, Record, Said, Value, Values, phrasing
-from cds_service.fhir.dates import Interval, Spelling, spelling
+from cds_service.facts.words import Listed, OfThisYear, Record, Said, Value, Values, phrasing
+from cds_service.fhir.dates import Interval, spelling
 
 Fill: TypeAlias = Callable[[str, Values], str]
 """A template with its values: :meth:`Wording.fill` of the rule whose values they are."""
@@ -72,6 +72,8 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             return escape(value.words)
         if isinstance(value, Interval):
             return self._date(value)
+        if isinstance(value, OfThisYear):
+            return self._day(f"{spelling(value.when)}-of-this-year", value.when.first)
         if isinstance(value, timedelta):
             return self._length(value.days)
         if isinstance(value, date):
@@ -93,7 +95,7 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             return self._day(how, days.get(how, when.first))
         return self.dates[how].format(first=self._day("day", when.first), last=self._day("day", when.last))
 
-    def _day(self, how: Spelling, day: date) -> str:
+    def _day(self, how: str, day: date) -> str:
         # Not strftime: its month names follow the process's locale.
         return self.dates[how].format(day=day.day, month=self.months[day.month - 1], year=day.year)
 

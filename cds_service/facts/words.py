@@ -12,13 +12,19 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from cds_service.fhir.dates import Interval
+from cds_service.fhir.dates import Interval, spelling
 
 
 class Record(msgspec.Struct, frozen=True):
     """Words from the chart: escaped, shortened, and never in a summary."""
 
     words: str
+
+
+class OfThisYear(msgspec.Struct, frozen=True):
+    """A day or a month, said without its year."""
+
+    when: Interval
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -38,7 +44,7 @@ class Listed(msgspec.Struct, frozen=True):
         return bool(self.items)
 
 
-Value: TypeAlias = str | int | float | date | timedelta | Interval | Record | Said | Listed | None
+Value: TypeAlias = str | int | float | date | timedelta | Interval | OfThisYear | Record | Said | Listed | None
 Values: TypeAlias = Mapping[str, Value]
 
 
@@ -88,6 +94,13 @@ def since(when: Interval | None) -> Value:
 def on(when: Interval | None) -> Value:
     """The day of something; that no date is recorded is said too."""
     return when or _NOT_DATED
+
+
+def short(when: Interval | None, today: date) -> Value:
+    """A day or a month of this year without the year; any other as it is."""
+    if when is None or when.first.year != today.year or spelling(when) not in ("day", "month"):
+        return when
+    return OfThisYear(when)
 
 
 def possible(name: Value) -> Said:

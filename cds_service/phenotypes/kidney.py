@@ -48,11 +48,11 @@ def clearance(facts: PatientFacts) -> Fact[Clearance]:
 
 def levetiracetam_limit(found: Clearance, facts: PatientFacts) -> float:
     """The label's largest daily dose of levetiracetam at this clearance, in mg."""
-    steps = ((80, "over-80"), (50, "50-to-80"), (30, "30-to-50"))
-    rate = found.highest
-    reached = (step for low, step in steps if rate > low or (low < 80 and rate == low))
-    step = next(reached, "under-30")
-    return facts.numbers.value("kidney", f"levetiracetam-{step}")
+    numbers, rate = facts.numbers, found.highest
+    if rate > numbers.value("kidney", "normal-over"):
+        return numbers.value("kidney", "levetiracetam-normal")
+    group = next((g for g in ("mild", "moderate") if rate >= numbers.value("kidney", f"{g}-from")), "severe")
+    return numbers.value("kidney", f"levetiracetam-{group}")
 
 
 def egfr(facts: PatientFacts, months: int) -> Fact[Result]:

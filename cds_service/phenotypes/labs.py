@@ -19,6 +19,10 @@ class Result(msgspec.Struct, frozen=True):
     when: Interval
     source: str
 
+    def __str__(self) -> str:
+        """The number alone, ``18`` or ``<15``."""
+        return f"{self.amount.comparator}{self.amount.value:g}"
+
 
 def newest(
     facts: PatientFacts, name: str, unit: str, fresh: Callable[[Interval], bool], *, same: tuple[str, ...] = ()

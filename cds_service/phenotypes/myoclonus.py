@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cds_service.facts.knowledge import Fact, Known
 from cds_service.facts.patient import Condition, Medication, PatientFacts
+from cds_service.facts.words import Record, Said, Value, dated, phrasing, since
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import antidepressants
 from cds_service.phenotypes.cognition import DEMENTIA_SETS
@@ -32,6 +33,12 @@ SEROTONERGIC_OPIOIDS = frozenset({"tramadol", "meperidine", "methadone", "fentan
 KIDNEY_CLEARED_SETS = ("gabapentinoid", "opioid", "cefepime")
 """Drugs of which they or their products accumulate when the kidneys fail."""
 
+_NAMES = {
+    (False, False): phrasing("myoclonus")(),
+    (False, True): phrasing("myoclonus-first")(),
+    (True, False): phrasing("possible-myoclonus")(),
+    (True, True): phrasing("possible-myoclonus-first")(),
+}
 _PRION = "creutzfeldt-jakob-disease"
 _ASLEEP = frozenset({"sleep", "asleep", "nocturnal", "hypnic", "hypnagogic"})
 
@@ -73,6 +80,16 @@ def diagnosis(facts: PatientFacts, *sets: str) -> Fact[Condition]:
     return facts.conditions(*(sets or ("myoclonus",))).best(
         lambda c: (c.possible, c.since is None, c.since.first if c.since else facts.today)
     )
+
+
+def name(disorder: Condition, *, first: bool = False) -> Said:
+    """Our own name for it; ``first`` where a sentence begins with it."""
+    return _NAMES[disorder.possible, first]
+
+
+def told(found: Condition) -> Value:
+    """A diagnosis in the record's words, with its date."""
+    return dated(Record(found.words), since(found.since), unsure=found.possible)
 
 
 def only_asleep(facts: PatientFacts, disorder: Condition) -> Fact[str]:

@@ -7,33 +7,30 @@ from collections.abc import Iterable
 import msgspec
 
 from cds_service.facts.knowledge import Absent, Fact, Known, all_of, either, unread
-from cds_service.facts.patient import CERTAIN_FIRST, Condition, Medication, PatientFacts
-from cds_service.fhir.dates import Interval, spell
+from cds_service.facts.patient import CERTAIN_FIRST, Condition, PatientFacts
+from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import kidney, labs, myoclonus
 from cds_service.phenotypes.labs import Result
 
 VALUES = {"sodium": "mmol/L", "glucose": "mg/dL", "calcium": "mg/dL"}
-_INJURIES = {
-    "hypoxic-brain-injury": "hypoxic brain injury",
-    "cardiac-arrest": "cardiac arrest",
-    "stroke": "stroke",
-    "head-spinal-injury": "head or spinal injury",
-    "brain-tumour": "brain tumor",
-}
+INJURIES = ("hypoxic-brain-injury", "cardiac-arrest", "stroke", "head-spinal-injury", "brain-tumour")
 _PLAIN_SODIUM = ("",)  # a bare number can only be mmol/L or mEq/L, which are the same
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """One possible cause, named by the service in few words."""
+    """One possible cause."""
 
     kind: str
-    label: str
+    """``drug``, ``serotonergic``, ``kidney``, ``liver``, a value of ``VALUES`` or an injury of ``INJURIES``."""
     source: str
     when: Interval | None = None
     words: str = ""
     """The record's own, where it has any."""
     possible: bool = False
-    ingredient: str = ""
+    ingredients: tuple[str, ...] = ()
+    """The drug, or the drugs that do it together."""
+    amount: str = ""
+    """What was measured, in the unit of its limit."""
 
 
 Causes = Fact[tuple[Cause, ...]]
@@ -43,14 +40,8 @@ def drugs_begun(facts: PatientFacts, onset: Interval | None) -> Causes:
     """Current drugs known to cause myoclonus that were begun in the days before its onset."""
     days = facts.numbers.whole("myoclonus", "drug-days")
     begun = myoclonus.drugs(facts).where(lambda drug: myoclonus.begun_before(drug.start, onset, days)).value_or(())
-    made = [Cause("drug", _begun(m, facts), m.source, m.start, ingredient=m.ingredient) for m in begun]
+    made = [Cause("drug", m.source, m.start, ingredients=(m.ingredient,)) for m in begun]
     return either(_each_once(made), facts.unread("medications"))
-
-
-def _begun(drug: Medication, facts: PatientFacts) -> str:
-    """``gabapentin since 20 May``: without the year where it is this one."""
-    day = spell(drug.start) if drug.start else ""
-    return f"{drug.ingredient} since {day.removesuffix(f' {facts.today.year}') or day}"
 
 
 def serotonergic_drugs(facts: PatientFacts) -> Causes:
@@ -58,8 +49,8 @@ def serotonergic_drugs(facts: PatientFacts) -> Causes:
     found = myoclonus.serotonergic(facts)
     if not found.known or len(found.value) < 2:
         return facts.unread("medications")
-    label = " with ".join([m.ingredient for m in found.value])
-    return found.read_as(lambda _: (Cause("serotonergic", label, found.sources[0]),))
+    together = tuple([m.ingredient for m in found.value])
+    return found.read_as(lambda _: (Cause("serotonergic", found.sources[0], ingredients=together),))
 
 
 def kidney_failure(facts: PatientFacts) -> Causes:
@@ -68,21 +59,21 @@ def kidney_failure(facts: PatientFacts) -> Causes:
     reported = kidney.egfr(facts, facts.numbers.whole("myoclonus", "kidney-months"))
     low = reported.provided(lambda rate: rate.amount.definitely_below(limit))
     if low.known:
-        return low.read_as(lambda rate: (_measured(rate, "kidney", f"eGFR {rate.amount.comparator}"),))
-    coded = _coded(facts, "kidney-failure", "kidney", "kidney failure")
+        return low.read_as(lambda rate: (_measured(rate, "kidney"),))
+    coded = _coded(facts, "kidney-failure", "kidney")
     return coded if coded.known else unread(reported, coded)
 
 
-def _measured(result: Result, kind: str, name: str) -> Cause:
-    return Cause(kind, f"{name}{result.amount.value:g}", result.source, result.when)
+def _measured(result: Result, kind: str) -> Cause:
+    return Cause(kind, result.source, result.when, amount=str(result))
 
 
 def liver_failure(facts: PatientFacts) -> Causes:
-    return _coded(facts, "liver-failure", "liver", "liver failure or cirrhosis")
+    return _coded(facts, "liver-failure", "liver")
 
 
-def _coded(facts: PatientFacts, name: str, kind: str, label: str) -> Causes:
-    return facts.conditions(name).best(CERTAIN_FIRST).read_as(lambda listed: (_cause(listed, kind, label),))
+def _coded(facts: PatientFacts, name: str, kind: str) -> Causes:
+    return facts.conditions(name).best(CERTAIN_FIRST).read_as(lambda listed: (_cause(listed, kind),))
 
 
 def low_values(facts: PatientFacts) -> Causes:
@@ -96,15 +87,15 @@ def _low(facts: PatientFacts, name: str, unit: str) -> Fact[Cause]:
     same = _PLAIN_SODIUM if name == "sodium" else ()
     newest = labs.newest(facts, name, unit, lambda day: facts.within_days(day, days), same=same)
     low = newest.provided(lambda result: result.amount.definitely_below(limit))
-    return low.read_as(lambda result: _measured(result, name, f"{name} "))
+    return low.read_as(lambda result: _measured(result, name))
 
 
 def injuries(facts: PatientFacts) -> Causes:
     """Injury, stroke or tumor of the brain dated in the last months; one that is over is a cause all the same."""
     months = facts.numbers.whole("myoclonus", "injury-months")
     made = [
-        _cause(injury, name, label)
-        for name, label in _INJURIES.items()
+        _cause(injury, name)
+        for name in INJURIES
         for listed in (facts.conditions(name), facts.past_conditions(name))
         for injury in listed.value_or(())
         if facts.within_months(injury.since, months)
@@ -112,11 +103,9 @@ def injuries(facts: PatientFacts) -> Causes:
     return either(_each_once(made), facts.unread("conditions"))
 
 
-def _cause(found: Condition, kind: str, label: str) -> Cause:
-    return Cause(
-        kind, f"possible {label}" if found.possible else label, found.source, found.since, found.words, found.possible
-    )
+def _cause(found: Condition, kind: str) -> Cause:
+    return Cause(kind, found.source, found.since, found.words, found.possible)
 
 
 def _each_once(found: Iterable[Cause]) -> Known[tuple[Cause, ...]] | Absent:
-    return all_of({cause.label: cause for cause in found}.values())
+    return all_of({(cause.kind, cause.ingredients, cause.possible): cause for cause in found}.values())

@@ -12,11 +12,11 @@ from cds_service.phenotypes.planned_care import open_or_recent
 
 TESTS = ("eeg", "mri-brain", "emg")
 BLOODS = {
-    "creatinine or eGFR": ("creatinine", "egfr"),
+    "creatinine-or-egfr": ("creatinine", "egfr"),
     "sodium": ("sodium",),
     "calcium": ("calcium",),
     "glucose": ("glucose",),
-    "a liver enzyme": ("alt", "ast"),
+    "liver-enzyme": ("alt", "ast"),
 }
 _PANEL = "metabolic-panel"
 ORDER_SETS = (*TESTS, _PANEL, *(name for sets in BLOODS.values() for name in sets))

@@ -6,22 +6,20 @@ import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, either, unread
 from cds_service.facts.patient import CERTAIN_FIRST, Condition, Order, PatientFacts
-from cds_service.facts.words import Record, Said, Value
+from cds_service.facts.words import Record, Said
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes.pregnancy import Pregnancy, pregnancy
 
-_CONTRAINDICATIONS = {
-    "liver-failure": "liver failure or cirrhosis",
-    "polg": "POLG disease",
-    "urea-cycle-disorder": "urea cycle disorder",
-}
+CONTRAINDICATIONS = ("liver-failure", "polg", "urea-cycle-disorder")
 
 
 class Hazard(msgspec.Struct, frozen=True):
-    """One reason, named by the service, with the record's words."""
+    """One reason, with the record's words."""
 
     kind: str
-    label: Value
+    """``contraindicated``, ``pregnancy``, ``childbearing`` or ``absence``."""
+    name: str
+    """The value set of the disease; else the kind again."""
     words: Record | Said | None = None
     when: Interval | None = None
     possible: bool = False
@@ -29,16 +27,15 @@ class Hazard(msgspec.Struct, frozen=True):
 
 def contraindicated(facts: PatientFacts) -> Fact[Hazard]:
     """Liver failure, POLG disease or a urea cycle disorder, certain before possible."""
-    return facts.conditions(*_CONTRAINDICATIONS).best(CERTAIN_FIRST).read_as(_contraindication)
+    return facts.conditions(*CONTRAINDICATIONS).best(CERTAIN_FIRST).read_as(_contraindication)
 
 
 def _contraindication(listed: Condition) -> Hazard:
-    label = next(said for name, said in _CONTRAINDICATIONS.items() if name in listed.sets)
-    return _hazard("contraindicated", label, listed)
+    return _hazard("contraindicated", next(name for name in CONTRAINDICATIONS if name in listed.sets), listed)
 
 
-def _hazard(kind: str, label: str, listed: Condition) -> Hazard:
-    return Hazard(kind, listed.called(label), Record(listed.words), listed.since, listed.possible)
+def _hazard(kind: str, name: str, listed: Condition) -> Hazard:
+    return Hazard(kind, name, Record(listed.words), listed.since, listed.possible)
 
 
 def fetal_harm(facts: PatientFacts) -> Fact[Hazard]:
@@ -48,8 +45,7 @@ def fetal_harm(facts: PatientFacts) -> Fact[Hazard]:
 
 
 def _pregnant(now: Pregnancy) -> Hazard:
-    label = "possible pregnancy" if now.possible else "pregnancy"
-    return Hazard("pregnancy", label, now.words, now.when, now.possible)
+    return Hazard("pregnancy", "pregnancy", now.words, now.when, now.possible)
 
 
 def childbearing_age(facts: PatientFacts) -> Fact[Hazard]:
@@ -60,7 +56,7 @@ def childbearing_age(facts: PatientFacts) -> Fact[Hazard]:
         return unread(facts.age, facts.sex)
     lowest, highest = (facts.numbers.whole("valproate", f"childbearing-{end}") for end in ("from", "to"))
     fits = facts.age.provided(lambda age: age.at_least(lowest) and age.under(highest + 1))
-    return fits.read_as(lambda age: Hazard("childbearing", str(age)))
+    return fits.read_as(lambda _: Hazard("childbearing", "childbearing"))
 
 
 def _male(facts: PatientFacts) -> bool:
@@ -87,4 +83,4 @@ def absence_status(facts: PatientFacts, order: Order) -> Fact[Hazard]:
     )
     if listed.known and not taken.known and not beside:
         return taken
-    return listed.read_as(lambda epilepsy: _hazard("absence", "absence epilepsy", epilepsy))
+    return listed.read_as(lambda epilepsy: _hazard("absence", "absence-epilepsy", epilepsy))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from cds_service.content.text import escape, since
 from cds_service.facts.patient import Condition
-from cds_service.facts.words import Value
+from cds_service.facts.words import Value, phrasing, possible
 from cds_service.phenotypes import myoclonus
 from cds_service.phenotypes.therapy import taper
 from cds_service.rules.myoclonus_levetiracetam import levetiracetam
@@ -15,11 +14,14 @@ _WORSENING_SETS = ("phenytoin", "carbamazepine-oxcarbazepine", "gabapentinoid")
 _WORSENING = {"phenytoin", "carbamazepine", "oxcarbazepine", "gabapentin", "pregabalin"}
 _WORSE_IN_PROGRESSIVE = {"phenytoin", "carbamazepine"}
 _PROGRESSIVE = "progressive-myoclonus-epilepsy"
+_PROGRESSIVE_NAME = phrasing(_PROGRESSIVE, rule="myoclonus-drug")()
+_ON_RECORD = phrasing("on-record", rule="myoclonus-drug")()
+_ON_RECORD_AS_POSSIBLE = phrasing("on-record-as-possible", rule="myoclonus-drug")()
 
 
 @rule(
     "myoclonus-drug",
-    gives="Drug absence_found absence_label childbearing_found childbearing_label contraindicated_found "
+    gives="Drug absence_found absence_label childbearing_label contraindicated_found "
     "contraindicated_label day dose dose_mg drug estimated found label limit on_record "
     "pregnancy_found pregnancy_label rate times_a_day",
 )
@@ -31,27 +33,26 @@ def myoclonus_drug(review: Review) -> Finding:
         return valproate(review, disorder, values)
     if name == "levetiracetam":
         return levetiracetam(review, disorder, values)
-    return _worsening(review, values)
+    return _worsening(review, name, values)
 
 
 def _values(name: str, disorder: Condition) -> dict[str, Value]:
     return {
         "drug": name,
         "Drug": name[:1].upper() + name[1:],
-        "found": f"{'possible: ' if disorder.possible else ''}{escape(disorder.words)} ({since(disorder.since)})",
-        "on_record": "on record as possible" if disorder.possible else "on record",
+        "found": myoclonus.told(disorder),
+        "on_record": _ON_RECORD_AS_POSSIBLE if disorder.possible else _ON_RECORD,
     }
 
 
-def _worsening(review: Review, values: dict[str, Value]) -> Finding:
-    name = str(values["drug"])
+def _worsening(review: Review, name: str, values: dict[str, Value]) -> Finding:
     review.only_if("known-to-worsen", name in _WORSENING, review.order.source)
     review.unless("lowered", taper(review.order, review.facts))
     progressive = myoclonus.diagnosis(review.facts, _PROGRESSIVE)
     if progressive.known and name in _WORSE_IN_PROGRESSIVE:
-        possible = progressive.value.possible
-        label = f"{'possible ' if possible else ''}progressive myoclonus epilepsy"
-        indicator = "possible-warning" if possible else "worse-in-progressive"
+        unsure = progressive.value.possible
+        label = possible(_PROGRESSIVE_NAME) if unsure else _PROGRESSIVE_NAME
+        indicator = "possible-warning" if unsure else "worse-in-progressive"
         return Finding("progressive", indicator, {**values, "label": label}, ("specialists",))
     used = ("used",) if name == "phenytoin" else ()
     return Finding("worsening", "worsening", values, ("level-a", *used, "aim"))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from cds_service.facts.knowledge import ABSENT, Known, either, unread
-from cds_service.facts.patient import Condition
-from cds_service.facts.words import Record, Value, dated, listed, on, phrasing, since
+from cds_service.facts.words import Value, dated, listed, on, phrasing, possible
 from cds_service.phenotypes import fall_risk, myoclonus, planned_care
 from cds_service.rules.review import Finding, Review, rule
 
-_RULE = "myoclonus-physiotherapy"
-_REFERRAL = phrasing("referral-reason", "disorder", "label", rule=_RULE)
+_GAIT_DISORDER = phrasing("gait-disorder", rule="myoclonus-physiotherapy")()
+_WITH = phrasing("with-trouble-walking", "disorder", "trouble", rule="myoclonus-physiotherapy")
 
 
-@rule(_RULE, gives="Myoclonus found label months referral_reason told")
+@rule("myoclonus-physiotherapy", gives="Myoclonus found label referral_reason told")
 def myoclonus_physiotherapy(review: Review) -> Finding:
     facts = review.facts
     disorder = review.known("myoclonus", myoclonus.diagnosis(facts))
@@ -27,25 +26,17 @@ def myoclonus_physiotherapy(review: Review) -> Finding:
         labels.append(falls.value.label)
         told.append(dated(falls.value.words, on(falls.value.when)))
     if gait.known:
-        labels.append(_unsure(gait.value, "gait disorder"))
-        told.append(_named(gait.value))
+        labels.append(possible(_GAIT_DISORDER) if gait.value.possible else _GAIT_DISORDER)
+        told.append(myoclonus.told(gait.value))
     review.known("trouble-walking", Known(labels[0]) if labels else either(unread(falls), unread(gait)))
     months = int(review.number("physiotherapy-months"))
     review.unless("physiotherapy", planned_care.recent(facts, months, "physiotherapy"))
+    name = myoclonus.name(disorder, first=True)
     values: dict[str, Value] = {
-        "Myoclonus": _unsure(disorder, "myoclonus").capitalize(),
-        "found": _named(disorder),
+        "Myoclonus": name,
+        "found": myoclonus.told(disorder),
         "label": labels[0],
         "told": listed(told),
-        "months": review.number("physiotherapy-months"),
-        "referral_reason": _REFERRAL(disorder=_unsure(disorder, "myoclonus").capitalize(), label=labels[0]),
+        "referral_reason": _WITH(disorder=name, trouble=labels[0]),
     }
     return Finding("not-found", "walking", values, ("content",))
-
-
-def _unsure(found: Condition, name: str) -> str:
-    return f"possible {name}" if found.possible else name
-
-
-def _named(found: Condition) -> Value:
-    return dated(Record(found.words), since(found.since), unsure=found.possible)

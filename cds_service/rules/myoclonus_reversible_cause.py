@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from cds_service.content.text import LABEL_LIMIT, escape, listed, since
+from functools import partial
+
 from cds_service.facts.knowledge import together
+from cds_service.facts.words import Listed, Record, Said, Value, dated, listed, on, phrasing, possible, short, since
 from cds_service.phenotypes import myoclonus
 from cds_service.phenotypes import myoclonus_causes as causes
-from cds_service.phenotypes.myoclonus_causes import VALUES, Cause
+from cds_service.phenotypes.myoclonus_causes import INJURIES, VALUES, Cause
 from cds_service.rules.review import Finding, Review, rule
 
-_UNITS = {**VALUES, "kidney": "mL/min/1.73 m²"}
+_phrasing = partial(phrasing, rule="myoclonus-reversible-cause")
+_NAMES = {kind: _phrasing(kind)() for kind in ("kidney", "liver", *INJURIES)}
+_SHORT = {kind: _phrasing(f"{kind}-value", "amount") for kind in ("kidney", *VALUES)}
+_IN_FULL = {kind: _phrasing(f"{kind}-value-in-full", "amount", "when") for kind in ("kidney", *VALUES)}
+_BEGUN = _phrasing("begun", "drug", "when")
+_PAIR = _phrasing("pair", "one", "other")
+_SEVERAL = _phrasing("several")()
 _MOST = 3
 
 
@@ -28,58 +36,68 @@ def myoclonus_reversible_cause(review: Review) -> Finding:
     for criterion, fact in looked.items():
         review.consider(criterion, fact)
     found = review.known("reversible-cause", together(*looked.values()))
-    values = {
-        "found": escape(disorder.words),
+    drugs = _drugs(review, found)
+    values: dict[str, Value] = {
+        "found": Record(disorder.words),
         "since": since(disorder.since),
-        "causes": ", ".join(_label(cause) for cause in found[:_MOST]),
-        "told": "; ".join(_told(cause) for cause in found),
-        **_drugs(review, found),
+        "causes": listed((_label(cause, review) for cause in found[:_MOST]), "comma"),
+        "told": listed(map(_told, found), "semicolon"),
+        **drugs,
     }
     unsure = disorder.possible or all(cause.possible for cause in found)
     card = "possible" if disorder.possible else "listed"
-    classes = tuple(f"{cause.kind}/{cause.ingredient}/{cause.possible}" for cause in found)
-    return Finding(card, "possible" if unsure else "cause", values, _notes(found, values), classes=classes)
+    classes = tuple(f"{cause.kind}/{_drug(cause)}/{cause.possible}" for cause in found)
+    return Finding(card, "possible" if unsure else "cause", values, _notes(found, drugs), classes=classes)
 
 
-def _label(cause: Cause) -> str:
-    if cause.kind == "serotonergic" and len(cause.label) > LABEL_LIMIT:
-        return "several serotonergic drugs"
-    return cause.label[:LABEL_LIMIT]
+def _drug(cause: Cause) -> str:
+    return cause.ingredients[0] if cause.kind == "drug" else ""
 
 
-def _told(cause: Cause) -> str:
+def _label(cause: Cause, review: Review) -> Said:
+    """The cause in few words, for the summary."""
     if cause.kind == "drug":
-        return f"{cause.ingredient} ({since(cause.when)})"
-    if cause.kind in _UNITS and not cause.words:
-        return f"{escape(cause.label)} {_UNITS[cause.kind]} ({since(cause.when).removeprefix('since ')})"
+        return _BEGUN(drug=_drug(cause), when=short(cause.when, review.facts.today))
     if cause.kind == "serotonergic":
-        return _together(cause)
-    return f"{escape(cause.words)} ({since(cause.when)})" if cause.words else cause.label
+        one, *others = cause.ingredients
+        return _PAIR(one=one, other=others[0]) if len(others) == 1 else _SEVERAL
+    if cause.amount:
+        return _SHORT[cause.kind](amount=cause.amount)
+    name = _NAMES[cause.kind]
+    return possible(name) if cause.possible else name
 
 
-def _together(cause: Cause) -> str:
-    return listed(cause.label.split(" with "))
+def _told(cause: Cause) -> Value:
+    """The cause in the record's words, or with its unit, and its day."""
+    if cause.kind == "drug":
+        return dated(_drug(cause), since(cause.when))
+    if cause.kind == "serotonergic":
+        return listed(cause.ingredients)
+    if cause.amount:
+        return _IN_FULL[cause.kind](amount=Record(cause.amount), when=on(cause.when))
+    if cause.words:
+        return dated(Record(cause.words), since(cause.when))
+    return possible(_NAMES[cause.kind]) if cause.possible else _NAMES[cause.kind]
 
 
-def _drugs(review: Review, found: tuple[Cause, ...]) -> dict[str, str]:
+def _drugs(review: Review, found: tuple[Cause, ...]) -> dict[str, Listed]:
     """The drugs that the notes name."""
-    begun = [cause.ingredient for cause in found if cause.ingredient]
+    begun = [_drug(cause) for cause in found if cause.kind == "drug"]
     cleared = myoclonus.drugs(review.facts, *myoclonus.KIDNEY_CLEARED_SETS)
-    pair = next((_together(cause) for cause in found if cause.kind == "serotonergic"), "")
     return {
         "drugs": listed(begun),
         "level_a": listed(name for name in begun if myoclonus.is_level_a(name)),
         "cleared": listed(m.ingredient for m in cleared.value_or(())),
-        "pair": pair,
+        "pair": listed(name for cause in found if cause.kind == "serotonergic" for name in cause.ingredients),
     }
 
 
-def _notes(found: tuple[Cause, ...], values: dict[str, str]) -> tuple[str, ...]:
+def _notes(found: tuple[Cause, ...], drugs: dict[str, Listed]) -> tuple[str, ...]:
     kinds = {cause.kind for cause in found}
     said = (
         ("drug", "drug" in kinds),
-        ("level-a", bool(values["level_a"])),
-        ("accumulates", "kidney" in kinds and bool(values["cleared"])),
+        ("level-a", bool(drugs["level_a"])),
+        ("accumulates", "kidney" in kinds and bool(drugs["cleared"])),
         ("serotonin", "serotonergic" in kinds),
         ("low-value", not kinds.isdisjoint(VALUES)),
         ("sodium", "sodium" in kinds),

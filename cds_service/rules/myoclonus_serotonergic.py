@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cds_service.content.text import escape, listed, since
-from cds_service.facts.words import Value
+from cds_service.facts.words import Value, listed
 from cds_service.phenotypes import bupropion, myoclonus, rbd
 from cds_service.phenotypes.age import is_child
 from cds_service.phenotypes.rbd import Level, Suspicion
@@ -29,8 +28,8 @@ def myoclonus_serotonergic(review: Review) -> Finding:
     values: dict[str, Value] = {
         "drug": name,
         "Drug": name[:1].upper() + name[1:],
-        "disorder": "possible myoclonus" if disorder.possible else "myoclonus",
-        "found": f"{'possible: ' if disorder.possible else ''}{escape(disorder.words)} ({since(disorder.since)})",
+        "disorder": myoclonus.name(disorder),
+        "found": myoclonus.told(disorder),
         "partners": partners,
     }
     said = (

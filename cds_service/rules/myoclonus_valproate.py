@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, unread
 from cds_service.facts.patient import Condition
-from cds_service.facts.words import Value, dated, since
+from cds_service.facts.words import Value, dated, on, phrasing, possible, since
 from cds_service.phenotypes import valproate as label
-from cds_service.phenotypes.valproate import Hazard
+from cds_service.phenotypes.age import years
+from cds_service.phenotypes.valproate import CONTRAINDICATIONS, Hazard
 from cds_service.rules.review import Finding, Review
 
+_NAMES = {
+    name: phrasing(name, rule="myoclonus-drug")() for name in (*CONTRAINDICATIONS, "pregnancy", "absence-epilepsy")
+}
 _INDICATORS = {
     "contraindicated": "contraindicated",
     "pregnancy": "fetal-harm",
@@ -31,11 +35,11 @@ def valproate(review: Review, disorder: Condition, values: dict[str, Value]) -> 
     ranked = sorted(hazards, key=lambda h: _level(review, h, disorder)[0])
     lead = ranked[0]
     for hazard in hazards:
-        values |= {f"{hazard.kind}_label": hazard.label, f"{hazard.kind}_found": _found(hazard)}
+        values |= _told(hazard, review)
     also = tuple(f"also-{hazard.kind}" for hazard in ranked[1:])
     offers = ("remove-draft",)
     indicator = _level(review, lead, disorder)[1]
-    classes = (indicator, *(f"{h.kind}/{h.label if h.words else h.kind}" for h in hazards))
+    classes = (indicator, *(f"{h.kind}/{h.name}/{h.possible}" for h in hazards))
     return Finding(lead.kind, indicator, values, (*also, *_NOTES[lead.kind]), offers, classes)
 
 
@@ -71,8 +75,12 @@ def _epilepsy(review: Review) -> Fact[tuple[Condition, ...]]:
     return review.facts.conditions("epilepsy", "progressive-myoclonus-epilepsy")
 
 
-def _found(hazard: Hazard) -> Value:
-    if not hazard.words:
-        return hazard.label
-    when = hazard.when if hazard.kind == "pregnancy" else since(hazard.when)
-    return dated(hazard.words, when, unsure=hazard.possible)
+def _told(hazard: Hazard, review: Review) -> dict[str, Value]:
+    """The values by which the card names a hazard."""
+    if hazard.kind == "childbearing":
+        return {"childbearing_label": review.facts.age.read_as(years).value_or("")}
+    name = _NAMES[hazard.name]
+    named = possible(name) if hazard.possible else name
+    when = on(hazard.when) if hazard.kind == "pregnancy" else since(hazard.when)
+    found = dated(hazard.words, when, unsure=hazard.possible) if hazard.words else named
+    return {f"{hazard.kind}_label": named, f"{hazard.kind}_found": found}

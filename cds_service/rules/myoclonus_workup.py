@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
-from cds_service.content.text import escape, listed, since
 from cds_service.facts.knowledge import ABSENT, Fact
 from cds_service.facts.patient import Condition, PatientFacts
-from cds_service.facts.words import Value
+from cds_service.facts.words import Said, Value, dated, listed, phrasing, possible, since
 from cds_service.phenotypes import myoclonus
 from cds_service.phenotypes.cognition import label_of
-from cds_service.phenotypes.myoclonus_tests import ORDER_SETS, Workup, workup
+from cds_service.phenotypes.myoclonus_tests import BLOODS, ORDER_SETS, TESTS, Workup, workup
 from cds_service.phenotypes.planned_care import open_or_recent
 from cds_service.rules.review import Finding, Review, rule
 
-_NAMES = {"eeg": "EEG", "mri-brain": "MRI brain", "emg": "EMG"}
+_phrasing = partial(phrasing, rule="myoclonus-workup")
+_TESTS = {name: _phrasing(name)() for name in TESTS}
+_BLOODS = {name: _phrasing(name)() for name in BLOODS}
+_PANEL = _phrasing("metabolic-panel")()
+_NO_TESTS = _phrasing("no-tests", "tests")
+_NO_BLOODS = _phrasing("no-bloods")()
+_NEITHER = _phrasing("no-tests-no-bloods", "tests")
+_TESTS_NOT_FOUND = _phrasing("tests-not-found", "tests")
+_BLOODS_NOT_FOUND = _phrasing("bloods-not-found", "tests")
+_ON_PROBLEM_LIST = _phrasing("on-problem-list")()
+_ON_RECORD = _phrasing("on-record")()
+_REASON = _phrasing("referral-reason")()
 _OFFERS = {"eeg": "order-eeg", "mri-brain": "order-mri-brain", "emg": "order-emg", "bloods": "order-bloods"}
 _REFERRAL = "referral-neurology"
 _EXPLANATIONS = {
-    "multiple-sclerosis": "multiple sclerosis",
-    "parkinson-disease": "Parkinson's disease",
-    "alzheimer-disease": "Alzheimer's disease",
-    "creutzfeldt-jakob-disease": "Creutzfeldt-Jakob disease",
-    "lipid-storage-disease": "lipid storage disease",
+    name: _phrasing(name)()
+    for name in (
+        "multiple-sclerosis",
+        "parkinson-disease",
+        "alzheimer-disease",
+        "creutzfeldt-jakob-disease",
+        "lipid-storage-disease",
+    )
 }
 
 
@@ -44,16 +58,16 @@ def myoclonus_workup(review: Review) -> Finding:
     review.consider("drug-that-can-cause-it", drugs)
     fast = myoclonus.rapid_dementia(facts)
     values: dict[str, Value] = {
-        "Myoclonus": "Possible myoclonus" if disorder.possible else "Myoclonus",
-        "where": "on the problem list" if disorder.listed else "on record",
-        "found": f"{'possible: ' if disorder.possible else ''}{escape(disorder.words)} ({since(disorder.since)})",
-        "missing": _missing(review, missing),
-        "no_recent": _either(_NAMES.get(name, "metabolic panel") for name in missing),
-        "not_found": "; ".join(_not_found(review, tests)),
+        "Myoclonus": myoclonus.name(disorder, first=True),
+        "where": _ON_PROBLEM_LIST if disorder.listed else _ON_RECORD,
+        "found": myoclonus.told(disorder),
+        "missing": _missing(missing),
+        "no_recent": listed((_TESTS.get(name, _PANEL) for name in missing), "or"),
+        "not_found": listed(_not_found(tests), "semicolon"),
         "explanations": listed(_explanations(facts)),
-        "drugs": listed(f"{m.ingredient} ({since(m.start)})" for m in drugs.value_or(())),
+        "drugs": listed(dated(m.ingredient, since(m.start)) for m in drugs.value_or(())),
         "dementia": fast.called(label_of(fast)) if fast else None,
-        "referral_reason": "Myoclonus",
+        "referral_reason": _REASON,
     }
     notes = ("watch", *(n for n in ("explanations", "drugs") if values[n]), "history", "referral")
     notes = notes if fast else (*notes, "decline")
@@ -71,42 +85,29 @@ def _is_new(listed: Condition, review: Review) -> bool:
     return not dates or any(review.facts.within_months(day, months) for day in dates)
 
 
-def _missing(review: Review, missing: tuple[str, ...]) -> str:
-    """``no EEG or MRI brain found in 24 months, no metabolic panel in 3``."""
-    long, short = _months(review)
-    tests = _either(_NAMES[name] for name in missing if name in _NAMES)
+def _missing(missing: tuple[str, ...]) -> Said:
+    """What was not found, in few words, an EMG and single blood tests left out."""
+    tests = listed((_TESTS[name] for name in missing if name in _TESTS), "or")
     if "bloods" not in missing:
-        return f"no {tests} found in the last {long} months"
-    if not tests:
-        return f"no full metabolic panel found in the last {short} months"
-    return f"no {tests} found in {long} months, no full metabolic panel in {short}"
+        return _NO_TESTS(tests=tests)
+    return _NEITHER(tests=tests) if tests else _NO_BLOODS
 
 
-def _not_found(review: Review, tests: Workup) -> Iterator[str]:
+def _not_found(tests: Workup) -> Iterator[Said]:
     """The same in full, EMG and each blood test included."""
-    long, short = _months(review)
-    absent = [_NAMES[name] for name in _NAMES if tests.done[name] == ABSENT]
+    absent = [_TESTS[name] for name in TESTS if tests.done[name] == ABSENT]
     if absent:
-        yield f"{_either(absent)} of the last {long} months"
+        yield _TESTS_NOT_FOUND(tests=listed(absent, "or"))
     if tests.done["bloods"] == ABSENT:
-        yield f"{_either(tests.lacking)} of the last {short} months"
+        yield _BLOODS_NOT_FOUND(tests=listed((_BLOODS[name] for name in tests.lacking), "or"))
 
 
-def _months(review: Review) -> tuple[int, int]:
-    numbers = review.facts.numbers
-    return numbers.whole("myoclonus", "test-months"), numbers.whole("myoclonus", "blood-months")
-
-
-def _either(names: Iterable[str]) -> str:
-    return listed(names).replace(" and ", " or ")
-
-
-def _explanations(facts: PatientFacts) -> Iterator[str]:
+def _explanations(facts: PatientFacts) -> Iterator[Said]:
     """Diseases on the problem list of which myoclonus is often a sign."""
     for name, label in _EXPLANATIONS.items():
         found = facts.conditions(name)
         if found.known:
-            yield f"possible {label}" if all(c.possible for c in found.value) else label
+            yield possible(label) if all(c.possible for c in found.value) else label
 
 
 def _offers(review: Review, tests: Workup, urgent: bool) -> Iterator[str]:

@@ -5,7 +5,7 @@ import pytest
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from cds_service.fhir.dates import interval
 from cds_service.phenotypes import myoclonus, myoclonus_causes, myoclonus_tests
-from tests.charts import ICD10, SNOMED, coded, condition, facts, named, request, resource
+from tests.charts import ICD10, LOINC, SNOMED, coded, condition, facts, named, observation, request, resource
 
 JERKS = coded(ICD10, "G25.3", "Myoclonus")
 
@@ -39,15 +39,33 @@ def test_a_certain_diagnosis_goes_before_a_possible_one_and_the_earliest_first()
 
 def causes(*chart, **how):
     found = myoclonus_causes.drugs_begun(facts(*chart, **how), interval("2026-06-01"))
-    return [cause.label for cause in found.value] if isinstance(found, Known) else found
+    return [(cause.ingredients, cause.when) for cause in found.value] if isinstance(found, Known) else found
 
 
-def test_a_drug_is_named_with_the_day_it_was_begun_and_the_year_where_it_is_another():
-    assert causes(request(named("gabapentin 300 mg"), authoredOn="2026-05-20")) == ["gabapentin since 20 May"]
-    found = myoclonus_causes.drugs_begun(
-        facts(request(named("gabapentin 300 mg"), authoredOn="2022-12-15")), interval("2023-02-01")
-    )
-    assert found.value[0].label == "gabapentin since 15 Dec 2022"
+def test_a_drug_is_a_cause_with_the_day_it_was_begun():
+    gabapentin = request(named("gabapentin 300 mg"), authoredOn="2026-05-20")
+    assert causes(gabapentin) == [(("gabapentin",), interval("2026-05-20"))]
+
+
+@pytest.mark.parametrize(
+    ("result", "kind", "amount"),
+    [
+        (observation(coded(LOINC, "2951-2"), "2026-06-01", 124, "mmol/L"), "sodium", "124"),
+        (observation(coded(LOINC, "2345-7"), "2026-06-01", 2.9, "mmol/L"), "glucose", "52.2464"),
+        (
+            observation(
+                coded(LOINC, "2951-2"),
+                "2026-06-01",
+                valueQuantity={"value": 120, "unit": "mmol/L", "comparator": "<"},
+            ),
+            "sodium",
+            "<120",
+        ),
+    ],
+)
+def test_a_low_value_is_a_cause_with_what_was_measured(result, kind, amount):
+    (cause,) = myoclonus_causes.low_values(facts(result)).value
+    assert (cause.kind, cause.amount) == (kind, amount)
 
 
 def test_no_drug_is_absent_while_a_list_is_missing():
@@ -66,7 +84,7 @@ def test_the_same_stroke_under_two_names_is_told_once():
     stroke = condition(coded(ICD10, "I63.9"), onsetDateTime="2026-02-01")
     again = condition(named("Ischemic stroke"), onsetDateTime="2026-02-01", clinical="resolved")
     found = myoclonus_causes.injuries(facts(stroke, again))
-    assert [cause.label for cause in found.value] == ["stroke"]
+    assert [(cause.kind, cause.possible) for cause in found.value] == [("stroke", False)]
 
 
 def test_a_test_is_done_ordered_missing_or_not_to_be_told():

@@ -1,0 +1,44 @@
+"""Facts in the words of ``wording.toml``."""
+
+from datetime import date
+
+import pytest
+
+from cds_service.facts.words import Record, dated, on, possible, short, since
+from cds_service.fhir.dates import Age, interval
+from cds_service.phenotypes.age import years
+from tests.case_runs import ruleset
+
+SHOW = ruleset().content.wording.show
+
+
+@pytest.mark.parametrize(
+    ("day", "told"),
+    [
+        ("2026-05-20", "20 May"),
+        ("2026-05", "May"),
+        ("2026", "2026"),
+        ("2025-12-15", "15 Dec 2025"),
+        ("2025-12", "Dec 2025"),
+        (None, "not recorded"),
+    ],
+)
+def test_a_date_of_this_year_is_said_without_it_where_that_is_enough(day, told):
+    assert SHOW(short(interval(day), date(2026, 6, 15))) == told
+
+
+@pytest.mark.parametrize(("lowest", "highest", "told"), [(52, 52, "52"), (52, 53, "52 or 53"), (52, 54, "52 to 54")])
+def test_an_age_is_as_precise_as_the_birth_date(lowest, highest, told):
+    assert SHOW(years(Age(lowest, highest))) == told
+
+
+def test_what_is_only_possible_is_said_to_be():
+    assert SHOW(possible("stroke")) == "possible stroke"
+    words, when = Record("Twitching [left]"), since(interval("2026-05"))
+    assert SHOW(dated(words, when)) == r"Twitching \[left\] (since May 2026)"
+    assert SHOW(dated(words, when, unsure=True)) == r"possible: Twitching \[left\] (since May 2026)"
+
+
+def test_a_day_that_is_not_recorded_is_said_not_to_be():
+    assert SHOW(on(interval("2026-05-20"))) == "20 May 2026"
+    assert SHOW(on(None)) == SHOW(since(None)) == "date not recorded"
