@@ -10,6 +10,7 @@ from cds_service.content import numbers as spelt
 from cds_service.content.contract import undeclared
 from cds_service.content.model import CardText, RuleContent
 from cds_service.content.text import placeholders
+from cds_service.facts import drugs
 from cds_service.facts.queries import OBSERVATIONS, QUESTIONS, READS, UNREADABLE_DRUG, collection
 from cds_service.hooks.hooks import HOOKS
 
@@ -25,7 +26,7 @@ def faults_of(content: Content) -> list[str]:
     """Every fault across the files."""
     sets = {s.name for s in content.value_sets}
     found = [fault for name, rule in content.written.items() for fault in _rule(name, rule, content, sets)]
-    shared = (_services, _families, _memory, _suggestions, _statements)
+    shared = (_services, _families, _memory, _suggestions, _statements, _current_drug)
     return [*found, *undeclared(content), *(fault for check in shared for fault in check(content))]
 
 
@@ -155,6 +156,14 @@ def _suggestions(content: Content) -> Iterator[str]:
                 yield f"suggestions.toml: {name}: no file suggestions/{create.resource}"
         if not (text.create or text.remove_draft or text.change_dose):
             yield f"suggestions.toml: {name}: does nothing"
+
+
+def _current_drug(content: Content) -> Iterator[str]:
+    """The numbers without which no medication could be read at all."""
+    given = content.numbers.parameters.get("current-drug", {})
+    for name in drugs.NUMBERS:
+        if name not in given:
+            yield f"phenotypes/current-drug.toml: parameter.{name}: is missing"
 
 
 def _statements(content: Content) -> Iterator[str]:

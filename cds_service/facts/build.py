@@ -154,8 +154,9 @@ _SUBJECT_OF: dict[type[fhir.Resource], Callable[[fhir.Resource], fhir.Reference 
 class Reader:
     """Reads one chart on one day."""
 
-    def __init__(self, chart: Chart, vocabulary: Vocabulary, today: date, *, signing: bool) -> None:
+    def __init__(self, chart: Chart, vocabulary: Vocabulary, numbers: Numbers, today: date, *, signing: bool) -> None:
         self.chart, self.vocabulary, self.today, self.signing = chart, vocabulary, today, signing
+        self.use = drugs.current_use(numbers, today)
         self.pharmacy = Pharmacy(vocabulary, chart.medications)
         self.unsent: set[str] = set()
         """The keys of current drugs whose Medication was not sent."""
@@ -214,18 +215,18 @@ class Reader:
 
     def _request_entry(self, resource: fhir.MedicationRequest, drug: Drug) -> Entry | None:
         return drugs.request_entry(
-            resource, drug, self.reason(resource.reason_code, resource.reason_reference), self.today
+            resource, drug, self.reason(resource.reason_code, resource.reason_reference), self.use
         )
 
     def _statement_entry(self, resource: fhir.MedicationStatement, drug: Drug) -> Entry | None:
         why = self.reason(resource.reason_code, resource.reason_reference)
-        return drugs.statement_entry(resource, drug, why, self.today)
+        return drugs.statement_entry(resource, drug, why, self.use)
 
     def _dispense_entry(self, resource: fhir.MedicationDispense, drug: Drug) -> Entry | None:
-        return drugs.dispense_entry(resource, drug, self.today)
+        return drugs.dispense_entry(resource, drug, self.use)
 
     def medications(self) -> tuple[Medication, ...]:
-        return drugs.medications(self.entries(), self.vocabulary, self.today)
+        return drugs.medications(self.entries(), self.vocabulary, self.use)
 
     def _observations(self) -> tuple[Observation, ...]:
         read, vocabulary = results.read_observation, self.vocabulary
@@ -315,7 +316,7 @@ def build(
 ) -> PatientFacts:
     """The facts of one patient; resources of another patient are left out and counted."""
     chart = Chart(sources, drafts, vocabulary, patient_id)
-    reader = Reader(chart, vocabulary, today, signing=signing)
+    reader = Reader(chart, vocabulary, numbers, today, signing=signing)
     gaps = {key: source.gap for key, source in sources.items() if source.gap}
     unread = dict.fromkeys(TEMPLATES.keys() - sources.keys(), "not asked for") | gaps
     present = frozenset(chart.by_type)

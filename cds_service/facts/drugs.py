@@ -12,6 +12,7 @@ from datetime import date, timedelta
 import msgspec
 
 from cds_service.facts.doses import dose
+from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import Dose, Drug, Medication
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Interval, interval, months_before
@@ -21,11 +22,32 @@ from cds_service.terminology.vocabulary import Match, Vocabulary
 
 _ORDER_INTENTS = {None, "order", "original-order", "instance-order", "reflex-order", "filler-order"}
 _NEVER_TAKEN = {"entered-in-error", "draft", "cancelled", "not-taken", "intended", "declined"}
-_GRACE = timedelta(days=30)
-_BREAK = timedelta(days=60)
-_SUPPLY = 90
-_OLD_MONTHS = 24
 _DAYS = {"": 1.0, "d": 1.0, "wk": 7.0, "mo": 30.0, "a": 365.0}
+
+
+NUMBERS = ("grace-days", "break-days", "supply-days", "supply-most-days", "old-months")
+"""What is read of ``cards/phenotypes/current-drug.toml``."""
+
+
+class CurrentUse(msgspec.Struct, frozen=True):
+    """The day, and how long before it an entry still counts."""
+
+    today: date
+    ended_since: date
+    """First day of the grace: an order or a supply that ended on it still counts."""
+    pause: timedelta
+    """The shortest gap between two courses."""
+    supply: float
+    """Days of a supply that is not stated."""
+    most: float
+    """A stated supply of so many days is not believed."""
+    old_before: date
+    """Older evidence of use is doubtful."""
+
+
+def current_use(numbers: Numbers, today: date) -> CurrentUse:
+    grace, pause, supply, most, old = (numbers.whole("current-drug", name) for name in NUMBERS)
+    return CurrentUse(today, today - timedelta(grace), timedelta(pause), supply, most, months_before(today, old))
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -148,7 +170,7 @@ def _strength(part: fhir.Ingredient) -> float | None:
     return mass.value / (denominator.value if denominator and denominator.value else 1) if mass else None
 
 
-def request_entry(resource: fhir.MedicationRequest, drug: Drug, reason: Indication, today: date) -> Entry | None:
+def request_entry(resource: fhir.MedicationRequest, drug: Drug, reason: Indication, use: CurrentUse) -> Entry | None:
     """A MedicationRequest of the list; None for one that never led to taking the drug."""
     if resource.status in _NEVER_TAKEN or resource.intent not in _ORDER_INTENTS or resource.do_not_perform:
         return None
@@ -161,9 +183,9 @@ def request_entry(resource: fhir.MedicationRequest, drug: Drug, reason: Indicati
     return Entry(
         drug=drug,
         source=f"MedicationRequest/{resource.id}",
-        current=status_current and (end is None or end.last >= today - _GRACE) and not _future(start, today),
+        current=status_current and (end is None or end.last >= use.ended_since) and not _future(start, use),
         start=start,
-        end=end or (None if status_current else _supplied(start, _days(supply))),
+        end=end or (None if status_current else _supplied(start, _days(supply, use), use)),
         open_ended=status_current and end is None,
         dose=dose(resource.dosage_instruction, drug.strength_mg),
         stated_end=end,
@@ -171,7 +193,9 @@ def request_entry(resource: fhir.MedicationRequest, drug: Drug, reason: Indicati
     )
 
 
-def statement_entry(resource: fhir.MedicationStatement, drug: Drug, reason: Indication, today: date) -> Entry | None:
+def statement_entry(
+    resource: fhir.MedicationStatement, drug: Drug, reason: Indication, use: CurrentUse
+) -> Entry | None:
     """A MedicationStatement; None for one that says the drug was not taken."""
     if resource.status in _NEVER_TAKEN:
         return None
@@ -183,9 +207,9 @@ def statement_entry(resource: fhir.MedicationStatement, drug: Drug, reason: Indi
     return Entry(
         drug=drug,
         source=f"MedicationStatement/{resource.id}",
-        current=status_current and (end is None or end.last >= today) and not _future(started, today),
+        current=status_current and (end is None or end.last >= use.today) and not _future(started, use),
         start=started,
-        end=end or (None if status_current else _supplied(started, None)),
+        end=end or (None if status_current else _supplied(started, None, use)),
         open_ended=status_current and end is None,
         dose=dose(resource.dosage, drug.strength_mg),
         stated_end=end,
@@ -193,16 +217,16 @@ def statement_entry(resource: fhir.MedicationStatement, drug: Drug, reason: Indi
     )
 
 
-def dispense_entry(resource: fhir.MedicationDispense, drug: Drug, today: date) -> Entry | None:
-    """A completed dispense, current for its supply and 30 days more."""
+def dispense_entry(resource: fhir.MedicationDispense, drug: Drug, use: CurrentUse) -> Entry | None:
+    """A completed dispense, current for its supply and the grace."""
     start = interval(resource.when_handed_over)
     if resource.status not in (None, "completed") or start is None:
         return None
-    end = _supplied(start, _days(resource.days_supply))
+    end = _supplied(start, _days(resource.days_supply, use), use)
     return Entry(
         drug=drug,
         source=f"MedicationDispense/{resource.id}",
-        current=end is not None and end.last >= today - _GRACE and not _future(start, today),
+        current=end is not None and end.last >= use.ended_since and not _future(start, use),
         start=start,
         end=end,
         open_ended=False,
@@ -210,20 +234,20 @@ def dispense_entry(resource: fhir.MedicationDispense, drug: Drug, today: date) -
     )
 
 
-def medications(entries: Iterable[Entry], vocabulary: Vocabulary, today: date) -> tuple[Medication, ...]:
+def medications(entries: Iterable[Entry], vocabulary: Vocabulary, use: CurrentUse) -> tuple[Medication, ...]:
     """One medication per ingredient, current ones from their newest current entry."""
     by_ingredient: dict[str, list[Entry]] = {}
     for entry in entries:
         for ingredient in entry.drug.ingredients:
             by_ingredient.setdefault(ingredient, []).append(entry)
-    return tuple(_medication(name, found, vocabulary, today) for name, found in sorted(by_ingredient.items()))
+    return tuple(_medication(name, found, vocabulary, use) for name, found in sorted(by_ingredient.items()))
 
 
-def _medication(ingredient: str, entries: list[Entry], vocabulary: Vocabulary, today: date) -> Medication:
+def _medication(ingredient: str, entries: list[Entry], vocabulary: Vocabulary, use: CurrentUse) -> Medication:
     certain = [e for e in entries if not e.drug.uncertain] or entries
     current = [e for e in certain if e.current]
     newest = max(current or certain, key=lambda e: (_first(e), e.source))
-    start = _series_start(certain, today) if current else newest.start
+    start = _series_start(certain, use) if current else newest.start
     return Medication(
         ingredient=ingredient,
         sets=newest.drug.sets & vocabulary.sets_of_ingredient(ingredient),
@@ -232,11 +256,11 @@ def _medication(ingredient: str, entries: list[Entry], vocabulary: Vocabulary, t
         current=bool(current),
         start=start,
         written=newest.start,
-        ended=None if current else _ended(certain, today),
+        ended=None if current else _ended(certain, use.today),
         dose=newest.dose,
         reasons=newest.reason.sets,
         reason_words=newest.reason.words,
-        old=bool(current) and _is_old(certain, today),
+        old=bool(current) and _is_old(certain, use),
         increased=_increase(certain) if current else None,
         told_by=tuple(sorted(e.source for e in entries)),
     )
@@ -256,12 +280,12 @@ def _first(entry: Entry) -> date:
     return entry.start.last if entry.start else date.min
 
 
-def _series_start(entries: list[Entry], today: date) -> Interval | None:
-    """First day of the run of dated entries that reaches today without a gap of 60 days."""
-    dated = [(e.start, _reach(e, today)) for e in entries if e.start and e.start.first <= today]
-    reached, start = today, None
+def _series_start(entries: list[Entry], use: CurrentUse) -> Interval | None:
+    """First day of the run of dated entries that reaches today without a pause."""
+    dated = [(e.start, _reach(e, use.today)) for e in entries if e.start and e.start.first <= use.today]
+    reached, start = use.today, None
     for begun, reach in sorted(dated, key=lambda pair: (pair[0].first, pair[0].last), reverse=True):
-        if reached - reach < _BREAK:
+        if reached - reach < use.pause:
             start, reached = begun, min(reached, begun.first)
     return start
 
@@ -271,9 +295,9 @@ def _reach(entry: Entry, today: date) -> date:
     return today if entry.open_ended or entry.end is None else entry.end.last
 
 
-def _is_old(entries: list[Entry], today: date) -> bool:
+def _is_old(entries: list[Entry], use: CurrentUse) -> bool:
     dated = [e.start.last for e in entries if e.start]
-    return bool(dated) and max(dated) < months_before(today, _OLD_MONTHS)
+    return bool(dated) and max(dated) < use.old_before
 
 
 def _increase(entries: list[Entry]) -> Interval | None:
@@ -302,17 +326,17 @@ def _bounds_end(dosage: fhir.Dosage) -> Interval | None:
     return _end(repeat.bounds_period) if repeat else None
 
 
-def _days(duration: fhir.Quantity | None) -> float | None:
+def _days(duration: fhir.Quantity | None, use: CurrentUse) -> float | None:
     found = amount(duration)
     days = found.value * _DAYS.get(found.unit, 0.0) if found else 0.0
-    return days if 0 < days < 1000 else None
+    return days if 0 < days < use.most else None
 
 
-def _supplied(start: Interval | None, days: float | None) -> Interval | None:
+def _supplied(start: Interval | None, days: float | None, use: CurrentUse) -> Interval | None:
     if start is None or start.last.year > 9000:
         return None
-    return Interval(start.first, start.last + timedelta(days=days or _SUPPLY))
+    return Interval(start.first, start.last + timedelta(days=days or use.supply))
 
 
-def _future(start: Interval | None, today: date) -> bool:
-    return start is not None and start.first > today
+def _future(start: Interval | None, use: CurrentUse) -> bool:
+    return start is not None and start.first > use.today

@@ -93,7 +93,7 @@ class Medication(msgspec.Struct, frozen=True):
     reasons: frozenset[str] = frozenset()
     reason_words: str = ""
     old: bool = False
-    """The newest evidence is over 24 months old."""
+    """The newest evidence is older than an entry is trusted."""
     increased: Interval | None = None
     """Day of the newest entry with a higher daily dose than the one before it."""
     told_by: tuple[str, ...] = ()

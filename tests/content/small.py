@@ -9,7 +9,7 @@ from cds_service.settings import Settings
 FILES = {
     **{
         name: (cards(Settings()) / name).read_text(encoding="utf-8")
-        for name in (FILE, "wording.toml", "gates.toml", "phenotypes/age.toml")
+        for name in (FILE, "wording.toml", "gates.toml", "phenotypes/age.toml", "phenotypes/current-drug.toml")
     },
     "services.toml": """
 [prefetch-loss]

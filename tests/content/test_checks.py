@@ -38,6 +38,12 @@ EDITS = {
     "an-unknown-link": (CARD, "statements = []", 'statements = []\nlinks = ["x"]', "links: 'x' is not in links.toml"),
     "a-criterion-twice": (CARD, 'id = "cold"', 'id = "shakes"', "criteria: 'shakes' stands twice"),
     "a-number-nobody-gives": (CARD, "{limit}", "{speed}", "criteria.shakes: {speed} is no parameter"),
+    "a-number-without-which-no-drug-is-read": (
+        "phenotypes/current-drug.toml",
+        "[parameter.grace-days]",
+        "[parameter.grace]",
+        "phenotypes/current-drug.toml: parameter.grace-days: is missing",
+    ),
     "a-number-nobody-gives-in-when": (
         CARD,
         'when = "Always."\ntext',
