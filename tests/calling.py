@@ -46,13 +46,18 @@ class Answer(NamedTuple):
 Call = Callable[..., Answer]
 
 
+def application_with(**environment: str) -> Application:
+    """The service on the day of the examples, keeping no record unless the environment says so."""
+    return Application(Settings.read({"CDS_TODAY": TODAY, "CDS_RECORD": "off", **environment}))
+
+
 @contextmanager
-def serving(house: Application | None = None, **environment: str) -> Iterator[Call]:
+def serving(application: Application | None = None, **environment: str) -> Iterator[Call]:
     """A function that posts a body to the service of a hook, or elsewhere, in the service's own loop.
 
     A body may come in chunks, and with ``gone`` its client leaves before the end of it.
     """
-    app = create_app(house or Application(Settings.read({"CDS_TODAY": TODAY, "CDS_RECORD": "off", **environment})))
+    app = create_app(application or application_with(**environment))
 
     async def called(scope: Json, messages: list[Json]) -> Answer:
         sent: list[Json] = []

@@ -11,7 +11,7 @@ from cds_service.settings import Settings
 from cds_service.web.app import create_app
 from cds_service.web.assembly import Application
 from tests.case_runs import PARTS, case_results, cases, runner
-from tests.conftest import read_validated
+from tests.contract import read_validated
 
 CASES = [(rule, case) for rule, found in cases().items() for case in found]
 each_case = pytest.mark.parametrize(("rule", "case"), CASES, ids=[f"{rule}/{case.name}" for rule, case in CASES])

@@ -9,7 +9,7 @@ from cds_service.content.places import cards
 from cds_service.decisions.ruleset import assemble
 from cds_service.settings import Settings
 from tests.calling import EXPECTED, as_bytes, charts, opened, requests, rules_of, serving
-from tests.conftest import read_validated
+from tests.contract import read_validated
 
 CONTENT = load(cards(Settings()))
 RULES = assemble(CONTENT)

@@ -10,7 +10,7 @@ import random
 import pytest
 
 from tests.calling import as_bytes, requests, serving, without_uuids
-from tests.conftest import read_validated
+from tests.contract import read_validated
 
 BATCHES, OF_EACH = 60, 40
 MARK = "xQMARKQx"

@@ -13,9 +13,8 @@ from cds_service.decisions.ruleset import assemble
 from cds_service.decisions.service import DecisionService
 from cds_service.rules.review import Rule
 from cds_service.settings import Settings
-from cds_service.web.assembly import Application
-from tests.calling import TODAY, as_bytes, requests, rules_of, serving
-from tests.conftest import read_validated
+from tests.calling import TODAY, application_with, as_bytes, requests, rules_of, serving
+from tests.contract import read_validated
 from tests.marks import BORN, MARK, TOKEN, kept_quiet, marked
 
 FAILING = "clonazepam-falls"
@@ -138,10 +137,10 @@ def call_with_a_broken_rule():
         raise ValueError(f"{review.facts} {review.therapy}")
 
     broken = msgspec.structs.replace(ruleset.rules[FAILING], rule=Rule(FAILING, raising, frozenset()))
-    house = Application(Settings.read({"CDS_TODAY": TODAY, "CDS_RECORD": "off"}))
+    application = application_with()
     rules = msgspec.structs.replace(ruleset, rules=ruleset.rules | {FAILING: broken})
-    house._decisions = DecisionService(rules, house.settings.today)
-    with serving(house) as called:
+    application._decisions = DecisionService(rules, application.settings.today)
+    with serving(application) as called:
         yield called
 
 

@@ -39,6 +39,6 @@ class HookAnswer(msgspec.Struct, frozen=True):
     and holds ids of rules, never patient data.
     """
 
-    body: bytes | Response
-    timings: Mapping[str, float] = {}
-    outcomes: Mapping[str, Any] = {}
+    response: Response
+    timings: Mapping[str, float]
+    outcomes: Mapping[str, Any]

@@ -40,9 +40,8 @@ async def call(request: Request) -> Response:
 def _written(request: Request, answer: HookAnswer, timings: Mapping[str, float]) -> Response:
     milliseconds = {name: seconds * 1000 for name, seconds in timings.items()}
     note(request, phases={name: round(spent, 2) for name, spent in milliseconds.items()}, **answer.outcomes)
-    body = answer.body if isinstance(answer.body, bytes) else answer.body.encode()
     parts = ", ".join(f"{name};dur={spent:.2f}" for name, spent in milliseconds.items())
-    return Written(body, headers=[NO_STORE, (b"server-timing", parts.encode())])
+    return Written(answer.response.encode(), headers=[NO_STORE, (b"server-timing", parts.encode())])
 
 
 def discovery(document: bytes) -> Endpoint:

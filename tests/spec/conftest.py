@@ -1,49 +1,54 @@
-"""The calls that every chapter of the standard is tried with."""
+"""The calls that every chapter of the standard is tried with: of example patients, about whom the rules speak."""
 
 import copy
 
 import pytest
 
-_VIEW = {
-    "hook": "patient-view",
-    "hookInstance": "0d5b2a0e-8a53-4a3b-9d5e-6d1a4e0c1f01",
-    "context": {"userId": "Practitioner/prac-1", "patientId": "pat-1", "encounterId": "enc-1"},
-    "prefetch": {
-        "patient": {"resourceType": "Patient", "id": "pat-1", "birthDate": "1951-03-02"},
-        "conditions": {"resourceType": "Bundle", "type": "searchset", "total": 0},
-    },
-}
-_ORDER = {
-    "resourceType": "MedicationRequest",
-    "id": "draft-1",
-    "status": "draft",
-    "intent": "order",
-    "medicationCodeableConcept": {"text": "Clonazepam 0.5 mg oral tablet"},
-    "subject": {"reference": "Patient/pat-1"},
-}
-_LAB = {"resourceType": "ServiceRequest", "id": "draft-2", "status": "draft", "code": {"text": "Complete blood count"}}
+from tests.calling import requests
+
+LAB = {"resourceType": "ServiceRequest", "id": "draft-3", "status": "draft", "code": {"text": "Complete blood count"}}
 
 
 @pytest.fixture
 def view():
-    return copy.deepcopy(_VIEW)
+    """A chart that makes a card: clonazepam is taken, and the patient fell."""
+    return copy.deepcopy(requests()["patient-view-clonazepam-fall"])
+
+
+@pytest.fixture
+def silent():
+    """A chart that makes none."""
+    return copy.deepcopy(requests()["patient-view-hypertension"])
 
 
 @pytest.fixture
 def order():
-    return copy.deepcopy(_ORDER)
+    """Clonazepam; the patient has dementia."""
+    return drafted("order-sign-rbd-dementia")
 
 
 @pytest.fixture
-def sign(view, order):
-    drafts = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": order}, {"resource": dict(_LAB)}]}
-    return view | {"hook": "order-sign", "context": view["context"] | {"draftOrders": drafts}}
+def melatonin(order):
+    """The second order of the same patient that makes a card, of 20 mg."""
+    return drafted("order-sign-rbd-prognosis-melatonin-20mg") | {"id": "draft-2", "subject": order["subject"]}
+
+
+def drafted(name):
+    (entry,) = copy.deepcopy(requests()[name]["context"]["draftOrders"]["entry"])
+    return entry["resource"]
+
+
+@pytest.fixture
+def sign(order, melatonin):
+    """Two orders that make a card each, and one that makes none."""
+    call = copy.deepcopy(requests()["order-sign-rbd-dementia"])
+    call["context"]["draftOrders"]["entry"] = [{"resource": one} for one in (order, melatonin, LAB)]
+    return call
 
 
 @pytest.fixture
 def select(sign):
-    context = sign["context"] | {"selections": ["MedicationRequest/draft-1"]}
-    return sign | {"hook": "order-select", "context": context}
+    return sign | {"hook": "order-select", "context": sign["context"] | {"selections": ["MedicationRequest/draft-1"]}}
 
 
 @pytest.fixture

@@ -17,10 +17,19 @@ async def test_a_preflight_is_granted(client, path, method):
     assert answer.headers["access-control-allow-headers"].lower() == "authorization, content-type"
 
 
-async def test_a_refusal_carries_the_headers(post, view):
-    for answer in (await post(view, headers=ORIGIN), await post(None, "patient-view", content=b"{", headers=ORIGIN)):
-        assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.status_code == 400
+async def test_a_refusal_carries_the_headers(client, post, view):
+    answers = [
+        await post(view, headers=ORIGIN),
+        await post(None, "patient-view", content=b"{", headers=ORIGIN),
+        await client.get("/cds-services/none", headers=ORIGIN),
+        await client.get("/cds-services/rbd-patient-view", headers=ORIGIN),
+        await post(view | {"prefetch": {}}, headers=ORIGIN),
+        await post(None, "patient-view", content=b"x" * 6_000_000, headers=ORIGIN),
+        await post(None, "patient-view", content=b"{}", headers=ORIGIN | {"Content-Type": "text/plain"}),
+        await post(view | {"context": {}}, headers=ORIGIN),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 400, 404, 405, 412, 413, 415, 422]
+    assert {answer.headers.get("access-control-allow-origin") for answer in answers} == {"*"}
 
 
 async def test_credentials_are_never_allowed(client, post, view):

@@ -8,11 +8,8 @@ import pytest
 import structlog
 
 from cds_service.facts.queries import TEMPLATES
-from cds_service.settings import Settings
-from cds_service.web.app import create_app
-from cds_service.web.assembly import Application
-from tests.calling import TODAY, requests, rules_of
-from tests.conftest import _speaking_to
+from tests.calling import application_with, requests, rules_of
+from tests.contract import speaking_to
 from tests.fhir_client import misbehaving
 from tests.fhir_client.misbehaving import FAULTS, searchset, sends
 from tests.lateness import measured
@@ -41,20 +38,13 @@ NEEDED = {"patient", "conditions", "medicationRequests", "medicationStatements",
 
 
 @pytest.fixture(scope="module")
-def house():
-    environment = {
-        "CDS_TODAY": TODAY,
-        "CDS_RECORD": "off",
-        "CDS_DEADLINE_MS": str(int(DEADLINE * 1000)),
-        "CDS_FHIR_SERVERS": "https://fhir.example.org/r4",
-    }
-    return Application(Settings.read(environment))
+def fetching():
+    return application_with(CDS_DEADLINE_MS=str(int(DEADLINE * 1000)), CDS_FHIR_SERVERS="https://fhir.example.org/r4")
 
 
 @pytest.fixture
-async def ours(house):
-    app = create_app(house)
-    async with app.router.lifespan_context(app), _speaking_to(app) as client:
+async def ours(fetching, anyio_backend):
+    async with speaking_to(fetching) as client:
         yield client
 
 

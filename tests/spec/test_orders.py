@@ -4,12 +4,25 @@ import json
 
 import pytest
 
+from tests.calling import requests, without_uuids
+from tests.spec.conftest import LAB, drafted
+
 pytestmark = pytest.mark.anyio
+
+CLONAZEPAM, MELATONIN = "MedicationRequest/draft-1", "MedicationRequest/draft-2"
 
 
 def with_entries(call, *entries):
     drafts = {"resourceType": "Bundle", "entry": list(entries)}
     return call | {"context": call["context"] | {"draftOrders": drafts}}
+
+
+def with_orders(call, *orders):
+    return with_entries(call, *({"resource": order} for order in orders))
+
+
+def selecting(call, selections):
+    return call | {"context": call["context"] | {"selections": selections}}
 
 
 def actions(answer, kind):
@@ -22,42 +35,57 @@ def actions(answer, kind):
     ]
 
 
+def spoken_about(answer):
+    """The orders that the cards would take away."""
+    return [action["resourceId"] for action in actions(answer, "delete")]
+
+
+def seen(answer):
+    assert answer.status_code == 200
+    return without_uuids(answer.json()["cards"])
+
+
 async def test_only_selected_orders_are_spoken_about(post, select):
-    assert [action["resourceId"] for action in actions(await post(select), "delete")] == ["MedicationRequest/draft-1"]
-    other = select | {"context": select["context"] | {"selections": ["ServiceRequest/draft-2"]}}
-    assert [action["resourceId"] for action in actions(await post(other), "delete")] == ["ServiceRequest/draft-2"]
+    assert set(spoken_about(await post(select))) == {CLONAZEPAM}
+    assert set(spoken_about(await post(selecting(select, [MELATONIN])))) == {MELATONIN}
+    assert set(spoken_about(await post(selecting(select, [MELATONIN, CLONAZEPAM])))) == {CLONAZEPAM, MELATONIN}
+    assert (await post(selecting(select, ["ServiceRequest/draft-3"]))).json() == {"cards": []}
 
 
-async def test_every_order_is_in_scope_at_signing(post, sign):
-    assert [action["resourceId"] for action in actions(await post(sign), "delete")] == [
-        "MedicationRequest/draft-1",
-        "ServiceRequest/draft-2",
-    ]
+async def test_every_order_is_in_scope_at_signing(post, sign, order, melatonin):
+    assert len(seen(await post(sign))) == 2
+    for orders in ((order, melatonin), (melatonin, order), (LAB, melatonin, LAB | {"id": "draft-4"}, order)):
+        assert set(spoken_about(await post(with_orders(sign, *orders)))) == {CLONAZEPAM, MELATONIN}
 
 
 async def test_a_delete_names_the_draft_exactly(post, sign, order):
     long_id = "e" * 190 + "_+/="
-    answer = await post(with_entries(sign, {"resource": order | {"id": long_id}}))
-    assert actions(answer, "delete")[0]["resourceId"] == f"MedicationRequest/{long_id}"
+    answer = await post(with_orders(sign, order | {"id": long_id}))
+    assert set(spoken_about(answer)) == {f"MedicationRequest/{long_id}"}
 
 
-async def test_an_update_is_the_complete_draft(post, sign, order):
+async def test_an_update_is_the_complete_draft(post):
+    """All of it but the dose, which is what the update is about."""
+    call, order = requests()["order-sign-levetiracetam-kidney"], drafted("order-sign-levetiracetam-kidney")
     odd = order | {"extension": [{"url": "urn:x", "valueDecimal": 1.5}], "unknown": {"a": [None, {}]}, "text": ""}
-    assert actions(await post(with_entries(sign, {"resource": odd})), "update")[0]["resource"] == odd
+    (update,) = actions(await post(with_orders(call, odd)), "update")
+    said = update["resource"]["dosageInstruction"]
+    assert said[0]["doseAndRate"][0]["doseQuantity"]["value"] == 500
+    assert update["resource"] == odd | {"dosageInstruction": said}
 
 
 async def test_selections(post, select):
     for wrong in (None, "MedicationRequest/draft-1", {}, [7]):
-        answer = await post(select | {"context": select["context"] | {"selections": wrong}})
+        answer = await post(selecting(select, wrong))
         assert answer.status_code == 422
         assert answer.json()["issue"][0]["expression"] == ["context.selections"]
-    none = await post(select | {"context": select["context"] | {"selections": []}})
-    assert none.json() == {"cards": []}
+    assert (await post(selecting(select, []))).json() == {"cards": []}
 
 
 async def test_a_selection_that_matches_nothing_is_no_fault(post, select):
-    answer = await post(select | {"context": select["context"] | {"selections": ["MedicationRequest/gone", "", "x"]}})
-    assert answer.json() == {"cards": []}
+    gone = ["MedicationRequest/gone", "", "x"]
+    assert (await post(selecting(select, gone))).json() == {"cards": []}
+    assert seen(await post(selecting(select, [*gone, CLONAZEPAM]))) == seen(await post(select))
 
 
 async def test_draft_orders(post, sign):
@@ -74,29 +102,41 @@ async def test_draft_orders(post, sign):
     "entry",
     [{}, {"resource": {"resourceType": "MedicationRequest"}}, {"resource": {"resourceType": "Unheard", "id": "1"}}],
 )
-async def test_entries_that_cannot_be_read_are_passed_over(post, sign, entry):
-    assert (await post(with_entries(sign, entry))).json() == {"cards": []}
+async def test_entries_that_cannot_be_read_are_passed_over(post, sign, order, entry):
+    assert seen(await post(with_entries(sign, entry))) == []
+    beside = await post(with_entries(sign, entry, {"resource": order}, entry))
+    assert seen(beside) == seen(await post(with_orders(sign, order))) != []
 
 
 @pytest.mark.parametrize(
-    "members",
+    ("members", "in_r4"),
     [
-        {"category": {"coding": [{"code": "community"}]}, "reasonCode": {"text": "RBD"}},
-        {"dosageInstruction": [{"doseAndRate": {"doseQuantity": {"value": 2, "code": "{pill}"}}}]},
-        {"dosageInstruction": [{"doseQuantity": {"value": "0.5", "unit": "mg"}}]},
-        {"medicationCodeableConcept": None, "intent": None},
+        (
+            {"category": {"coding": [{"code": "community"}]}, "reasonCode": {"text": "RBD"}},
+            {"category": [{"coding": [{"code": "community"}]}], "reasonCode": [{"text": "RBD"}]},
+        ),
+        (
+            {"dosageInstruction": {"doseAndRate": {"doseQuantity": {"value": 2, "code": "{pill}"}}}},
+            {"dosageInstruction": [{"doseAndRate": [{"doseQuantity": {"value": 2, "code": "{pill}"}}]}]},
+        ),
+        (
+            {"dosageInstruction": [{"doseQuantity": {"value": "0.5", "unit": "mg"}}]},
+            {"dosageInstruction": [{"doseAndRate": [{"doseQuantity": {"value": 0.5, "unit": "mg"}}]}]},
+        ),
+        ({"intent": None}, {"intent": "order"}),
     ],
 )
-async def test_objects_in_place_of_arrays_are_read(post, sign, order, members):
-    assert len((await post(with_entries(sign, {"resource": order | members}))).json()["cards"]) == 1
+async def test_objects_in_place_of_arrays_are_read(post, sign, order, members, in_r4):
+    answer = seen(await post(with_orders(sign, order | members)))
+    assert answer == seen(await post(with_orders(sign, order | in_r4))) != []
 
 
 @pytest.mark.parametrize("kind", ["NutritionOrder", "DeviceRequest", "MedicationOrder", "ProcedureRequest"])
 async def test_orders_of_other_kinds_and_releases_are_no_fault(post, sign, kind):
-    answer = await post(with_entries(sign, {"resource": {"resourceType": kind, "id": "order-123"}}))
+    answer = await post(with_orders(sign, {"resourceType": kind, "id": "order-123"}))
     assert answer.status_code == 200
 
 
 async def test_two_hundred_orders_are_no_fault(post, sign, order):
-    many = [{"resource": order | {"id": f"draft-{number}"}} for number in range(200)]
-    assert json.loads((await post(with_entries(sign, *many))).content)["cards"]
+    many = [order | {"id": f"draft-{number}"} for number in range(200)]
+    assert json.loads((await post(with_orders(sign, *many))).content)["cards"]

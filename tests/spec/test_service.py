@@ -8,6 +8,7 @@ import structlog
 from cds_service.errors import SettingsError
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
+from tests.marks import BORN, MARK, TOKEN, marked
 
 pytestmark = pytest.mark.anyio
 
@@ -17,8 +18,8 @@ async def test_health_lies_outside_the_services(client):
     assert (await client.get("/health/ready")).json() == {"status": "ok"}
 
 
-async def test_clients_that_hang_up_do_no_harm(client, stand_in, view):
-    app = create_app(stand_in)
+async def test_clients_that_hang_up_do_no_harm(client, application, view):
+    app = create_app(application)
     scope = {"type": "http", "method": "POST", "path": "/cds-services/rbd-patient-view", "headers": []}
 
     async def receive():
@@ -32,14 +33,15 @@ async def test_clients_that_hang_up_do_no_harm(client, stand_in, view):
     assert (await client.post("/cds-services/rbd-patient-view", json=view)).status_code == 200
 
 
-async def test_nothing_of_the_patient_is_logged(client, post, sign):
-    marked = json.loads(json.dumps(sign).replace("draft-1", "MARK").replace("pat-1", "MARK").replace("Clon", "MARK"))
-    marked |= {"fhirServer": "https://MARK", "fhirAuthorization": {"access_token": "MARK"}, "hookInstance": "MARK"}
+async def test_nothing_of_the_patient_is_logged(client, post):
+    marked_call = marked("order-sign-rbd-dementia")
     with structlog.testing.capture_logs() as lines:
-        await post(marked, headers={"Authorization": "Bearer MARK", "Origin": "https://MARK"})
-        await post(marked | {"context": "MARK"})
-    assert len([line for line in lines if line["path"] == "/cds-services/rbd-order-sign"]) == 2
-    assert "MARK" not in json.dumps(lines)
+        answer = await post(marked_call, headers={"Authorization": f"Bearer {TOKEN}", "Origin": f"https://{MARK}"})
+        await post(marked_call | {"context": MARK})
+    assert MARK in answer.text
+    assert [line["status"] for line in lines if line["path"] == "/cds-services/rbd-order-sign"] == [200, 422]
+    assert MARK.lower() not in json.dumps(lines).lower()
+    assert BORN[:7] not in json.dumps(lines)
 
 
 async def test_an_exposed_service_does_not_start_open(tmp_path):

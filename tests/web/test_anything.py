@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.calling import requests
-from tests.conftest import read_validated
+from tests.contract import read_validated
 from tests.marks import MARK, marked
 from tests.web.spoiling import TIMES, bare, so_many, spoilt, values, written
 from tests.web.watching import as_promised, watched

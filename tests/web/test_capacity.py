@@ -2,99 +2,125 @@
 
 import asyncio
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 
-import httpx
 import pytest
 
-from cds_service.errors import NotAuthenticated, TooBusy
-from cds_service.settings import Settings
-from cds_service.web.app import create_app
+from cds_service.errors import TooBusy
 from cds_service.web.capacity import Capacity
+from tests.calling import application_with
+from tests.contract import speaking_to
+from tests.fhir_client import misbehaving
+from tests.trust.ehr import REQUEST, call, clients_file, guarding, token
 from tests.web.test_calls import VIEW
 
+__all__ = ["clients_file"]
 pytestmark = pytest.mark.anyio
 CALL = "/cds-services/rbd-patient-view"
+PATIENCE = 60
+"""Seconds until a test that waits for something to happen gives up."""
+
+
+@pytest.fixture(scope="module")
+def narrow_application():
+    """A service that answers two calls at once, and waits long for the data that they lack."""
+    return application_with(CDS_MAX_CONCURRENT="2", CDS_DEADLINE_MS="5000")
 
 
 @pytest.fixture
-async def narrow(stand_in, anyio_backend):
-    """A service that answers two calls at once, and whose answers wait until they are let go."""
-    stand_in.settings = Settings(max_concurrent=2)
-    stand_in.go = asyncio.Event()
-    answer = stand_in.answer
-
-    async def waiting(*args):
-        await stand_in.go.wait()
-        return await answer(*args)
-
-    stand_in.answer = waiting
-    app = create_app(stand_in)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1:8000") as client:
+async def narrow(narrow_application, anyio_backend):
+    async with speaking_to(narrow_application) as client:
         yield client
 
 
+@asynccontextmanager
 async def two_under_way(client):
-    calls = [asyncio.create_task(client.post(CALL, json=VIEW)) for _ in range(2)]
-    await asyncio.sleep(0.05)
-    return calls
+    """Two calls that lack something, for as long as the FHIR server keeps its answers back."""
+    go, asked = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def waits(*question):
+        asked.release()
+        await go.wait()
+        await misbehaving.empty(*question)
+
+    async with misbehaving.running() as ehr:
+        ehr.answers["Procedure"] = waits
+        given = {key: value for key, value in VIEW["prefetch"].items() if key != "procedures"}
+        lacking = VIEW | {"prefetch": given, "fhirServer": ehr.url}
+        calls = [asyncio.create_task(client.post(CALL, json=lacking)) for _ in range(2)]
+        async with asyncio.timeout(PATIENCE):
+            await asked.acquire()
+            await asked.acquire()
+        yield calls
+        go.set()
+        assert [(await one).status_code for one in calls] == [200, 200]
 
 
-async def test_a_call_too_many_is_told_to_come_back(narrow, stand_in):
-    under_way = await two_under_way(narrow)
-    refused = await narrow.post(CALL, json=VIEW)
-    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
-    assert refused.json()["issue"][0]["code"] == "throttled"
-    assert refused.headers["access-control-allow-origin"] == "*"
-    assert (await narrow.post(f"{CALL}/feedback", json={"feedback": []})).status_code == 503
-    assert (await narrow.get("/health/live")).status_code == 200
-    assert (await narrow.get("/cds-services")).status_code == 200
-    stand_in.go.set()
-    assert [(await call).status_code for call in under_way] == [200, 200]
+class Upload:
+    """A body of which the second half is kept back until it may go."""
+
+    def __init__(self, body):
+        self._body = body
+        self._awaited = asyncio.Event()
+        self.go = asyncio.Event()
+
+    async def under_way(self):
+        async with asyncio.timeout(PATIENCE):
+            await self._awaited.wait()
+
+    async def pieces(self):
+        yield self._body[:10]
+        self._awaited.set()
+        await self.go.wait()
+        yield self._body[10:]
+
+
+async def test_a_call_too_many_is_told_to_come_back(narrow):
+    async with two_under_way(narrow):
+        refused = await narrow.post(CALL, json=VIEW)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert refused.json()["issue"][0]["code"] == "throttled"
+        assert refused.headers["access-control-allow-origin"] == "*"
+        assert (await narrow.post(f"{CALL}/feedback", json={"feedback": []})).status_code == 503
+        assert (await narrow.get("/health/live")).status_code == 200
+        assert (await narrow.get("/cds-services")).status_code == 200
     assert (await narrow.post(CALL, json=VIEW)).status_code == 200
 
 
-async def test_a_body_on_its_way_takes_room_and_one_given_up_gives_it_back(narrow, stand_in):
-    stand_in.go.set()
-    slow = asyncio.Event()
-
-    async def body():
-        yield json.dumps(VIEW).encode()[:10]
-        await slow.wait()
-        yield json.dumps(VIEW).encode()[10:]
-
-    uploads = [asyncio.create_task(narrow.post(CALL, content=body())) for _ in range(2)]
-    await asyncio.sleep(0.05)
+async def test_a_body_on_its_way_takes_room_and_one_given_up_gives_it_back(narrow):
+    bodies = [Upload(json.dumps(VIEW).encode()) for _ in range(2)]
+    uploads = [asyncio.create_task(narrow.post(CALL, content=body.pieces())) for body in bodies]
+    for body in bodies:
+        await body.under_way()
     assert (await narrow.post(CALL, json=VIEW)).status_code == 503
     uploads[0].cancel()
     await asyncio.gather(uploads[0], return_exceptions=True)
     assert (await narrow.post(CALL, json=VIEW)).status_code == 200
-    slow.set()
+    bodies[1].go.set()
     assert (await uploads[1]).status_code == 200
 
 
-async def test_refused_and_failing_calls_give_their_room_back(narrow, stand_in, monkeypatch):
-    stand_in.go.set()
-
+async def test_refused_and_failing_calls_give_their_room_back(narrow, narrow_application, monkeypatch):
     async def broken(*_):
         raise RuntimeError
 
     with monkeypatch.context() as fault:
-        fault.setattr(stand_in, "answer", broken)
+        fault.setattr(narrow_application, "answer", broken)
         assert [(await narrow.post(CALL, json=VIEW)).status_code for _ in range(3)] == [500] * 3
     assert [(await narrow.post(CALL, json={})).status_code for _ in range(3)] == [422] * 3
     assert (await narrow.post(CALL, json=VIEW)).status_code == 200
 
 
-async def test_a_caller_who_is_not_known_takes_no_room(narrow, stand_in, monkeypatch):
-    await two_under_way(narrow)
-
-    async def nobody(_):
-        raise NotAuthenticated
-
-    monkeypatch.setattr(stand_in, "authenticate", nobody)
-    assert (await narrow.post(CALL, json=VIEW)).status_code == 401
-    stand_in.go.set()
+async def test_a_caller_who_is_not_known_takes_no_room(clients_file):
+    async with guarding(clients_file, max_concurrent=1) as guarded:
+        body = Upload(REQUEST.encode())
+        known = {"Authorization": f"Bearer {token()}"}
+        upload = asyncio.create_task(guarded.post(CALL, content=body.pieces(), headers=known))
+        await body.under_way()
+        assert (await call(guarded, None)).status_code == 401
+        assert (await call(guarded, token())).status_code == 503
+        body.go.set()
+        assert (await upload).status_code == 200
 
 
 def test_one_of_several_callers_leaves_room_for_the_others():

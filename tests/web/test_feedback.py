@@ -1,9 +1,17 @@
-"""Feedback over HTTP: what is taken, and what is refused."""
+"""Feedback over HTTP: what is taken and kept, and what is refused."""
 
+import datetime as dt
 import json
 
 import pytest
 import structlog
+from sqlalchemy import select
+
+from cds_service.record.recorder import opened
+from cds_service.record.tables import ANSWERS
+from cds_service.settings import Settings
+from tests.calling import application_with, requests
+from tests.contract import speaking_to
 
 pytestmark = pytest.mark.anyio
 
@@ -17,6 +25,34 @@ REASON = {"reason": {"code": "risk-benefit-ratio"}, "userComment": "MARK in a co
 
 async def post(client, *entries, path=PATH):
     return await client.post(path, json={"feedback": list(entries)})
+
+
+@pytest.fixture
+def environment(tmp_path):
+    return {"CDS_RECORD": "on", "CDS_VAR": str(tmp_path)}
+
+
+@pytest.fixture
+def told(environment):
+    """Posts a body to a service that keeps a record, and says what was answered and what is kept in the end."""
+
+    async def sent(body):
+        async with speaking_to(application_with(**environment)) as client:
+            answer = await client.post(PATH, json=body)
+        async with opened(Settings.read(environment)) as store:
+            await store.open()
+            async with store.engine.connect() as connection:
+                return answer, (await connection.execute(select(ANSWERS))).all()
+
+    return sent
+
+
+def batch(*entries):
+    return {"feedback": list(entries)}
+
+
+def instant(row):
+    return dt.datetime.fromtimestamp(row.at / 1000, dt.UTC).isoformat()
 
 
 @pytest.mark.parametrize(
@@ -37,26 +73,39 @@ async def post(client, *entries, path=PATH):
         ACCEPTED | {"acceptedSuggestions": [{"id": 3}, None, {"id": "s1"}]},
     ],
 )
-async def test_feedback_is_answered_with_an_empty_object(client, stand_in, entry):
-    answer = await post(client, entry)
+async def test_feedback_is_answered_with_an_empty_object_and_kept(told, entry):
+    answer, kept = await told(batch(entry))
     assert (answer.status_code, answer.content) == (200, b"{}")
-    assert [found.card for found in stand_in.taken[0].entries] == [CARD]
+    assert [(row.card, row.outcome, row.service) for row in kept] == [(CARD, entry["outcome"], "rbd-order-select")]
 
 
-async def test_several_cards_come_at_once(client, stand_in):
-    assert (await post(client, ACCEPTED, OVERRIDDEN, OVERRIDDEN | {"card": "another"})).status_code == 200
-    assert len(stand_in.taken[0].entries) == 3
-
-
-async def test_nothing_to_tell_is_fine(client, stand_in):
-    assert (await post(client)).status_code == 200
-    assert stand_in.taken[0].entries == ()
-
-
-async def test_an_entry_that_cannot_be_used_does_not_cost_its_neighbours(client, stand_in):
-    answer = await post(client, {"outcome": "overridden"}, ACCEPTED, OVERRIDDEN | {"outcome": "ignored"})
+async def test_several_cards_come_at_once(told):
+    other = "5b1c86c0-9c2d-4f7e-8a55-3f3f7a0a3b22"
+    answer, kept = await told(batch(ACCEPTED, OVERRIDDEN, OVERRIDDEN | {"card": other}))
     assert answer.status_code == 200
-    assert (len(stand_in.taken[0].entries), stand_in.taken[0].unusable) == (1, 2)
+    assert sorted((row.card, row.outcome) for row in kept) == [
+        (CARD, "accepted"),
+        (CARD, "overridden"),
+        (other, "overridden"),
+    ]
+
+
+async def test_the_same_entry_twice_is_kept_once(told):
+    answer, kept = await told(batch(OVERRIDDEN, OVERRIDDEN))
+    assert (answer.status_code, len(kept)) == (200, 1)
+
+
+async def test_nothing_to_tell_is_fine(told):
+    answer, kept = await told(batch())
+    assert (answer.status_code, kept) == (200, [])
+
+
+async def test_an_entry_that_cannot_be_used_does_not_cost_its_neighbours(told):
+    with structlog.testing.capture_logs() as lines:
+        answer, kept = await told(batch({"outcome": "overridden"}, ACCEPTED, OVERRIDDEN | {"outcome": "ignored"}))
+    assert answer.status_code == 200
+    assert [row.outcome for row in kept] == ["accepted"]
+    assert [line["unusable"] for line in lines if line["event"] == "call"] == [2]
 
 
 @pytest.mark.parametrize(
@@ -74,11 +123,11 @@ async def test_an_entry_that_cannot_be_used_does_not_cost_its_neighbours(client,
     ],
     ids=json.dumps,
 )
-async def test_where_nothing_can_be_used_the_member_is_named(client, stand_in, body):
-    answer = await client.post(PATH, json=body)
+async def test_where_nothing_can_be_used_the_member_is_named(told, body):
+    answer, kept = await told(body)
     assert answer.status_code == 422
     assert answer.json()["issue"][0]["expression"] == ["feedback"]
-    assert stand_in.taken == []
+    assert kept == []
 
 
 async def test_what_is_no_json_is_400(client):
@@ -96,19 +145,35 @@ async def test_a_slash_at_the_end_is_overlooked(client):
     assert (await post(client, ACCEPTED, path=f"{PATH}/")).status_code == 200
 
 
-async def test_a_reason_in_an_array_is_the_reason(client, stand_in):
-    await post(client, OVERRIDDEN | {"overrideReasons": [REASON]})
-    assert stand_in.taken[0].entries[0].reason.code == "risk-benefit-ratio"
+async def test_a_reason_in_an_array_is_the_reason(told):
+    _, kept = await told(batch(OVERRIDDEN | {"overrideReasons": [REASON]}))
+    assert [row.reason for row in kept] == ["risk-benefit-ratio"]
 
 
-async def test_more_than_ten_thousand_entries_are_refused_at_once(client, stand_in):
+@pytest.mark.parametrize("said", ["2026-06-30T23:59:60Z", "2026-07-01T01:59:59+02:00"])
+async def test_the_time_that_is_kept_is_that_of_the_entry(told, said):
+    _, kept = await told(batch(OVERRIDDEN | {"outcomeTimestamp": said}))
+    assert [instant(row) for row in kept] == ["2026-06-30T23:59:59+00:00"]
+
+
+async def test_what_was_overridden_is_not_said_again(environment):
+    """By a service that starts later: everything is written by then."""
+    path, call = "/cds-services/rbd-order-select", requests()["order-select-rbd-dementia"]
+    async with speaking_to(application_with(**environment)) as client:
+        (card,) = (await client.post(path, json=call)).json()["cards"]
+        assert (await post(client, OVERRIDDEN | {"card": card["uuid"]})).status_code == 200
+    async with speaking_to(application_with(**environment)) as client:
+        assert (await client.post(path, json=call)).json()["cards"] == []
+
+
+async def test_more_than_ten_thousand_entries_are_refused_at_once(client):
     answer = await client.post(PATH, content=b'{"feedback":[' + b",".join([b"0"] * 20_000) + b"]}")
     assert (answer.status_code, answer.json()["issue"][0]["code"]) == (422, "too-long")
 
 
-async def test_ten_thousand_entries_are_taken(client, stand_in):
-    assert (await post(client, *[OVERRIDDEN | {"card": f"c{n}"} for n in range(10_000)])).status_code == 200
-    assert len(stand_in.taken[0].entries) == 10_000
+async def test_ten_thousand_entries_are_taken(told):
+    answer, kept = await told(batch(*[OVERRIDDEN | {"card": f"c{n}"} for n in range(10_000)]))
+    assert (answer.status_code, len(kept)) == (200, 10_000)
 
 
 async def test_a_body_over_the_limit_is_413(client):

@@ -6,10 +6,13 @@ import json
 import httpx
 import pytest
 
-from cds_service.settings import Settings
 from cds_service.web.app import create_app
 from cds_service.web.bodies import read_json_body
+from tests.calling import application_with
+from tests.contract import speaking_to
+from tests.trust.ehr import clients_file, guarding
 
+__all__ = ["clients_file"]
 pytestmark = pytest.mark.anyio
 
 CALL = "/cds-services/rbd-order-sign"
@@ -37,24 +40,22 @@ async def test_a_browser_that_asks_for_the_private_network_is_let_in_in_open_mod
 
 
 @pytest.fixture
-def behind_a_list(stand_in):
-    stand_in = type(stand_in)()
-    stand_in.origins = frozenset({"https://ehr.example"})
-    stand_in.settings = Settings(public_url="https://cds.example.org")
-    app = create_app(stand_in)
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="https://cds.example.org")
+async def behind_a_list(clients_file, anyio_backend):
+    """The service of one trusted EHR, whose pages call from https://ehr.test.example."""
+    async with guarding(clients_file) as client:
+        yield client
 
 
 async def test_a_listed_origin_is_reflected(behind_a_list):
     for answer in (
-        await behind_a_list.get("/cds-services", headers={"Origin": "https://ehr.example"}),
-        await behind_a_list.options(CALL, headers=preflight(Origin="https://ehr.example")),
+        await behind_a_list.get("/cds-services", headers={"Origin": "https://ehr.test.example"}),
+        await behind_a_list.options(CALL, headers=preflight(Origin="https://ehr.test.example")),
     ):
-        assert answer.headers["access-control-allow-origin"] == "https://ehr.example"
+        assert answer.headers["access-control-allow-origin"] == "https://ehr.test.example"
         assert answer.headers["vary"] == "Origin"
 
 
-@pytest.mark.parametrize("origin", [PAGE, "null", "https://ehr.example.evil", ""])
+@pytest.mark.parametrize("origin", [PAGE, "null", "https://ehr.test.example.evil", ""])
 async def test_an_origin_off_the_list_gets_nothing(behind_a_list, origin):
     asked = preflight(Origin=origin, **{"Access-Control-Request-Private-Network": "true"})
     answer = await behind_a_list.options(CALL, headers=asked)
@@ -109,20 +110,30 @@ async def test_a_slash_too_many_still_finds_the_service(client, path):
     assert (await client.post(path, json={})).status_code == 422
 
 
-async def test_a_body_over_the_limit_is_refused_before_it_is_read(client, stand_in, monkeypatch):
-    monkeypatch.setattr(stand_in, "settings", Settings(max_body_mb=0.001))
-    answer = await client.post(CALL, json={"x": "y" * 2000}, headers={"Origin": PAGE})
+@pytest.fixture
+async def sparing(anyio_backend):
+    """The service with a limit of one kilobyte."""
+    async with speaking_to(application_with(CDS_MAX_BODY_MB="0.001")) as client:
+        yield client
+
+
+async def test_a_body_over_the_limit_is_refused_before_it_is_read(sparing):
+    async def chunks():
+        raise AssertionError("the body was read")
+        yield
+
+    declared = {"Origin": PAGE, "Content-Length": "2000", "Content-Type": "application/json"}
+    answer = await sparing.post(CALL, content=chunks(), headers=declared)
     assert answer.status_code == 413
     assert answer.headers["access-control-allow-origin"] == "*"
 
 
-async def test_a_body_that_hides_its_length_is_refused_when_it_passes_the_limit(client, stand_in, monkeypatch):
+async def test_a_body_that_hides_its_length_is_refused_when_it_passes_the_limit(sparing):
     async def chunks():
         for _ in range(100):
             yield b" " * 100
 
-    monkeypatch.setattr(stand_in, "settings", Settings(max_body_mb=0.001))
-    answer = await client.post(CALL, content=chunks(), headers={"Content-Type": "application/json"})
+    answer = await sparing.post(CALL, content=chunks(), headers={"Content-Type": "application/json"})
     assert answer.status_code == 413
 
 
@@ -150,7 +161,7 @@ async def test_a_body_that_does_not_arrive_is_given_up(client, monkeypatch):
     assert answer.status_code == 408
 
 
-async def test_a_client_that_hangs_up_is_no_fault_of_ours(stand_in):
+async def test_a_client_that_hangs_up_is_no_fault_of_ours(application):
     sent = []
     scope = {"type": "http", "method": "POST", "path": CALL, "headers": [], "query_string": b""}
 
@@ -160,12 +171,12 @@ async def test_a_client_that_hangs_up_is_no_fault_of_ours(stand_in):
     async def send(message):
         sent.append(message)
 
-    await create_app(stand_in)(scope, receive, send)
+    await create_app(application)(scope, receive, send)
     assert sent == []
 
 
-async def test_readiness_is_refused_until_the_service_runs(stand_in):
-    app = create_app(stand_in)
+async def test_readiness_is_refused_until_the_service_runs(application):
+    app = create_app(application)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1") as early:
         assert (await early.get("/health/live")).status_code == 200
         refused = await early.get("/health/ready")

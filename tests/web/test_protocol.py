@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import asynccontextmanager
 
 import pytest
 import uvicorn
@@ -9,25 +10,49 @@ import uvicorn
 from cds_service.web import protocol
 from cds_service.web.app import create_app
 from cds_service.web.protocol import BoundedProtocol
+from tests.calling import application_with
+from tests.trust.ehr import REQUEST, clients_file, token
 from tests.web.test_calls import VIEW
 
+__all__ = ["clients_file"]
 pytestmark = pytest.mark.anyio
 
 BODY = json.dumps(VIEW).encode()
 HEAD = b"POST /cds-services/rbd-patient-view HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
-@pytest.fixture
-async def port(stand_in, anyio_backend, monkeypatch):
-    monkeypatch.setattr(protocol, "HEADER_SECONDS", 0.3)
-    config = uvicorn.Config(create_app(stand_in), port=0, http=BoundedProtocol, ws="none", log_config=None)
+@asynccontextmanager
+async def listening(application):
+    """The port of the application behind a real server, which waits for headers as long as it must here."""
+    config = uvicorn.Config(create_app(application), port=0, http=BoundedProtocol, ws="none", log_config=None)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110  # it has no event
         await asyncio.sleep(0.01)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    await serving
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr(protocol, "HEADER_SECONDS", 0.3)
+
+
+@pytest.fixture
+async def port(application, anyio_backend):
+    async with listening(application) as port:
+        yield port
+
+
+@pytest.fixture
+async def guarded_port(clients_file, anyio_backend):
+    """The same of a service that lets in one EHR."""
+    environment = {"CDS_CLIENTS": str(clients_file), "CDS_TODAY": "", "CDS_VAR": str(clients_file.parent)}
+    async with listening(application_with(**environment)) as port:
+        yield port
 
 
 async def said(port, *pieces, pause=0.0):
@@ -85,26 +110,21 @@ async def test_an_upgrade_is_not_waited_for(port):
     assert answered is not None
 
 
-async def test_a_body_that_nobody_reads_is_not_waited_for(port, stand_in):
-    from cds_service.errors import NotAuthenticated
-
-    async def nobody(_):
-        raise NotAuthenticated
-
-    stand_in.authenticate = nobody
-    answered = await said(port, HEAD + b"Content-Length: 1000000\r\n\r\n{")
+async def test_a_body_that_nobody_reads_is_not_waited_for(guarded_port):
+    answered = await said(guarded_port, HEAD + b"Content-Length: 1000000\r\n\r\n{")
     assert answered.startswith(b"HTTP/1.1 401")
     assert b"connection: close" in answered
 
 
-async def test_headers_after_the_body_are_not_taken_for_headers(port, stand_in):
-    seen = []
+async def test_headers_after_the_body_are_not_taken_for_headers(guarded_port):
+    """A token that would let the caller in comes in the trailer of a chunked body."""
+    chunked = b"Connection: close\r\nTransfer-Encoding: chunked\r\n"
+    body = b"\r\n%x\r\n%s\r\n0\r\n" % (len(REQUEST), REQUEST.encode())
+    for before, after, status in ((b"", bearer(), 401), (bearer(), b"", 200)):
+        answered = await said(guarded_port, HEAD + chunked + before + body + after + b"\r\n")
+        assert answered.startswith(b"HTTP/1.1 %d" % status)
 
-    async def who(request):
-        seen.append(request.headers.getlist("authorization"))
-        raise RuntimeError
 
-    stand_in.authenticate = who
-    chunked = b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
-    await said(port, HEAD + chunked + b"2\r\n{}\r\n0\r\nAuthorization: Bearer x\r\n\r\n")
-    assert seen == [[]]
+def bearer():
+    audience = "http://127.0.0.1:8000/cds-services/rbd-patient-view"
+    return b"Authorization: Bearer %s\r\n" % token(aud=audience).encode()

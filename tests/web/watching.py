@@ -12,7 +12,7 @@ import structlog
 
 from cds_service.record.audit import verify
 from tests.calling import GONE, Answer, Call, serving
-from tests.conftest import read_validated
+from tests.contract import read_validated
 from tests.marks import MARK, kept_quiet
 
 _PUBLIC = ("/catalogue", "/cds-services", "/Questionnaire", "/health", "/metrics", "/static")
