@@ -10,6 +10,8 @@ from cds_service.web.assembly import Application
 from tests.calling import application_with
 from tests.contract import read_validated, speaking_to
 
+pytest_plugins = ("tests.retrying",)
+
 
 @pytest.fixture
 def anyio_backend() -> str:

@@ -1,4 +1,8 @@
-"""How late this machine is by itself, so that tests of time hold on one that others use too."""
+"""How late this machine is by itself, so that tests of time hold on one that others use too.
+
+What takes time of the machine is measured in the thread's own time (``time.thread_time``); what waits is given longer
+on a machine that is late. Such a test bears the mark ``timing``, and is run once more where it fails.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _TICK = 0.005
+_TICKS = 20
+_MOST = 20.0
 
 
 class Lateness:
@@ -34,3 +40,11 @@ def measured() -> Iterator[Lateness]:
     finally:
         found.over.set()
         watching.join()
+
+
+def slowness() -> float:
+    """How many times longer a short while lasts here and now than on a free core: 1 to 20."""
+    started = time.perf_counter()
+    for _ in range(_TICKS):
+        time.sleep(_TICK)
+    return min(max(1.0, (time.perf_counter() - started) / (_TICKS * _TICK)), _MOST)

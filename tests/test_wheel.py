@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def run(*command, cwd, **environment):
-    done = subprocess.run(command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -59,7 +59,7 @@ def served(site, elsewhere):
 
 
 def asked(client, path):
-    for _ in range(200):
+    for _ in range(2400):
         try:
             return client.get(path)
         except httpx.TransportError:

@@ -30,7 +30,7 @@ def demo(port):
     command = [sys.executable, "-m", "cds_service", "demo-ehr", "--port", str(port)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         address = f"http://127.0.0.1:{port}/fhir"
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while True:
             try:
                 httpx.get(f"{address}/metadata")

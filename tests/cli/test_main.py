@@ -254,12 +254,12 @@ def test_serve_prints_a_curl_line_that_gets_a_card(monkeypatch):
         assert answer.json()["cards"][0]["indicator"] == "warning"
     finally:
         serving.send_signal(signal.SIGTERM)
-        serving.communicate(timeout=20)
+        serving.communicate(timeout=60)
 
 
 def posted(address, body):
     """The answer of a server that may still be starting."""
-    for _ in range(100):
+    for _ in range(1200):
         try:
             return httpx.post(address, content=body, headers={"Content-Type": "application/json"})
         except httpx.TransportError:

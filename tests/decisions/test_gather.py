@@ -211,6 +211,7 @@ async def test_a_server_that_may_not_be_asked_is_not_asked(ehr, facts, server, g
     assert found.gaps == dict.fromkeys(KEYS[1:], why)
 
 
+@pytest.mark.timing
 async def test_a_token_that_soon_runs_out_is_not_used_longer(ehr, facts):
     async def never(_):
         await asyncio.sleep(0.3)

@@ -27,7 +27,7 @@ from tests.fhir_client import misbehaving
 from tests.fhir_client.misbehaving import FAULTS, searchset, sends
 from tests.lateness import measured
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timing]
 
 DEADLINE = 0.1
 LONG = 2.0

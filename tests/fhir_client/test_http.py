@@ -17,6 +17,7 @@ from cds_service.fhir_client.access import FhirAccess, FhirGrant
 from cds_service.fhir_client.egress import Base, Servers
 from cds_service.fhir_client.target import REFERENCES, Bounds, Deadline, Target
 from tests.fhir_client.misbehaving import searchset
+from tests.lateness import slowness
 
 pytestmark = pytest.mark.anyio
 
@@ -272,15 +273,18 @@ async def test_a_server_that_cannot_be_reached_is_told(ehr, fetch, error, why, c
     assert len(route.calls) == calls
 
 
+@pytest.mark.timing
 async def test_at_the_deadline_what_has_come_counts(ehr, fetch):
+    seconds = 0.15 * slowness()
+
     async def never(_):
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(2 * seconds)
 
     ehr.get(f"{EHR}/Encounter").mock(side_effect=never)
     ehr.get(f"{EHR}/Condition").mock(page(resource("Condition", "c-1"), following=f"{EHR}?page=2"))
     ehr.get(EHR, params={"page": "2"}).mock(side_effect=never)
     ehr.get(f"{EHR}/MedicationRequest").mock(page())
-    found = await fetch(CONDITIONS, REQUESTS, ENCOUNTERS, seconds=0.15)
+    found = await fetch(CONDITIONS, REQUESTS, ENCOUNTERS, seconds=seconds)
     assert {key: one.gap for key, one in found.items()} == {
         "Condition": "not in time",
         "MedicationRequest": None,
@@ -289,6 +293,7 @@ async def test_at_the_deadline_what_has_come_counts(ehr, fetch):
     assert ids(found["Condition"]) == ["c-1"]
 
 
+@pytest.mark.timing
 async def test_a_token_that_was_refused_is_not_used_again(ehr, fetch):
     ehr.get(f"{EHR}/Condition").respond(401)
 
@@ -336,15 +341,18 @@ async def test_what_sent_resources_refer_to_is_fetched_too(ehr, fetch):
     assert medication.calls.last.request.url.query == b"_id=m-1&_count=1"
 
 
+@pytest.mark.timing
 async def test_a_late_key_does_not_keep_the_names_of_other_drugs_away(ehr, fetch):
+    seconds = 0.2 * slowness()
+
     async def never(_):
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(2 * seconds)
 
     ehr.get(f"{EHR}/MedicationRequest").mock(page(ordered("r-1", "Medication/m-1")))
     ehr.get(f"{EHR}/MedicationDispense").mock(side_effect=never)
     ehr.get(f"{EHR}/Medication").mock(page(resource("Medication", "m-1")))
     dispenses = query("MedicationDispense?patient=pat-1")
-    found = await fetch(REQUESTS, dispenses, seconds=0.2)
+    found = await fetch(REQUESTS, dispenses, seconds=seconds)
     assert ids(found[REFERENCES]) == ["m-1"]
     assert (found[REFERENCES].gap, found["MedicationDispense"].gap) == (None, "not in time")
 

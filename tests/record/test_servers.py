@@ -18,10 +18,12 @@ from sqlalchemy import func, select
 from cds_service.content.places import fhir_examples
 from cds_service.record.store import Store
 from cds_service.record.tables import ANSWERS, CARDS
+from tests.lateness import slowness
 from tests.processes import eventually, serving
 from tests.trust.ehr import BASE, CALL, REQUEST, clients_file, token
 
 __all__ = ["clients_file"]
+pytestmark = pytest.mark.timing
 
 ENOUGH = 300
 """Posts before the kill, of a thousand that are under way."""
@@ -32,7 +34,7 @@ AT = "2026-06-15T09:00:00Z"
 class Server:
     def __init__(self, port: int, process: subprocess.Popen[bytes]) -> None:
         self.process = process
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20)
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
 
     def select(self):
         answer = self.client.post("/cds-services/rbd-order-select", json=SELECT)
@@ -50,7 +52,7 @@ class Server:
     def stop(self):
         self.client.close()
         self.process.terminate()
-        assert self.process.wait(20) is not None
+        assert self.process.wait(60) is not None
 
 
 @pytest.fixture
@@ -82,7 +84,7 @@ def counted(database_url, table):
 def test_what_one_process_was_told_the_other_knows(start, database_url):
     one, other = start(), start()
     (card,) = one.select()
-    time.sleep(1)  # the showing is written soon, not at once
+    time.sleep(slowness())  # the showing is written soon, not at once
     assert other.feedback(card["uuid"]).content == b"{}"
     assert one.select() == []
     assert other.select() == []
@@ -142,7 +144,7 @@ async def _post_until_killed(server: Server) -> set[str]:
             if len(acknowledged) == ENOUGH:
                 server.process.send_signal(signal.SIGKILL)
 
-    async with httpx.AsyncClient(base_url=server.client.base_url, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=server.client.base_url, timeout=60) as client:
         ended = await asyncio.gather(*(post(client) for _ in range(16)), return_exceptions=True)
     assert all(isinstance(end, httpx.TransportError) for end in ended)
     return acknowledged

@@ -87,7 +87,7 @@ async def test_while_the_database_is_lost_calls_are_answered_and_replays_refused
         assert [line["event"] for line in lines] == ["used tokens not shared"]
         assert "MARK" not in str(lines)
         assert host.alone == [1, 1]
-        for _ in range(100):
+        for _ in range(1000):
             if len(await kept(database_url)) == 2:
                 break
             await asyncio.sleep(0.05)
@@ -127,6 +127,7 @@ async def test_a_database_that_is_slow_refuses_nobody(tmp_path, database_url, mo
         assert len(asked) == 1
 
 
+@pytest.mark.timing
 async def test_a_crowd_is_no_loss(tmp_path, database_url):
     host = Host(tmp_path, database_url)
     async with host as tokens, Host(tmp_path / "other", database_url) as other:

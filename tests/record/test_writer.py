@@ -14,6 +14,7 @@ from cds_service.record.journal import Journal
 from cds_service.record.store import Store
 from cds_service.record.tables import ANSWERS, CARDS, TALLIES
 from cds_service.record.writer import Writer
+from tests.lateness import slowness
 from tests.record.test_store import NOW, answer, card, rows
 
 pytestmark = pytest.mark.anyio
@@ -59,6 +60,7 @@ def full_disk(monkeypatch):
         yield disk
 
 
+@pytest.mark.timing
 async def test_what_is_noted_is_stored_soon(store, folder):
     writer = Writer(store, folder)
     async with writer.running():
@@ -66,7 +68,7 @@ async def test_what_is_noted_is_stored_soon(store, folder):
         writer.count(KEY)
         writer.count(KEY)
         assert writer.depth == 1
-        await asyncio.sleep(0.9)
+        await asyncio.sleep(0.9 * slowness())
         assert writer.depth == 0
         assert len(await rows(store, CARDS)) == 1
         assert [row["count"] for row in await rows(store, TALLIES)] == [2]
@@ -181,13 +183,14 @@ async def test_what_neither_disk_nor_store_takes_is_counted(store, folder, monke
     assert len(await rows(store, CARDS)) == 40
 
 
+@pytest.mark.timing
 async def test_trouble_is_told_once_and_its_end_too_without_what_was_to_be_written(store, folder):
     writer = Writer(store, folder)
     with structlog.testing.capture_logs() as lines:
         async with writer.running():
             store.gone = True
             receipt = writer.submit([answer("MARK")])
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.5 * slowness())
             store.gone = False
             await receipt.stored
     assert [(line["event"], line["where"]) for line in lines] == [
@@ -197,25 +200,27 @@ async def test_trouble_is_told_once_and_its_end_too_without_what_was_to_be_writt
     assert "MARK" not in str(lines)
 
 
+@pytest.mark.timing
 async def test_the_journal_does_not_grow_while_the_store_keeps_up(store, folder):
     writer = Writer(store, folder)
     async with writer.running():
         for turn in range(30):
             await writer.submit([card(f"c{turn}", at=NOW + turn)]).stored
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2 * slowness())
         assert journaled(folder) == b""
 
 
+@pytest.mark.timing
 async def test_what_was_acknowledged_is_on_the_disk_of_the_store_before_the_journal_lets_go(store, folder, monkeypatch):
     writer = Writer(store, folder)
     settled = []
     monkeypatch.setattr(store, "settle", lambda: settled.append(journaled(folder)))
     async with writer.running():
         writer.note(card())
-        await asyncio.sleep(0.9)
+        await asyncio.sleep(0.9 * slowness())
         assert settled == []
         await writer.submit([answer()]).stored
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2 * slowness())
     assert b"answer" in settled[0]
 
 

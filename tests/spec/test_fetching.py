@@ -239,6 +239,7 @@ async def test_a_server_that_is_not_listed_is_not_called(answered, sign, server)
     assert unavailable(await answered(call)) == {"conditions": "FHIR server not allowed"}
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_whatever_the_server_does_the_answer_leaves_in_time(answered, sign, ehr, fault):
     ehr.answers["Condition"] = FAULTS[fault]

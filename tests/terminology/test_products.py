@@ -107,7 +107,8 @@ def test_no_name_raises(name: str) -> None:
     assert isinstance(product(name), Product)
 
 
+@pytest.mark.timing
 def test_a_name_made_to_take_long_does_not() -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     product("1" * 200_000 + "[" * 200_000)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1

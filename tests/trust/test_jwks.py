@@ -75,6 +75,7 @@ async def test_a_set_without_usable_keys_is_no_set() -> None:
     assert await address.ring().find(CLIENT, "k1") is None
 
 
+@pytest.mark.timing
 async def test_a_call_whose_key_is_held_does_not_wait_for_a_new_set() -> None:
     address = Address()
     ring = address.ring()

@@ -11,19 +11,22 @@ from cds_service.web import protocol
 from cds_service.web.app import create_app
 from cds_service.web.protocol import BoundedProtocol
 from tests.calling import application_with
+from tests.lateness import slowness
 from tests.trust.ehr import REQUEST, clients_file, token
 from tests.web.test_calls import VIEW
 
 __all__ = ["clients_file"]
 pytestmark = pytest.mark.anyio
 
+STAYS_OPEN = 20
+"""Seconds after which a connection is believed to stay open."""
 BODY = json.dumps(VIEW).encode()
 HEAD = b"POST /cds-services/rbd-patient-view HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
 @asynccontextmanager
 async def listening(application):
-    """The port of the application behind a real server, which waits for headers as long as it must here."""
+    """The port of the application behind a real server."""
     config = uvicorn.Config(create_app(application), port=0, http=BoundedProtocol, ws="none", log_config=None)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
@@ -36,9 +39,9 @@ async def listening(application):
         await serving
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _impatient(monkeypatch):
-    monkeypatch.setattr(protocol, "HEADER_SECONDS", 0.3)
+    monkeypatch.setattr(protocol, "HEADER_SECONDS", 0.3 * slowness())
 
 
 @pytest.fixture
@@ -56,14 +59,14 @@ async def guarded_port(clients_file, anyio_backend):
 
 
 async def said(port, *pieces, pause=0.0):
-    """What comes back before the connection is closed, or None if it is still open after two seconds."""
+    """What comes back before the connection is closed, or None if it stays open."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         for piece in pieces:
             writer.write(piece)
             await writer.drain()
             await asyncio.sleep(pause)
-        return await asyncio.wait_for(reader.read(), 2)
+        return await asyncio.wait_for(reader.read(), STAYS_OPEN)
     except TimeoutError:
         return None
     except ConnectionError:
@@ -94,11 +97,15 @@ async def test_headers_without_end_are_cut_off(port):
     assert (await said(port, whole(b"X-Long: %s\r\n" % (b"y" * 20_000)))).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.timing
+@pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("sent", [b"", b"P", HEAD], ids=["nothing", "a letter", "half a head"])
 async def test_a_connection_that_does_not_ask_is_closed(port, sent):
     assert await said(port, sent) == b""
 
 
+@pytest.mark.timing
+@pytest.mark.usefixtures("_impatient")
 async def test_a_second_head_on_a_kept_connection_has_to_come_in_time_too(port):
     answered = await said(port, whole().replace(b"Connection: close\r\n", b""), HEAD)
     assert answered.startswith(b"HTTP/1.1 200")
