@@ -18,7 +18,7 @@ from cds_service.decisions.service import DecisionService
 from cds_service.errors import CallRefused, ContractBroken, DataMissing, NotJson
 from cds_service.fhir_client.access import FhirGrant
 from cds_service.hooks.requests import parse_request
-from cds_service.hooks.responses import Card
+from cds_service.hooks.responses import Card, Response
 from cds_service.hooks.services import Service
 from cds_service.rules.review import Evaluation, Outcome, Step
 
@@ -30,6 +30,7 @@ class Explained(msgspec.Struct, frozen=True):
     """A decision with the steps of every rule of the service, those that could not apply among them."""
 
     decision: Decision
+    response: Response
     evaluations: tuple[Evaluation, ...]
     gaps: Mapping[str, str] = {}
 
@@ -44,10 +45,10 @@ async def explain(body: bytes, answering: DecisionService, grant: FhirGrant | No
     hook = parse_request(body, service)
     answered = await answering.answer(hook, service, grant)
     if answered.decision.gate or answered.facts is None:
-        return Explained(answered.decision, ())
+        return Explained(answered.decision, answered.response, ())
     text = answering.ruleset.content.service(service.id)
     asked = evaluations_of(answering.ruleset, text, answered.facts, shortcut=False)
-    return Explained(answered.decision, tuple(asked), answered.facts.gaps)
+    return Explained(answered.decision, answered.response, tuple(asked), answered.facts.gaps)
 
 
 def _service(body: bytes, services: Mapping[str, Service]) -> Service:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from datetime import date, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -15,6 +16,9 @@ from cds_service.content import places
 from cds_service.errors import CallRefused
 from cds_service.hooks.hooks import HOOKS
 from cds_service.settings import Settings
+
+if TYPE_CHECKING:
+    from cds_service.hooks.schemas import SchemaName
 
 
 @click.command()
@@ -45,6 +49,7 @@ def page(only_check: bool) -> None:
 
 @click.command("try")
 @click.argument("request", type=click.File("rb"), required=False)
+@click.option("--validate", is_flag=True, help="Hold request and answer against their schemas too.")
 @click.option("--all", "everything", is_flag=True, help="Also the steps of the rules that found nothing.")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Today, before CDS_TODAY.")
 @click.option("--fhir-server", "server", metavar="URL", help="Fetch everything from this FHIR R4 server instead.")
@@ -53,6 +58,7 @@ def page(only_check: bool) -> None:
 @click.option("--order", type=click.File("rb"), help="The draft: a resource, or a Bundle of them.")
 def try_(
     request: BinaryIO | None,
+    validate: bool,
     everything: bool,
     day: datetime | None,
     server: str | None,
@@ -65,20 +71,26 @@ def try_(
     REQUEST is a file of JSON, or - for standard input. With --fhir-server the request is built from --patient, --hook
     and, where orders are written, --order; any subject of the order is replaced by the patient.
 
-    Exit codes: 0 answered, with cards or without; 1 the request would be refused.
+    Exit codes: 0 answered, with cards or without; 1 the request would be refused, or (with --validate) the request or
+    the answer breaks its schema.
     """
     from cds_service.authoring import explain
     from cds_service.decisions.service import DecisionService
 
     if request is not None and server is not None:
         raise click.UsageError("Give a REQUEST or a --fhir-server, not both.")
+    if validate and request is None:
+        raise click.UsageError("--validate needs a REQUEST.")
     settings = Settings.in_force()
     ruleset = assembled(settings)
     today: date = day.date() if day else settings.today()
     answering = DecisionService(ruleset, lambda: today)
+    valid = True
     try:
         if request is not None:
-            explained = asyncio.run(explain.explain(request.read(), answering))
+            body = request.read()
+            valid = not validate or _is_valid("request", body)
+            explained = asyncio.run(explain.explain(body, answering))
         elif server is not None:
             explained = asyncio.run(fhir.explained(answering, server, patient, hook, order))
         else:
@@ -89,6 +101,19 @@ def try_(
         click.echo(line)
     for line in explain.why(ruleset.content, explained, everything=everything):
         click.echo(line)
+    if validate and not (_is_valid("response", explained.response.encode()) and valid):
+        sys.exit(1)
+
+
+def _is_valid(name: SchemaName, body: bytes) -> bool:
+    """Whether a document keeps its schema; says each fault with its path."""
+    from cds_service.hooks.validation import faults_in
+
+    faults = faults_in(body, name)
+    click.echo(f"The {name} {'breaks its schema:' if faults else 'keeps its schema.'}")
+    for fault in faults:
+        click.echo(f"  - {fault}")
+    return not faults
 
 
 @click.command()

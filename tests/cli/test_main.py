@@ -204,6 +204,29 @@ def test_try_tells_a_refusal_in_a_sentence(body, told):
     assert told in result.output
 
 
+def test_try_holds_request_and_answer_against_their_schemas():
+    said = run("try", "--validate", str(REQUESTS / "order-select-rbd-dementia.json"))
+    assert said.startswith("The request keeps its schema.\nWARNING  Clonazepam in Alzheimer's disease")
+    assert said.endswith("The response keeps its schema.\n")
+
+
+def test_try_tells_each_fault_of_a_request_even_of_one_that_is_answered(tmp_path):
+    request = json.loads((REQUESTS / "order-select-rbd-dementia.json").read_text())
+    (tmp_path / "odd.json").write_text(json.dumps(request | {"fhirAuthorization": {"access_token": ""}}))
+    said = run("try", "--validate", str(tmp_path / "odd.json"), code=1)
+    assert said.startswith("The request breaks its schema:\n  - the document lacks fhirServer\n  - fhirAuth")
+    assert "fhirAuthorization.access_token breaks minLength 1" in said
+    assert "Clonazepam in Alzheimer's disease" in said
+    (tmp_path / "odd.json").write_text(json.dumps(request | {"context": {}}))
+    said = run("try", "--validate", str(tmp_path / "odd.json"), code=1)
+    assert "  - context lacks userId, patientId" in said
+    assert "The service answers 422" in said
+
+
+def test_validate_needs_a_request():
+    run("try", "--validate", "--fhir-server", "http://127.0.0.1:1/fhir", code=2)
+
+
 def test_try_takes_a_day():
     request = str(REQUESTS / "order-select-rbd-dementia.json")
     assert "Clonazepam in Alzheimer's disease" in run("try", "--day", "2026-06-15", request, CDS_TODAY="2020-01-01")

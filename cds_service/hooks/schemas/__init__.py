@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from cds_service.hooks.hooks import HOOKS
 
+SchemaName: TypeAlias = Literal["request", "response", "feedback", "discovery"]
 
-def schema(name: Literal["request", "response", "feedback", "discovery"]) -> dict[str, Any]:
+
+def schema(name: SchemaName) -> dict[str, Any]:
     """The schema in a file, its hooks being those of the table."""
     document = msgspec.json.decode(files(__name__).joinpath(f"{name}.json").read_bytes(), type=dict[str, Any])
     named = {
