@@ -1,12 +1,13 @@
 """Servers in processes of their own, on loopback."""
 
 import os
+import random
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -20,7 +21,7 @@ _SECONDS = 120
 def serving(folder: Path, *options: str, **environment: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """``cds-service serve`` with nothing in its environment but this, ready to answer; killed on the way out."""
     folder.mkdir(exist_ok=True)
-    port = _free_port()
+    port = free_port()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}
     given = {"CDS_TODAY": "2026-06-15", "CDS_VAR": str(folder), "CDS_LOG_LEVEL": "warning", "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
@@ -51,11 +52,13 @@ def eventually(holds: Callable[[], bool]) -> bool:
     return False
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port() -> int:
+    """A port that nobody listens on, below those that the system gives to whoever connects somewhere meanwhile."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _is_ready(port: int) -> bool:

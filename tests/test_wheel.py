@@ -1,7 +1,6 @@
 """The wheel carries all that the service needs: built, installed elsewhere, and asked from another folder."""
 
 import os
-import socket
 import subprocess
 import sys
 import tarfile
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from tests.processes import free_port
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,9 +45,7 @@ def installed(wheel, tmp_path_factory):
 
 @contextmanager
 def served(site, elsewhere):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = os.environ | {"PYTHONPATH": str(site), "CDS_PORT": str(port), "CDS_RECORD": "off"}
     command = (sys.executable, "-m", "cds_service", "serve")
     with subprocess.Popen(

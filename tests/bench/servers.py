@@ -14,6 +14,8 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
+from tests.processes import free_port
+
 ROOT = Path(__file__).parents[2]
 BARE, CEILING, SERVICE, RECORDING = "a", "b", "c", "c, recording"
 SIGNED_CEILING, SIGNED_SERVICE = "b, signed", "c, signed"
@@ -71,7 +73,7 @@ def running(*names: str, keys: bytes = b"") -> Iterator[list[Server]]:
 
 @contextmanager
 def _running(name: str, keys: bytes) -> Iterator[Server]:
-    port = _free_port()
+    port = free_port()
     options = ["--factory", "--http", "httptools", "--loop", "uvloop", "--no-access-log", "--no-server-header"]
     address = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
     with TemporaryDirectory() as written:
@@ -101,13 +103,6 @@ def _environment(name: str, folder: str) -> dict[str, str]:
     signed = {"CDS_CLIENTS": f"{folder}/clients.toml", "CDS_PUBLIC_URL": BASE} if name == SIGNED_SERVICE else {}
     recorded = {"CDS_TODAY": "2026-06-15", "CDS_RECORD": "on" if name == RECORDING else "off", "CDS_VAR": folder}
     return {**kept, **recorded, **signed, "BENCH_KEYS": f"{folder}/keys.json"}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _await(port: int, process: subprocess.Popen[bytes]) -> None:

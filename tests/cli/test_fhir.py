@@ -1,11 +1,9 @@
 """The commands that speak to FHIR servers, with the demonstration server as the server."""
 
 import json
-import socket
 import subprocess
 import sys
 import time
-from contextlib import closing
 
 import httpx
 import pytest
@@ -13,15 +11,14 @@ import respx
 
 from cds_service.content.places import fhir_examples
 from tests.cli.test_main import ROOT, flat, run
+from tests.processes import free_port
 
 DRAFT = str(fhir_examples() / "parts" / "draft-clonazepam-rbd.json")
 
 
 @pytest.fixture(scope="module")
 def port():
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture(scope="module")

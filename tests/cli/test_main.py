@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from cds_service.cli.main import main
 from cds_service.content.places import fhir_examples
+from tests.processes import free_port
 from tests.trust.ehr import CLIENTS, EC_KEY
 
 ROOT = Path(__file__).parents[2]
@@ -262,9 +263,7 @@ def test_new_refuses_a_name_in_a_sentence(args, told):
 
 def test_serve_prints_a_curl_line_that_gets_a_card(monkeypatch):
     monkeypatch.setenv("CDS_RECORD", "off")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     serving = subprocess.Popen(
         [sys.executable, "-m", "cds_service", "serve", "--port", str(port)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )

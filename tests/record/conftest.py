@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.real_parts import left_out
+
 _number = itertools.count(1)
 
 
@@ -20,10 +22,10 @@ def postgresql() -> Iterator[str]:
     """The address of a server that lives as long as the tests, up to the name of a database."""
     binaries = _binaries()
     if binaries is None:
-        pytest.skip("PostgreSQL is not installed (Debian: postgresql); its half of the tests is left out")
+        left_out("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     user = _user()
     if user is None:
-        pytest.skip("PostgreSQL does not run as root, and there is no user postgres to run it")
+        left_out("PostgreSQL does not run as root, and there is no user postgres (Debian: apt-get install postgresql)")
     folder = Path(tempfile.mkdtemp(prefix="cds-pg-"))
     shutil.chown(folder, user)
     control = [*_as(user), str(binaries / "pg_ctl"), "-D", str(folder / "data"), "-s", "-w"]
