@@ -14,6 +14,7 @@ test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/vulture
 	$(BIN)/cds-service page --check
 	$(BIN)/pytest -n auto --dist worksteal
 

@@ -30,10 +30,6 @@ class Amount(msgspec.Struct, frozen=True, gc=False):
         """Whether every value it may stand for is the limit or more."""
         return self.comparator in ("", ">", ">=") and self.value >= limit
 
-    def unit_or(self, expected: str) -> Amount:
-        """The same amount, in ``expected`` units if it came without any: the caller knows what its code measures."""
-        return self if self.unit else msgspec.structs.replace(self, unit=expected)
-
 
 # Each scale turns a unit into the first one of its group; only members of one group are alike.
 _MASS_PER_VOLUME: dict[str, float] = {

@@ -18,7 +18,6 @@ from cds_service.record.tables import ANSWERS, CARDS, SHOWN, TALLIES
 Key: TypeAlias = tuple[str, ...]
 """Rule, version, and what else the lines are parted by."""
 
-PARTED_BY = ("service", "client")
 _COUNTS = ("shown", "accepted", "overridden", "ignored", "muted", "silent", "draft", "cut")
 _NOT_SHOWN = _COUNTS[4:]
 _NO_REASON = "no reason"

@@ -47,11 +47,6 @@ def test_an_amount_without_unit_says_so() -> None:
     assert read(26).unit == ""
 
 
-def test_the_caller_decides_what_a_missing_unit_is() -> None:
-    assert read(26).unit_or("{score}") == Amount(26, "{score}")
-    assert read(26, "%").unit_or("{score}") == Amount(26, "%")
-
-
 @pytest.mark.parametrize(
     ("spelled", "unit"),
     [
