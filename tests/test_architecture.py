@@ -54,9 +54,12 @@ def part_of(module: str) -> str:
     return [*module.split("."), "__init__"][1]
 
 
-def imports(path: Path, *, at_import_time: bool = False) -> Iterator[tuple[int, str]]:
-    """Line and absolute name of everything a module imports, from-imports as ``module.name``."""
-    for node in walk(ast.parse(path.read_text()), at_import_time):
+def imports(path: Path, *, late: bool = True, types: bool = True) -> Iterator[tuple[int, str]]:
+    """Line and absolute name of everything a module imports, from-imports as ``module.name``.
+
+    Without ``late`` nothing that only a function imports; without ``types`` nothing that only type checkers do.
+    """
+    for node in walk(ast.parse(path.read_text()), late, types):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -64,15 +67,14 @@ def imports(path: Path, *, at_import_time: bool = False) -> Iterator[tuple[int, 
             yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
 
 
-def walk(node: ast.AST, at_import_time: bool) -> Iterator[ast.AST]:
-    """Every node; with ``at_import_time`` not those inside functions or under TYPE_CHECKING."""
+def walk(node: ast.AST, late: bool, types: bool) -> Iterator[ast.AST]:
     yield node
     for child in ast.iter_child_nodes(node):
-        if at_import_time and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+        if not late and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
-        if at_import_time and isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+        if not types and isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
             continue
-        yield from walk(child, at_import_time)
+        yield from walk(child, late, types)
 
 
 def own(name: str) -> bool:
@@ -99,13 +101,13 @@ def test_imports_run_downward(path):
         )
 
 
-def test_modules_of_one_layer_do_not_import_in_a_circle():
-    needs = {name_of(path): {module_of(name) for _, name in imports(path, at_import_time=True)} for path in MODULES}
+def test_no_module_imports_itself_by_way_of_others_at_once_or_late():
+    needs = {name_of(path): {module_of(name) for _, name in imports(path, types=False)} for path in MODULES}
     for module in needs:
         assert module not in reached(module, needs), f"{module} imports itself by way of others"
 
 
-def test_what_is_imported_late_does_not_close_a_circle_in_the_fhir_client_either():
+def test_the_fhir_client_has_no_circle_of_types_either():
     needs = {name_of(path): {module_of(name) for _, name in imports(path)} for path in MODULES}
     for module in needs:
         if part_of(module) == "fhir_client":
@@ -164,7 +166,7 @@ def test_the_models_of_fhir_resources_are_those_of_r4b_and_load_late():
         for line, name in imports(path):
             if name.startswith("fhir."):
                 assert name.startswith("fhir.resources.R4B"), f"{told(path, line, name)}: the default is R5"
-        for line, name in imports(path, at_import_time=True):
+        for line, name in imports(path, late=False, types=False):
             assert not name.startswith("fhir."), (
                 f"{told(path, line, name)}: it takes long, so import it where it is used"
             )
