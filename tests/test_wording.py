@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from cds_service.content.text import LABEL_LIMIT, SUMMARY_LIMIT, clipped, escape, placeholders, show
+from cds_service.content.text import SUMMARY_LIMIT, clipped, escape, placeholders
 from cds_service.facts.words import Record
 from tests.case_runs import case_results, cases, ruleset
 
@@ -83,6 +83,8 @@ def test_nothing_unverified_is_printed(pattern):
 SUMMARIES = [
     (f"{name}/{key}", card.summary) for name, text in ruleset().content.rules.items() for key, card in text.card.items()
 ]
+LABEL_LIMIT = 28
+"""The longest short label of a value set."""
 SHORT = {"when": 11, "day": 11, "since": 11, "screened": 11, "amount": 8, "dose": 7, "gap": 17, "limit": 7}
 SHORT |= {"apnea": len("possible sleep apnea"), "Inhibitor": len("selegiline transdermal")}
 SHORT |= {"antidepressant": len("levomilnacipran"), "risk": len("fatal serotonin syndrome"), "days": 2}
@@ -127,7 +129,10 @@ def test_a_summary_that_would_outgrow_the_card_is_cut_between_words():
 def test_chart_text_is_inert_markdown(words):
     from markdown_it import MarkdownIt
 
-    html = MarkdownIt("commonmark", {"html": True, "linkify": False}).render(show(Record(words)))
+    shown = ruleset().content.wording.show(Record(words))
+    html = MarkdownIt("commonmark", {"html": True, "linkify": False}).render(shown)
+        ruleset().content.wording.show(Record(words))
+    )
     assert not re.search(r"<(?!/?p>)", html)
     assert not re.search(r"(https?|javascript):", escape(words))
     assert "\n" not in escape(words)

@@ -5,14 +5,9 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
-from collections.abc import Iterable
 from functools import cache
 
-from cds_service.facts.words import Record, Value
-from cds_service.fhir.dates import Interval, spell
-
 SUMMARY_LIMIT = 139
-LABEL_LIMIT = 28
 RECORD_LIMIT = 80
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
 _ESCAPED = re.compile(r"\\([^A-Za-z0-9\s])")
@@ -47,23 +42,3 @@ def clipped(summary: str) -> str:
     if len(summary) <= SUMMARY_LIMIT:
         return summary
     return summary[: SUMMARY_LIMIT - 1].rpartition(" ")[0].rstrip(" ,;:") + "…"
-
-
-def show(value: Value) -> str:
-    if isinstance(value, Record):
-        return escape(value.words)
-    return spell(value) if isinstance(value, Interval) else str(value)
-
-
-def since(when: Interval | None) -> str:
-    """When something began, for the brackets behind it: ``since 5 Jun 2026``, or that no date is recorded."""
-    if when is None:
-        return "date not recorded"
-    told = spell(when)
-    return told if told.startswith(("since", "until")) else f"since {told}"
-
-
-def listed(items: Iterable[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``; each once."""
-    found = list(dict.fromkeys(items))
-    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}" if found else ""

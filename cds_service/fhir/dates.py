@@ -14,7 +14,6 @@ import msgspec
 
 _LONGEST_LIFE = 120 * 12  # months
 _SHORTEST_MONTH = 28  # days
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class Interval(msgspec.Struct, frozen=True, gc=False):
@@ -117,12 +116,6 @@ class Age(msgspec.Struct, frozen=True, gc=False):
     def at_least(self, n: int) -> bool:
         return self.lowest >= n
 
-    def __str__(self) -> str:
-        if self.lowest == self.highest:
-            return str(self.lowest)
-        joined = "or" if self.highest == self.lowest + 1 else "to"
-        return f"{self.lowest} {joined} {self.highest}"
-
 
 def age_on(birth: Interval, day: date) -> Age | None:
     """The age on a day; None if the birth lies after it or more than 120 years before it."""
@@ -151,23 +144,3 @@ def spelling(when: Interval) -> Spelling:
     if (when.first.month, when.first.day) == (1, 1) and when.last == date(when.first.year, 12, 31):
         return "year"
     return "between"
-
-
-def spell(when: Interval) -> str:
-    """As a card says it, no more precise than the record: ``5 Jun 2026``, ``Jun 2026``, ``since 2 Jan 2026``."""
-    if when.last == date.max:
-        return f"since {_spell_day(when.first)}"
-    if when.first == date.min:
-        return f"until {_spell_day(when.last)}"
-    if when.first == when.last:
-        return _spell_day(when.first)
-    if when.first.day == 1 and when.last == _month_end(when.first.year, when.first.month):
-        return _spell_day(when.first).partition(" ")[2]
-    if (when.first.month, when.first.day) == (1, 1) and when.last == date(when.first.year, 12, 31):
-        return str(when.first.year)
-    return f"{_spell_day(when.first)} to {_spell_day(when.last)}"
-
-
-def _spell_day(day: date) -> str:
-    # Not strftime: its month names follow the process's locale.
-    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"

@@ -44,7 +44,8 @@ def indication(therapy: Order | Medication, facts: PatientFacts) -> Indication:
         return stated.pop() if len(stated) == 1 else Indication.SEVERAL
     if therapy.reason_words:
         return Indication.OTHER
-    active = {found for name, found in _NAMED[3:] if facts.conditions(name).known}
+    others = [one for one in _NAMED if one[1] != Indication.RBD]
+    active = {found for name, found in others if facts.conditions(name).known}
     active -= {Indication.ANXIETY} if len(active) > 1 else set()
     if facts.conditions("rbd").known:
         active.add(Indication.RBD)

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from cds_service.facts.words import Record, dated, on, possible, short, since
-from cds_service.fhir.dates import Age, interval
+from cds_service.fhir.dates import Age, interval, period
 from cds_service.phenotypes.age import years
 from tests.case_runs import ruleset
 
@@ -42,3 +42,31 @@ def test_what_is_only_possible_is_said_to_be():
 def test_a_day_that_is_not_recorded_is_said_not_to_be():
     assert SHOW(on(interval("2026-05-20"))) == "20 May 2026"
     assert SHOW(on(None)) == SHOW(since(None)) == "date not recorded"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("2026-06-05", "5 Jun 2026"),
+        ("2026-06-05T10:00:00Z", "5 Jun 2026"),
+        ("2026-06", "Jun 2026"),
+        ("2024-02", "Feb 2024"),
+        ("2026", "2026"),
+    ],
+)
+def test_a_date_is_spelled_no_more_precisely_than_it_was_recorded(text: str, words: str) -> None:
+    assert SHOW(interval(text)) == words
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "words"),
+    [
+        ("2026-06-05", None, "since 5 Jun 2026"),
+        (None, "2026-06-05", "until 5 Jun 2026"),
+        ("2026-06-05", "2026-07-01", "5 Jun 2026 to 1 Jul 2026"),
+    ],
+)
+def test_a_period_is_spelled_with_its_ends(start: str | None, end: str | None, words: str) -> None:
+    found = period(start, end)
+    assert found is not None
+    assert SHOW(found) == words

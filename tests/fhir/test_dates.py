@@ -14,7 +14,6 @@ from cds_service.fhir.dates import (
     months_before,
     months_between,
     period,
-    spell,
     within_days,
     within_months,
 )
@@ -257,36 +256,3 @@ def test_exactly_fifty_is_neither_over_nor_under_fifty() -> None:
 def test_a_threshold_holds_when_it_holds_for_every_possible_age() -> None:
     assert Age(51, 52).over(50)
     assert Age(48, 49).under(50)
-
-
-@pytest.mark.parametrize(("age", "words"), [(Age(50, 50), "50"), (Age(50, 51), "50 or 51"), (Age(50, 52), "50 to 52")])
-def test_an_age_is_said_with_its_bounds(age: Age, words: str) -> None:
-    assert str(age) == words
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("2026-06-05", "5 Jun 2026"),
-        ("2026-06-05T10:00:00Z", "5 Jun 2026"),
-        ("2026-06", "Jun 2026"),
-        ("2024-02", "Feb 2024"),
-        ("2026", "2026"),
-    ],
-)
-def test_a_date_is_spelled_no_more_precisely_than_it_was_recorded(text: str, words: str) -> None:
-    assert spell(day(text)) == words
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "words"),
-    [
-        ("2026-06-05", None, "since 5 Jun 2026"),
-        (None, "2026-06-05", "until 5 Jun 2026"),
-        ("2026-06-05", "2026-07-01", "5 Jun 2026 to 1 Jul 2026"),
-    ],
-)
-def test_a_period_is_spelled_with_its_ends(start: str | None, end: str | None, words: str) -> None:
-    found = period(start, end)
-    assert found is not None
-    assert spell(found) == words

@@ -3,8 +3,8 @@
 import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
-from cds_service.fhir.dates import spell
 from cds_service.phenotypes.rbd import Level, complaint, suspected_since, suspicion, unanswered
+from tests.case_runs import ruleset
 from tests.charts import OURS, all_no, answers, coded, condition, facts, named, observation, patient
 
 OLD = patient("1951-03-02")
@@ -23,7 +23,7 @@ def complained(*chart):
 def since(*chart):
     seen = facts(OLD, *chart)
     found = suspected_since(seen, suspicion(seen).value)
-    return spell(found) if found else None
+    return ruleset().content.wording.show(found) if found else None
 
 
 def test_with_nothing_asked_all_four_questions_are_open():
