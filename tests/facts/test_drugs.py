@@ -3,6 +3,7 @@
 import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
+from cds_service.facts.numbers import Numbers
 from tests.charts import (
     CLONAZEPAM,
     RXNORM,
@@ -14,6 +15,7 @@ from tests.charts import (
     draft,
     facts,
     named,
+    numbers,
     only,
     repeat,
     request,
@@ -205,6 +207,37 @@ def test_newer_evidence_makes_an_order_not_old():
 
 def test_an_order_without_date_is_not_called_old():
     assert not only(current(request())).old
+
+
+# The numbers of current-drug.toml
+
+
+ENDED = request(**ending("2026-05-20"))
+HANDED_OVER = dispense(handed_over="2026-02-20")
+LONG = dispense(handed_over="2025-10-01", daysSupply={"value": 300})
+WRITTEN = request(authoredOn="2025-06-15")
+RESUMED = (
+    request(authoredOn="2025-01-10", status="completed", **ending("2025-12-31")),
+    request(authoredOn="2026-02-01"),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "less", "chart", "seen", "then"),
+    [
+        ("grace-days", 20, (ENDED,), is_current, (True, False)),
+        ("supply-days", 60, (HANDED_OVER,), is_current, (True, False)),
+        ("supply-most-days", 300, (LONG,), is_current, (True, False)),
+        ("old-months", 11, (WRITTEN,), lambda *chart: only(current(*chart)).old, (False, True)),
+        ("break-days", 30, RESUMED, lambda *chart: only(current(*chart)).start.first.year, (2025, 2026)),
+    ],
+)
+def test_a_site_may_change_how_long_an_entry_counts(monkeypatch, name, less, chart, seen, then):
+    given = numbers().parameters
+    before = seen(*chart)
+    changed = Numbers({**given, "current-drug": {**given["current-drug"], name: less}})
+    monkeypatch.setattr("tests.charts.numbers", lambda: changed)
+    assert (before, seen(*chart)) == then
 
 
 # Start
