@@ -38,7 +38,6 @@ RULE_FILES_MAY_IMPORT = (
     "cds_service.facts.",
     "cds_service.phenotypes",
     "cds_service.fhir.dates",
-    "cds_service.content.text",
 )
 SPEAKS_HTTP = {"cds_service.fhir_client.http", "cds_service.trust.fetching"}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -23,7 +23,7 @@ EXPLAINED = {
     ("phenotypes/kidney.py", "_cockcroft_gault"): "constants of the equation",
     ("phenotypes/pregnancy.py", "pregnancy"): "days a week",
     ("rules/myoclonus_reversible_cause.py", "_MOST"): "room in a summary",
-    ("rules/rbd_prodrome.py", "_values"): "room in a summary",
+    ("rules/rbd_prodrome.py", "_MOST"): "room in a summary",
     ("rules/rbd_signs.py", "_MOST_IN_A_SUMMARY"): "room in a summary",
     ("decisions/cards.py", "_MOST_PHRASES"): "room in a summary",
 }

@@ -92,14 +92,13 @@ def told(found: Condition) -> Value:
     return dated(Record(found.words), since(found.since), unsure=found.possible)
 
 
-def only_asleep(facts: PatientFacts, disorder: Condition) -> Fact[str]:
+def only_asleep(facts: PatientFacts, disorder: Condition) -> Fact[object]:
     """Whether the jerks come only in sleep, by the words of the diagnosis or by an answer that is still valid."""
     if not _ASLEEP.isdisjoint(words(disorder.words)):
         return Known(disorder.words, (disorder.source,))
     months = facts.numbers.whole("rbd", "yes-months")
-    told = facts.answer("only-at-sleep-onset")
-    valid = told.provided(lambda answer: answer.yes and facts.within_months(answer.day, months))
-    return valid.read_as(lambda _: "only at sleep onset")
+    asked = facts.answer("only-at-sleep-onset")
+    return asked.provided(lambda answer: answer.yes and facts.within_months(answer.day, months))
 
 
 def drugs(facts: PatientFacts, *sets: str) -> Fact[tuple[Medication, ...]]:

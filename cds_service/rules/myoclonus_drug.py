@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cds_service.facts.patient import Condition
-from cds_service.facts.words import Value, phrasing, possible
+from cds_service.facts.words import Value, phrasing
 from cds_service.phenotypes import myoclonus
 from cds_service.phenotypes.therapy import taper
 from cds_service.rules.myoclonus_levetiracetam import levetiracetam
@@ -51,7 +51,7 @@ def _worsening(review: Review, name: str, values: dict[str, Value]) -> Finding:
     progressive = myoclonus.diagnosis(review.facts, _PROGRESSIVE)
     if progressive.known and name in _WORSE_IN_PROGRESSIVE:
         unsure = progressive.value.possible
-        label = possible(_PROGRESSIVE_NAME) if unsure else _PROGRESSIVE_NAME
+        label = progressive.value.called(_PROGRESSIVE_NAME)
         indicator = "possible-warning" if unsure else "worse-in-progressive"
         return Finding("progressive", indicator, {**values, "label": label}, ("specialists",))
     used = ("used",) if name == "phenytoin" else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cds_service.facts.knowledge import ABSENT, Known, either, unread
-from cds_service.facts.words import Value, dated, listed, on, phrasing, possible
+from cds_service.facts.words import Value, dated, listed, on, phrasing
 from cds_service.phenotypes import fall_risk, myoclonus, planned_care
 from cds_service.rules.review import Finding, Review, rule
 
@@ -26,7 +26,7 @@ def myoclonus_physiotherapy(review: Review) -> Finding:
         labels.append(falls.value.label)
         told.append(dated(falls.value.words, on(falls.value.when)))
     if gait.known:
-        labels.append(possible(_GAIT_DISORDER) if gait.value.possible else _GAIT_DISORDER)
+        labels.append(gait.value.called(_GAIT_DISORDER))
         told.append(myoclonus.told(gait.value))
     review.known("trouble-walking", Known(labels[0]) if labels else either(unread(falls), unread(gait)))
     months = int(review.number("physiotherapy-months"))

@@ -9,6 +9,8 @@ from cds_service.phenotypes.prodrome import Sign
 from cds_service.rules.review import Finding, Review, rule
 
 _REFERRAL_REASON = phrasing("referral-reason", "signs", rule="rbd-prodrome")
+_MOST = 3
+"""Signs that a summary has room for; one fewer where something is only possible."""
 
 
 @rule("rbd-prodrome", gives="disorder found onset referral_reason signs")
@@ -34,11 +36,10 @@ def _notes(signs: tuple[Sign, ...]) -> tuple[str, ...]:
 
 
 def _values(disorder: Condition, signs: tuple[Sign, ...]) -> dict[str, Value]:
-    """A summary has room for three labels, or for two where something is only possible."""
     unsure = disorder.possible or any(sign.possible for sign in signs)
     labels = [possible(sign.label) if sign.possible else sign.label for sign in signs]
     return {
-        "signs": listed(labels[: 2 if unsure else 3]),
+        "signs": listed(labels[: _MOST - unsure]),
         "disorder": Record(disorder.words),
         "onset": since(disorder.since),
         "found": listed((dated(sign.words, _when(sign)) for sign in signs), "semicolon"),

@@ -21,13 +21,13 @@ from cds_service.errors import UnwritableCard
 from cds_service.facts.knowledge import Absent, Fact, Unavailable
 from cds_service.facts.patient import Medication, Order, PatientFacts
 from cds_service.facts.queries import collections
-from cds_service.facts.words import Record, Value
+from cds_service.facts.words import Record, Value, phrasing
 from cds_service.hooks.hooks import Hook
 
 T = TypeVar("T")
 log = structlog.get_logger()
 
-_OF_THE_PATIENT = "whether the patient is alive and an adult"
+_ALIVE_AND_ADULT = phrasing("alive-and-adult")()
 
 __all__ = ["Evaluation", "Finding", "Outcome", "Record", "Review", "Rule", "Step", "evaluate", "rule"]
 
@@ -288,7 +288,7 @@ def evaluate(prepared: Prepared, facts: PatientFacts, hook: Hook, therapy: Order
         outcome = Outcome.FAILED
     if isinstance(facts.age, Unavailable):
         # G-02 and G-03 let the unknown pass, so without the Patient no rule knows whether it may speak.
-        review.not_checked.append(_OF_THE_PATIENT)
+        review.not_checked.append(prepared.wording.show(_ALIVE_AND_ADULT))
     return Evaluation(prepared.rule.id, outcome, review.steps, finding, therapy, tuple(review.not_checked))
 
 

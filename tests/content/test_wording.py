@@ -64,9 +64,12 @@ def test_a_date_is_spelled_no_more_precisely_than_it_was_recorded(text: str, wor
         ("2026-06-05", None, "since 5 Jun 2026"),
         (None, "2026-06-05", "until 5 Jun 2026"),
         ("2026-06-05", "2026-07-01", "5 Jun 2026 to 1 Jul 2026"),
+        ("2026-06-01", "2026-06-29", "1 Jun 2026 to 29 Jun 2026"),
+        ("2026-01-01", "2026-12-30", "1 Jan 2026 to 30 Dec 2026"),
     ],
 )
 def test_a_period_is_spelled_with_its_ends(start: str | None, end: str | None, words: str) -> None:
     found = period(start, end)
     assert found is not None
     assert SHOW(found) == words
+    assert SHOW(since(found)) == (f"since {words}" if start and end else words)
