@@ -13,10 +13,11 @@ SchemaName: TypeAlias = Literal["request", "response", "feedback", "discovery"]
 
 
 def schema(name: SchemaName) -> dict[str, Any]:
-    """The schema in a file, its hooks being those of the table."""
+    """The schema in a file, its hooks and their versions being those of the table."""
     document = msgspec.json.decode(files(__name__).joinpath(f"{name}.json").read_bytes(), type=dict[str, Any])
     named = {
         "hook": list(HOOKS),
+        "hookVersion": sorted({hook.version for hook in HOOKS.values()}),
         "hookWithOrders": [hook.name for hook in HOOKS.values() if hook.brings_orders],
         "hookWithSelections": [hook.name for hook in HOOKS.values() if hook.brings_selections],
     }
