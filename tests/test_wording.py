@@ -131,8 +131,6 @@ def test_chart_text_is_inert_markdown(words):
 
     shown = ruleset().content.wording.show(Record(words))
     html = MarkdownIt("commonmark", {"html": True, "linkify": False}).render(shown)
-        ruleset().content.wording.show(Record(words))
-    )
     assert not re.search(r"<(?!/?p>)", html)
     assert not re.search(r"(https?|javascript):", escape(words))
     assert "\n" not in escape(words)
