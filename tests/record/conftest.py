@@ -12,9 +12,18 @@ from pathlib import Path
 
 import pytest
 
+from cds_service.record import engines, store, used_tokens_shared
 from tests.real_parts import left_out
 
 _number = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request does not wait long for a database; here a late answer is the machine's, and no loss."""
+    for module in (engines, store):
+        monkeypatch.setattr(module, "READ_SECONDS", 10.0)
+    monkeypatch.setattr(used_tokens_shared, "_PAUSE_SECONDS", 10.0)
 
 
 @pytest.fixture(scope="session")
