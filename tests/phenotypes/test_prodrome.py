@@ -10,7 +10,6 @@ from tests.charts import ALZHEIMER, ICD10, LOINC, SNOMED, coded, condition, fact
 OLD = patient("1951-03-02")
 SMELL, PRESSURE, BOWELS = (coded(SNOMED, code) for code in ("44169009", "28651003", "14760008"))
 MCI = coded(ICD10, "G31.84")
-WORDING = ruleset().content.wording
 ENCOUNTER = [{"coding": [{"code": "encounter-diagnosis"}]}]
 WORDING = ruleset().content.wording
 
