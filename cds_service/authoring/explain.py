@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from cds_service.content.load import Content
-from cds_service.content.model import Criterion, RuleContent
+from cds_service.content.model import Content, Criterion, RuleContent
 from cds_service.content.text import plain
 from cds_service.decisions.decide import Decision, evaluations_of
 from cds_service.decisions.service import DecisionService

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from cds_service.authoring.cases import Case
-from cds_service.content.load import Content
-from cds_service.content.model import Criterion, Note, Parameter, RuleContent, Statement, SuggestionText
+from cds_service.content.model import Content, Criterion, Note, Parameter, RuleContent, Statement, SuggestionText
 from cds_service.content.text import placeholders
 from cds_service.content.wording import Wording
 from cds_service.facts.queries import READS, TEMPLATES, collection

@@ -8,8 +8,7 @@ import msgspec
 
 from cds_service.authoring.cases import DAY, Case, Json, Parts, request
 from cds_service.authoring.page import CaseAnswer
-from cds_service.content.load import Content
-from cds_service.content.model import RuleContent
+from cds_service.content.model import Content, RuleContent
 from cds_service.content.text import plain
 from cds_service.decisions.cards import Visit
 from cds_service.decisions.decide import Decision, decide

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from cds_service.content import numbers as spelt
 from cds_service.content.contract import undeclared
-from cds_service.content.model import CardText, RuleContent
+from cds_service.content.model import CardText, Content, RuleContent
 from cds_service.content.text import placeholders
 from cds_service.facts import drugs
 from cds_service.facts.queries import OBSERVATIONS, QUESTIONS, READS, UNREADABLE_DRUG, collection
 from cds_service.hooks.hooks import HOOKS
-
-if TYPE_CHECKING:
-    from cds_service.content.load import Content
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SAID = re.compile(r"\b(should|must)\b", re.IGNORECASE)

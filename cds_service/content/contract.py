@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Iterator, Mapping, Set
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from cds_service.content import numbers
-from cds_service.content.model import RuleContent, SuggestionText
+from cds_service.content.model import Content, RuleContent, SuggestionText
 from cds_service.content.text import placeholders
 from cds_service.facts.words import PHRASINGS, Phrasing
-
-if TYPE_CHECKING:
-    from cds_service.content.load import Content
 
 BY_THE_WRITER = frozenset({"phrase", "phrases", "clause", "because", "patient", "service"})
 """Values that whoever writes the card adds to those of the finding."""

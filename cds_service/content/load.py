@@ -17,6 +17,7 @@ from cds_service.content import numbers as spelt
 from cds_service.content.checks import faults_of
 from cds_service.content.forms import faults_of_form
 from cds_service.content.model import (
+    Content,
     Criterion,
     Families,
     Gate,
@@ -26,7 +27,6 @@ from cds_service.content.model import (
     Phenotype,
     RuleContent,
     Services,
-    ServiceText,
     Source,
     Statement,
     SuggestionText,
@@ -37,35 +37,6 @@ from cds_service.facts.numbers import Numbers
 from cds_service.terminology.vocabulary import ValueSet, Vocabulary, read_value_sets
 
 T = TypeVar("T")
-
-
-class Content(msgspec.Struct, frozen=True):
-    """Everything that ``cards/`` says."""
-
-    folder: Path
-    rules: dict[str, RuleContent]
-    """Each card file as it speaks: its gates among its criteria, its numbers in their places."""
-    written: dict[str, RuleContent]
-    """The same with the names of its numbers in braces."""
-    digests: dict[str, str]
-    services: Services
-    families: Families
-    evidence: dict[str, Source]
-    overrides: dict[str, OverrideText]
-    memory: MemoryText
-    suggestions: dict[str, SuggestionText]
-    resources: dict[str, dict[str, object]]
-    links: dict[str, LinkText]
-    statements: dict[str, Statement]
-    phenotypes: dict[str, Phenotype]
-    numbers: Numbers
-    value_sets: tuple[ValueSet, ...]
-    vocabulary: Vocabulary
-    wording: Wording
-    gates: dict[str, Gate]
-
-    def service(self, service_id: str) -> ServiceText:
-        return next(s for s in self.services.service if s.id == service_id)
 
 
 class _Reading:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from cds_service.content.wording import Phrase
+from cds_service.content.wording import Phrase, Wording
+from cds_service.facts.numbers import Numbers
+from cds_service.terminology.value_sets import ValueSet
+from cds_service.terminology.vocabulary import Vocabulary
 
 Indicator = Literal["info", "warning", "critical"]
 About = Literal["each-order", "each-drug", "each-therapy", "patient"]
@@ -278,3 +282,32 @@ class Phenotype(Strict, frozen=True, kw_only=True):
     title: str
     text: str
     parameter: dict[str, Parameter]
+
+
+class Content(msgspec.Struct, frozen=True):
+    """Everything that ``cards/`` says."""
+
+    folder: Path
+    rules: dict[str, RuleContent]
+    """Each card file as it speaks: its gates among its criteria, its numbers in their places."""
+    written: dict[str, RuleContent]
+    """The same with the names of its numbers in braces."""
+    digests: dict[str, str]
+    services: Services
+    families: Families
+    evidence: dict[str, Source]
+    overrides: dict[str, OverrideText]
+    memory: MemoryText
+    suggestions: dict[str, SuggestionText]
+    resources: dict[str, dict[str, object]]
+    links: dict[str, LinkText]
+    statements: dict[str, Statement]
+    phenotypes: dict[str, Phenotype]
+    numbers: Numbers
+    value_sets: tuple[ValueSet, ...]
+    vocabulary: Vocabulary
+    wording: Wording
+    gates: dict[str, Gate]
+
+    def service(self, service_id: str) -> ServiceText:
+        return next(s for s in self.services.service if s.id == service_id)

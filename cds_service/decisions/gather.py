@@ -10,7 +10,7 @@ from datetime import date
 
 import msgspec
 
-from cds_service.content.load import Content
+from cds_service.content.model import Content
 from cds_service.errors import ContractBroken, DataMissing
 from cds_service.facts.build import build
 from cds_service.facts.orders import Drafted

@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
-from cds_service.content.load import Content
-from cds_service.content.model import WEIGHT_OF, CardText, Families, Fold, Indicator, RuleContent
+from cds_service.content.model import WEIGHT_OF, CardText, Content, Families, Fold, Indicator, RuleContent
 from cds_service.facts.patient import Medication, Order
 from cds_service.facts.words import Values
 from cds_service.rules.review import Evaluation, Finding

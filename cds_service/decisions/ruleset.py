@@ -10,8 +10,7 @@ import msgspec
 
 from cds_service import rules as rules_package
 from cds_service.content.contract import broken, contract, unsaid
-from cds_service.content.load import Content
-from cds_service.content.model import RuleContent, ServiceText
+from cds_service.content.model import Content, RuleContent, ServiceText
 from cds_service.content.wording import Filling, filling
 from cds_service.errors import ContentError
 from cds_service.facts.queries import OBSERVATIONS, READS, collections, templates
