@@ -6,7 +6,7 @@ What has come is written down as it comes, so that at the deadline nothing needs
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -16,11 +16,18 @@ from cds_service.fhir import elements as fhir
 from cds_service.fhir.decoding import LenientReader, has_endless_number, read_value
 from cds_service.fhir.sources import NOT_SENT, FhirQuery, Source, matches_in, next_page, other_release, read_source
 from cds_service.fhir_client.references import REFERRING, unresolved
-from cds_service.fhir_client.target import REFERENCES, Bounds, Deadline, Target, Why
+from cds_service.fhir_client.target import PAGE_SIZE, REFERENCES, Bounds, Deadline, Target, Why
 
 _NO_GET = frozenset({405, 414, 431, 501})
+_NOT_THERE = frozenset({404, 410})
+_PERHAPS_TOO_LONG = frozenset({404, 414, 431})
+"""What servers say of an address that is too long; some web servers call it not found."""
+_NO_SEARCH = frozenset({400, 403, 405, 501}) | _PERHAPS_TOO_LONG
+"""What servers say that do not search a type by id; most of them read it."""
 _LONG_URL = 1_500
+_SHORT_URL = 500
 _IDS_IN_ONE = 100
+_COUNT = f"&_count={PAGE_SIZE}"
 _LENIENT_SECONDS = 0.05
 _SECONDS_PER_BYTE = 3e-8
 """What reading leniently costs at worst."""
@@ -66,8 +73,9 @@ Ask: TypeAlias = Callable[[FhirRequest, ByteBudget, Deadline], Awaitable[FhirRep
 class _Unavailable(Exception):
     """An answer that cannot be had, or not all of it."""
 
-    def __init__(self, why: Why) -> None:
+    def __init__(self, why: Why, status: int = 0) -> None:
         self.why: Why = why
+        self.status = status
         super().__init__(why)
 
 
@@ -77,6 +85,8 @@ class _Search:
     def __init__(self, query: FhirQuery) -> None:
         self.query = query
         self.why: Why | None = "not in time"
+        self.refused_with = 0
+        """The status of the refusal, if it was one."""
         self.pages = 0
         self.next_page: str | None = None
         self.entries: list[fhir.Entry] = []
@@ -112,6 +122,7 @@ class Fetch:
         self._followed: list[_Search] = []
         self._held: tuple[fhir.Resource, ...] = ()
         self._token_refused = False
+        self._reads_left = bounds.reads
 
     async def run(self, queries: Mapping[str, FhirQuery], held: Iterable[fhir.Resource]) -> dict[str, Source]:
         """The answers as they stand at the deadline, or sooner when there is nothing left to ask."""
@@ -147,11 +158,11 @@ class Fetch:
             await self._pages(search)
             search.why = None
         except _Unavailable as reason:
-            search.why = reason.why
+            search.why, search.refused_with = reason.why, reason.status
 
     async def _pages(self, search: _Search) -> None:
         base, query = self._target.base, search.query
-        address = base.address(query.address) if query.before is None else base.within(query.address)
+        address = base.address(_paged(query)) if query.before is None else base.within(query.address)
         if address is None:
             raise _Unavailable("not found" if query.before is None else "more pages elsewhere")
         seen: set[str | None] = set()
@@ -185,16 +196,56 @@ class Fetch:
             named = unresolved(kind, self._resources(), self._target.base)
             fresh = [name for name in named if name not in asked][: self._bounds.references - len(asked)]
             asked.update(fresh)
-            parts = (fresh[start : start + _IDS_IN_ONE] for start in range(0, len(fresh), _IDS_IN_ONE))
-            await asyncio.gather(*(self._by_id(kind, part) for part in parts))
+            await asyncio.gather(*(self._by_id(kind, names) for names in self._batches(kind, fresh)))
             if not waiting:
                 return
             pause = None
 
+    def _batches(self, kind: type[fhir.Resource], names: Iterable[str]) -> Iterator[list[str]]:
+        """The ids, as many at a time as one address may hold."""
+        batch: list[str] = []
+        for name in names:
+            if batch and (len(batch) == _IDS_IN_ONE or self._length(kind, [*batch, name]) >= _LONG_URL):
+                yield batch
+                batch = []
+            batch.append(name)
+        if batch:
+            yield batch
+
+    def _length(self, kind: type[fhir.Resource], names: list[str]) -> int:
+        return len(self._target.base.address(_paged(_by_ids(kind, names))) or "")
+
     async def _by_id(self, kind: type[fhir.Resource], names: list[str]) -> None:
-        search = _Search(FhirQuery(kind, f"{kind.__name__}?_id={','.join(names)}&_count={len(names)}"))
+        """The resources of these ids by one search; by more of them or by reads where it is refused."""
+        search = await self._followed_by(_by_ids(kind, names))
+        status = search.refused_with
+        if status in _PERHAPS_TOO_LONG and len(names) > 1 and self._length(kind, names) > _SHORT_URL:
+            search.why, half = None, len(names) // 2
+            await asyncio.gather(self._by_id(kind, names[:half]), self._by_id(kind, names[half:]))
+        elif status in _NO_SEARCH:
+            await self._by_reads(kind, names, search)
+
+    async def _by_reads(self, kind: type[fhir.Resource], names: list[str], search: _Search) -> None:
+        """The resources one by one, in place of the search; the first shows whether they may be read at all."""
+        readable = names[: self._reads_left]
+        self._reads_left -= len(readable)
+        if readable and await self._read_one(kind, readable[0]):
+            if readable == names:
+                search.why = None
+            await asyncio.gather(*(self._read_one(kind, name) for name in readable[1:]))
+
+    async def _read_one(self, kind: type[fhir.Resource], name: str) -> bool:
+        read = await self._followed_by(FhirQuery(kind, f"{kind.__name__}/{name}", is_read=True))
+        if read.refused_with in _NOT_THERE:
+            # As a search would have found none.
+            read.why = None
+        return read.why is None
+
+    async def _followed_by(self, query: FhirQuery) -> _Search:
+        search = _Search(query)
         self._followed.append(search)
         await self._search(search)
+        return search
 
     def _resources(self) -> Iterable[fhir.Resource]:
         yield from self._held
@@ -208,10 +259,13 @@ class Fetch:
         """The resource at an address, which is a Bundle for a search."""
         reply = await self._reply(address)
         path, mark, form = address.partition("?")
-        not_by_get = reply.status in _NO_GET or (reply.status == 400 and len(address) > _LONG_URL)
-        if not_by_get and mark:
+        perhaps_too_long = reply.status in (400, 404) and len(address) > _LONG_URL
+        if mark and (reply.status in _NO_GET or perhaps_too_long):
             # CDS Hooks says GET; servers that do not search that way, or not at that length, take the form.
             reply = await self._reply(f"{path}/_search", form.encode())
+        elif reply.status == 400 and address.endswith(_COUNT):
+            # Some servers know the size of pages for some types only, and refuse what they do not know.
+            reply = await self._reply(address.removesuffix(_COUNT))
         return self._read(reply)
 
     async def _reply(self, url: str, form: bytes | None = None) -> FhirReply:
@@ -228,7 +282,7 @@ class Fetch:
             # A long body that comes last would be read beyond the deadline.
             why = "not in time"
         if why is not None:
-            raise _Unavailable(why)
+            raise _Unavailable(why, reply.status)
         try:
             value = None if has_endless_number(reply.body) else read_value(reply.body, self._reader)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -236,6 +290,15 @@ class Fetch:
         if value is None:
             raise _Unavailable("answer unreadable")
         return value
+
+
+def _by_ids(kind: type[fhir.Resource], names: Iterable[str]) -> FhirQuery:
+    return FhirQuery(kind, f"{kind.__name__}?_id={','.join(names)}")
+
+
+def _paged(query: FhirQuery) -> str:
+    """The address of a query, a search with the size of the pages that is asked for."""
+    return query.address if query.is_read else f"{query.address}{_COUNT}"
 
 
 def _refusal(status: int) -> Why | None:

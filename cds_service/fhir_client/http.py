@@ -27,7 +27,13 @@ from cds_service.fhir_client.fetch import ByteBudget, Fetch, FhirReply, FhirRequ
 from cds_service.fhir_client.target import Bounds, Deadline, Target
 from cds_service.fhir_client.tls import trusted
 
-_HEADERS = {"Accept": "application/fhir+json", "Accept-Encoding": "gzip", "User-Agent": "rbd-cds"}
+_HEADERS = {
+    "Accept": "application/fhir+json",
+    "Accept-Encoding": "gzip",
+    # Some servers answer a search that they have answered before from memory, for a minute: an order of a minute ago.
+    "Cache-Control": "no-cache",
+    "User-Agent": "rbd-cds",
+}
 _IDLE_SECONDS = 30.0
 _CLOSING_SECONDS = 1.0
 _UPLOAD_SECONDS = 60.0

@@ -31,6 +31,10 @@ REFERENCES = "references"
 """The key under which stands what other resources refer to and nobody had sent."""
 
 
+PAGE_SIZE = 200
+"""The matches that a server is asked to give at a time; many give 20 unless they are asked, and few more than this."""
+
+
 class Target(msgspec.Struct, frozen=True):
     """A server that may be called in one request, with the token for it and for no other."""
 
@@ -61,4 +65,6 @@ class Bounds(msgspec.Struct, frozen=True):
     bytes: int = 8 * 1_048_576
     page_bytes: int = 4 * 1_048_576
     references: int = 300
+    reads: int = 50
+    """Resources that are read one by one, where they cannot be searched by id."""
     calls: int = 128

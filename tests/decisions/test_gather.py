@@ -95,7 +95,7 @@ async def test_a_complete_prefetch_asks_the_server_nothing(ehr, facts):
 async def test_what_was_not_sent_is_asked_for_and_nothing_else(ehr, facts):
     route = ehr.get(url__startswith=f"{EHR}/Condition").respond(json=searchset(condition("c-1")))
     found = await facts(hook({key: value for key, value in ALL.items() if key != "conditions"}))
-    assert [call.request.url.raw_path for call in ehr.calls] == [b"/r4/Condition?patient=pat-1"]
+    assert [call.request.url.raw_path for call in ehr.calls] == [b"/r4/Condition?patient=pat-1&_count=200"]
     assert route.calls.last.request.headers["authorization"] == "Bearer a-secret-token"
     assert diagnoses(found) == ["Condition/c-1"]
     assert found.gaps == {}
@@ -307,6 +307,7 @@ async def test_the_day_of_a_fall_is_that_of_its_encounter(ehr, facts):
 
 async def test_references_that_could_not_be_had_are_named(ehr, facts):
     ehr.get(f"{EHR}/Encounter", params={"_id": "e-1"}).respond(403)
+    ehr.get(f"{EHR}/Encounter/e-1").respond(403)
     fall = condition("c-1", FALL, onsetDateTime=None, encounter={"reference": "Encounter/e-1"})
     found = await facts(hook(ALL | {"conditions": searchset(fall)}))
     assert found.gaps == {"references": "not authorised for this data"}

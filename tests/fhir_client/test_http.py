@@ -15,7 +15,7 @@ from cds_service.fhir import elements as fhir
 from cds_service.fhir.sources import query
 from cds_service.fhir_client.access import FhirAccess, FhirGrant
 from cds_service.fhir_client.egress import Base, Servers
-from cds_service.fhir_client.target import REFERENCES, Bounds, Deadline, Target
+from cds_service.fhir_client.target import PAGE_SIZE, REFERENCES, Bounds, Deadline, Target
 from tests.fhir_client.misbehaving import searchset
 from tests.lateness import slowness
 
@@ -80,6 +80,49 @@ async def test_a_search_is_the_template_s_own_with_the_token_and_the_media_type_
     assert headers["accept"] == "application/fhir+json"
 
 
+async def test_no_answer_from_a_server_s_memory_is_taken(ehr, fetch):
+    ehr.get(f"{EHR}/Patient/pat-1").respond(json={"resourceType": "Patient", "id": "pat-1"})
+    ehr.get(f"{EHR}/Condition", params={"page": "2"}).mock(page())
+    ehr.get(f"{EHR}/Condition").mock(page(following=f"{EHR}/Condition?page=2"))
+    ehr.get(f"{EHR}/Encounter").respond(405)
+    ehr.post(f"{EHR}/Encounter/_search").mock(page())
+    await fetch(PATIENT, CONDITIONS, ENCOUNTERS)
+    assert [call.request.headers["cache-control"] for call in ehr.calls] == ["no-cache"] * 5
+
+
+async def test_long_pages_are_asked_for_in_searches_and_in_nothing_else(ehr, fetch):
+    route = ehr.get(url__startswith=EHR).mock(page(following=f"{EHR}/Condition?page=2"))
+    await fetch(PATIENT, CONDITIONS)
+    asked = {str(call.request.url).removeprefix(f"{EHR}/") for call in route.calls}
+    assert asked == {"Patient/pat-1", f"Condition?patient=pat-1&_count={PAGE_SIZE}", "Condition?page=2"}
+
+
+async def test_a_server_that_refuses_the_size_of_pages_is_asked_without(ehr, fetch):
+    ehr.get(f"{EHR}/Condition", params={"_count": "200"}).respond(400)
+    ehr.get(f"{EHR}/Condition").mock(page(resource("Condition", "c-1")))
+    found = (await fetch(CONDITIONS))["Condition"]
+    assert (ids(found), found.gap) == (["c-1"], None)
+    assert len(ehr.calls) == 2
+
+
+async def test_further_pages_are_fetched_while_other_searches_run(ehr, fetch):
+    further = asyncio.Event()
+
+    async def slow(_):
+        await further.wait()
+        return page()
+
+    def second(_):
+        further.set()
+        return page(resource("Condition", "c-2"))
+
+    ehr.get(f"{EHR}/Condition", params={"page": "2"}).mock(side_effect=second)
+    ehr.get(f"{EHR}/Condition").mock(page(resource("Condition", "c-1"), following=f"{EHR}/Condition?page=2"))
+    ehr.get(f"{EHR}/Encounter").mock(side_effect=slow)
+    found = await fetch(CONDITIONS, ENCOUNTERS)
+    assert [one.gap for one in found.values()] == [None, None]
+
+
 async def test_an_open_server_is_sent_no_token(ehr, fetch):
     route = ehr.get(f"{EHR}/Patient/pat-1").respond(json={"resourceType": "Patient", "id": "pat-1"})
     found = await fetch(PATIENT, target=Target(TARGET.base))
@@ -91,7 +134,7 @@ async def test_codes_are_escaped_and_nothing_else_is_changed(ehr, fetch):
     route = ehr.get(url__startswith=f"{EHR}/Observation").mock(page())
     await fetch(query("Observation?patient=pat-1&code=72106-8,http://snomed.info/sct|1"))
     asked = route.calls.last.request.url.query
-    assert asked == b"patient=pat-1&code=72106-8,http://snomed.info/sct%7C1"
+    assert asked == b"patient=pat-1&code=72106-8,http://snomed.info/sct%7C1&_count=200"
 
 
 async def test_all_keys_are_asked_at_once(ehr, fetch):
@@ -156,19 +199,22 @@ async def test_a_server_that_does_not_search_by_get_is_asked_by_post(ehr, fetch,
     route = ehr.post(f"{EHR}/Condition/_search").mock(page(resource("Condition", "c-1")))
     assert ids((await fetch(CONDITIONS))["Condition"]) == ["c-1"]
     asked = route.calls.last.request
-    assert asked.content == b"patient=pat-1"
+    assert asked.content == b"patient=pat-1&_count=200"
     assert asked.headers["content-type"] == "application/x-www-form-urlencoded"
     assert asked.headers["authorization"] == "Bearer a-secret-token"
 
 
+@pytest.mark.parametrize(("status", "why"), [(400, "the server refused"), (404, "not found")])
 @pytest.mark.parametrize(("codes", "posted"), [(2, False), (400, True)])
-async def test_a_400_is_taken_for_the_length_only_where_the_address_is_long(ehr, fetch, codes, posted):
-    ehr.get(url__startswith=EHR).respond(400)
+async def test_a_400_or_404_is_taken_for_the_length_only_where_the_address_is_long(
+    ehr, fetch, codes, posted, status, why
+):
+    ehr.get(url__startswith=EHR).respond(status)
     route = ehr.post(f"{EHR}/Observation/_search").mock(page())
     address = "Observation?patient=pat-1&code=" + ",".join(f"{n}-1" for n in range(codes))
     found = await fetch(query(address))
     assert route.called is posted
-    assert found["Observation"].gap == (None if posted else "the server refused")
+    assert found["Observation"].gap == (None if posted else why)
 
 
 async def test_a_read_is_never_a_post(ehr, fetch):
@@ -324,7 +370,7 @@ async def test_medications_that_nobody_sent_are_fetched_in_one_search(ehr, fetch
     route = ehr.get(f"{EHR}/Medication").mock(page(resource("Medication", "m-1"), resource("Medication", "m-2")))
     found = await fetch(REQUESTS, held=[fhir.Medication(id="sent")])
     assert ids(found[REFERENCES]) == ["m-1", "m-2"]
-    assert [call.request.url.query for call in route.calls] == [b"_id=m-1,m-2&_count=2"]
+    assert [call.request.url.query for call in route.calls] == [b"_id=m-1,m-2&_count=200"]
 
 
 async def test_what_sent_resources_refer_to_is_fetched_too(ehr, fetch):
@@ -337,8 +383,8 @@ async def test_what_sent_resources_refer_to_is_fetched_too(ehr, fetch):
     ]
     found = await fetch(held=held)
     assert sorted(ids(found[REFERENCES])) == ["e-1", "m-1"]
-    assert encounter.calls.last.request.url.query == b"_id=e-1&_count=1"
-    assert medication.calls.last.request.url.query == b"_id=m-1&_count=1"
+    assert encounter.calls.last.request.url.query == b"_id=e-1&_count=200"
+    assert medication.calls.last.request.url.query == b"_id=m-1&_count=200"
 
 
 @pytest.mark.timing
@@ -365,6 +411,95 @@ async def test_there_is_an_end_to_references(ehr):
     asked = [call.request.url.params["_id"].split(",") for call in route.calls]
     assert sorted(map(len, asked)) == [50, 100]
     await access.aclose()
+
+
+LONG_IDS = [f"m-{n:03}-{'x' * 50}" for n in range(90)]
+
+
+def orders_of(names):
+    return page(*(ordered(f"r-{n}", f"Medication/{name}") for n, name in enumerate(names)))
+
+
+def medications(request):
+    return page(*(resource("Medication", name) for name in request.url.params["_id"].split(",")))
+
+
+async def test_ids_are_asked_for_in_addresses_that_are_short_enough(ehr, fetch):
+    ehr.get(f"{EHR}/MedicationRequest").mock(orders_of(LONG_IDS))
+    route = ehr.get(f"{EHR}/Medication").mock(side_effect=medications)
+    found = await fetch(REQUESTS)
+    assert sorted(ids(found[REFERENCES])) == LONG_IDS
+    lengths = [len(str(call.request.url)) for call in route.calls]
+    assert max(lengths) < 1_500
+    assert len(lengths) == 4, "and in no more than needed"
+
+
+@pytest.mark.parametrize("status", [404, 414, 431])
+@pytest.mark.parametrize("longest", [1_000, 600])
+async def test_an_address_that_is_still_too_long_is_split_further(ehr, fetch, status, longest):
+    def answer(request):
+        return httpx.Response(status) if len(str(request.url)) > longest else medications(request)
+
+    ehr.get(f"{EHR}/MedicationRequest").mock(orders_of(LONG_IDS))
+    ehr.get(f"{EHR}/Medication").mock(side_effect=answer)
+    ehr.post(f"{EHR}/Medication/_search").respond(status)
+    found = (await fetch(REQUESTS))[REFERENCES]
+    assert (sorted(ids(found)), found.gap) == (LONG_IDS, None)
+
+
+def read(request):
+    name = request.url.path.rpartition("/")[2]
+    return httpx.Response(404) if name == "m-gone" else httpx.Response(200, json=resource("Medication", name))
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 501])
+async def test_where_ids_cannot_be_searched_each_is_read(ehr, fetch, status):
+    ehr.get(f"{EHR}/MedicationRequest").mock(orders_of(["m-1", "m-2", "m-gone"]))
+    ehr.get(f"{EHR}/Medication").respond(status)
+    ehr.post(f"{EHR}/Medication/_search").respond(status)
+    ehr.get(url__startswith=f"{EHR}/Medication/").mock(side_effect=read)
+    found = (await fetch(REQUESTS))[REFERENCES]
+    assert (sorted(ids(found)), found.gap) == (["m-1", "m-2"], None)
+
+
+async def test_what_may_not_be_read_either_is_tried_once(ehr, fetch):
+    ehr.get(f"{EHR}/MedicationRequest").mock(orders_of(["m-1", "m-2", "m-3"]))
+    ehr.get(f"{EHR}/Medication").respond(403)
+    route = ehr.get(url__startswith=f"{EHR}/Medication/").respond(403)
+    assert (await fetch(REQUESTS))[REFERENCES].gap == "not authorised for this data"
+    assert len(route.calls) == 1
+
+
+@pytest.mark.parametrize("status", [401, 500, 503])
+async def test_other_failures_of_a_search_lead_to_no_read(ehr, fetch, status):
+    ehr.get(f"{EHR}/MedicationRequest").mock(orders_of(["m-1", "m-2"]))
+    ehr.get(f"{EHR}/Medication").respond(status)
+    route = ehr.get(url__startswith=f"{EHR}/Medication/").mock(side_effect=read)
+    assert (await fetch(REQUESTS))[REFERENCES].gap
+    assert not route.called
+
+
+async def test_there_is_an_end_to_reads_and_what_is_left_is_told(ehr):
+    access = FhirAccess(1.0, bounds=Bounds(reads=5))
+    ehr.get(f"{EHR}/MedicationRequest").mock(orders_of([f"m-{n}" for n in range(8)]))
+    ehr.get(f"{EHR}/Medication").respond(400)
+    route = ehr.get(url__startswith=f"{EHR}/Medication/").mock(side_effect=read)
+    found = await access.fetch(TARGET, {"medicationRequests": REQUESTS}, deadline=Deadline(1))
+    assert len(found[REFERENCES].resources) == len(route.calls) == 5
+    assert found[REFERENCES].gap == "the server refused"
+    await access.aclose()
+
+
+async def test_reads_end_at_the_deadline_like_everything_else(ehr, fetch):
+    async def slowly(request):
+        await asyncio.sleep(0.3 if request.url.path.endswith("m-2") else 0)
+        return read(request)
+
+    ehr.get(f"{EHR}/MedicationRequest").mock(orders_of(["m-1", "m-2"]))
+    ehr.get(f"{EHR}/Medication").respond(400)
+    ehr.get(url__startswith=f"{EHR}/Medication/").mock(side_effect=slowly)
+    found = (await fetch(REQUESTS, seconds=0.2))[REFERENCES]
+    assert (ids(found), found.gap) == (["m-1"], "not in time")
 
 
 async def test_an_id_that_leads_elsewhere_is_not_asked_for(ehr, fetch):

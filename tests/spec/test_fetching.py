@@ -134,7 +134,9 @@ async def test_the_query_of_a_missing_key_is_asked_and_no_other(answered, sign, 
     answer = await answered(with_access(without(sign, "conditions"), ehr))
     assert DEMENTIA in rules(answer)
     patient = sign["context"]["patientId"]
-    assert [(asked.method, asked.path) for asked in ehr.asked] == [("GET", f"/fhir/Condition?patient={patient}")]
+    assert [(asked.method, asked.path) for asked in ehr.asked] == [
+        ("GET", f"/fhir/Condition?patient={patient}&_count=200")
+    ]
 
 
 async def test_a_missing_key_that_cannot_be_fetched_is_named(answered, sign):
