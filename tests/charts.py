@@ -34,7 +34,7 @@ SNOMED = "http://snomed.info/sct"
 LOINC = "http://loinc.org"
 ICD10 = "http://hl7.org/fhir/sid/icd-10-cm"
 OURS = "urn:org.rbd-cds:codes"
-SCREEN = "urn:org.rbd-cds:Questionnaire:rbd-screen"
+SCREEN = "https://cds.example.org/Questionnaire/rbd-screen"
 KEYS = {template.partition("?")[0].partition("/")[0]: key for key, template in TEMPLATES.items()}
 
 Json = dict[str, Any]

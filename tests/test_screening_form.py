@@ -5,10 +5,9 @@ import re
 
 import pytest
 
-from cds_service.content.forms import FILE, faults_of_form
+from cds_service.content.forms import CANONICAL, FILE, PATH, faults_of_form
 from cds_service.content.places import cards, fhir_examples
 from cds_service.facts.queries import QUESTIONS
-from cds_service.facts.results import SCREEN
 from cds_service.fhir.validity import faults_in
 from cds_service.settings import Settings
 from tests.case_runs import case_results
@@ -16,6 +15,7 @@ from tests.case_runs import case_results
 TEXT = (cards(Settings()) / FILE).read_text(encoding="utf-8")
 FORM = json.loads(TEXT)
 ITEMS = {item["linkId"]: item for item in FORM["item"]}
+SERVICE = Settings().public_url
 PARTS = [json.loads(path.read_text()) for path in sorted((fhir_examples() / "parts").glob("answers-*.json"))]
 each_part = pytest.mark.parametrize("part", PARTS, ids=[part["id"] for part in PARTS])
 
@@ -44,7 +44,7 @@ def test_no_question_borrows_the_words_of_a_published_instrument():
 
 @each_part
 def test_the_example_answers_answer_this_form(part):
-    assert part["questionnaire"] == SCREEN
+    assert part["questionnaire"] == f"{SERVICE}{PATH}|{FORM['version']}"
     given = {item["linkId"]: item["answer"][0] for item in part["item"]}
     assert given.keys() <= ITEMS.keys()
     for link, answer in given.items():
@@ -64,7 +64,8 @@ async def test_the_form_is_served_at_its_address(client):
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/fhir+json"
     assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.text == TEXT
+    assert answer.text == TEXT.replace("{service}", SERVICE)
+    assert answer.json()["url"] == f"{SERVICE}{PATH}", "its canonical address is where it is served"
 
 
 @pytest.mark.anyio
@@ -83,8 +84,7 @@ async def test_the_form_takes_no_answers(client):
 def test_the_task_refers_to_the_form_by_address_and_canonical():
     (asked,) = (r for r in case_results("rbd-screen") if r.case.name == "movements-unasked")
     task = asked.card.suggestions[0].actions[0].resource
-    assert task["focus"]["reference"] == "http://127.0.0.1:8000/Questionnaire/rbd-screen"
-    assert task["focus"]["identifier"]["value"] == FORM["url"] == SCREEN
+    assert task["focus"]["reference"] == task["focus"]["identifier"]["value"] == f"{SERVICE}{PATH}"
     assert task["code"]["coding"][0]["code"] == FORM["code"][0]["code"]
 
 
@@ -105,7 +105,7 @@ def test_a_form_that_is_not_json_is_refused(tmp_path):
 
 
 def test_a_form_of_another_name_is_refused(tmp_path):
-    assert broken(tmp_path, lambda form: form.update(url="urn:other")) == [f"{FILE}: url: write {SCREEN}"]
+    assert broken(tmp_path, lambda form: form.update(url="urn:other")) == [f"{FILE}: url: write {CANONICAL}"]
 
 
 def test_a_form_that_asks_too_little_or_too_much_is_refused(tmp_path):

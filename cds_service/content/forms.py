@@ -1,4 +1,8 @@
-"""The screening form: a FHIR Questionnaire among the cards, whose answers the facts read by linkId."""
+"""The screening form: a FHIR Questionnaire among the cards, whose answers the facts read by linkId.
+
+Its canonical address lies under the service's public address, as servers look canonical addresses up only where they
+can be resolved.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +15,26 @@ from cds_service.facts.queries import QUESTIONS
 from cds_service.facts.results import SCREEN
 
 FILE = "questionnaire-rbd-screen.json"
+PATH = f"/Questionnaire/{SCREEN}"
+_SERVICE = "{service}"
+CANONICAL = f"{_SERVICE}{PATH}"
+"""Its address as the files of the cards write it."""
 _TYPES = {**dict.fromkeys(QUESTIONS, "boolean"), "informant": "choice"}
 
 
-def screening_form(cards: Path) -> bytes:
-    """The form as it is served."""
-    return (cards / FILE).read_bytes()
+def screening_form(cards: Path, service_url: str) -> bytes:
+    """The form as it is served at an address."""
+    return _written(cards).replace(_SERVICE, json.dumps(service_url)[1:-1]).encode()
+
+
+def _written(cards: Path) -> str:
+    return (cards / FILE).read_text(encoding="utf-8")
 
 
 def faults_of_form(cards: Path) -> list[str]:
     """What keeps the answers to the form from being read."""
     try:
-        form = json.loads(screening_form(cards))
+        form = json.loads(_written(cards))
     except OSError:
         return [f"{FILE}: the file is missing"]
     except ValueError as error:
@@ -31,8 +43,8 @@ def faults_of_form(cards: Path) -> list[str]:
 
 
 def _faults(form: Any) -> Iterator[str]:
-    if not isinstance(form, dict) or form.get("url") != SCREEN:
-        yield f"url: write {SCREEN}"
+    if not isinstance(form, dict) or form.get("url") != CANONICAL:
+        yield f"url: write {CANONICAL}"
         return
     asked = {item.get("linkId"): item.get("type") for item in form.get("item", ())}
     for name, kind in _TYPES.items():

@@ -1,12 +1,19 @@
-"""The prefetch keys, their FHIR queries, and which of them each read of a rule needs."""
+"""The prefetch keys, their FHIR queries, and which of them each read of a rule needs.
+
+The queries are plain enough for any server: a type, the patient, at most a list of codes.
+What further parameters would leave out is left out by the facts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
 _PATIENT = "patient={{context.patientId}}"
+_CODES = "&code="
+_LOINC = "http://loinc.org"
 OBSERVATIONS = "observations"
+_REPORTS = "diagnosticReports"
 UNREADABLE_DRUG = "unreadable-drug"
 """Stands among a chart's value sets when a draft names a Medication that was not sent: it could be any drug."""
 
@@ -15,21 +22,22 @@ TEMPLATES = {
     "conditions": f"Condition?{_PATIENT}",
     "medicationRequests": f"MedicationRequest?{_PATIENT}",
     "medicationStatements": f"MedicationStatement?{_PATIENT}",
-    "medicationDispenses": f"MedicationDispense?{_PATIENT}&status=completed",
-    OBSERVATIONS: f"Observation?{_PATIENT}&code=",
+    "medicationDispenses": f"MedicationDispense?{_PATIENT}",
+    OBSERVATIONS: f"Observation?{_PATIENT}{_CODES}",
     "procedures": f"Procedure?{_PATIENT}",
     "serviceRequests": f"ServiceRequest?{_PATIENT}",
     "carePlans": f"CarePlan?{_PATIENT}&category=urn:org.rbd-cds:codes|bedroom-safety",
     "tasks": f"Task?{_PATIENT}",
-    "questionnaireResponses": (
-        f"QuestionnaireResponse?{_PATIENT}&questionnaire=urn:org.rbd-cds:Questionnaire:rbd-screen"
-    ),
-    "diagnosticReports": f"DiagnosticReport?{_PATIENT}&code=http://loinc.org|28633-6",
+    "questionnaireResponses": f"QuestionnaireResponse?{_PATIENT}",
+    _REPORTS: f"DiagnosticReport?{_PATIENT}{_CODES}",
     "allergies": f"AllergyIntolerance?{_PATIENT}",
     "encounters": f"Encounter?{_PATIENT}",
     "adverseEvents": "AdverseEvent?subject=Patient/{{context.patientId}}",
 }
-"""Every prefetch key with its template; that of the observations is completed by :func:`templates`."""
+"""Every prefetch key with its template; those that end with ``code=`` are completed by :func:`templates`."""
+
+MAY_BE_UNSERVED = frozenset(TEMPLATES) - {"patient"}
+"""The keys whose data an EHR may do without."""
 
 READS: dict[str, tuple[str, ...]] = {
     "patient": ("patient",),
@@ -68,6 +76,10 @@ _RESULT_SETS = {
 }
 
 
+REPORT_SETS = ("sleep-study-attended",)
+"""The value sets by whose codes reports are asked for: all that any rule reads."""
+
+
 @cache
 def collection(read: str) -> str:
     """The collection of :class:`~cds_service.facts.patient.PatientFacts` that a read opens."""
@@ -87,12 +99,24 @@ def templates(reads: Iterable[str], codes: Callable[[str], Iterable[tuple[str, s
     result_sets = {read.partition(":")[2] for read in wanted if read.startswith(f"{OBSERVATIONS}:")}
     result_sets |= {name for read in wanted for name in _RESULT_SETS.get(read, ())}
     found = {key: template for key, template in TEMPLATES.items() if key in keys}
-    if OBSERVATIONS in found:
-        pairs = sorted({pair for name in result_sets for pair in codes(name)})
-        found[OBSERVATIONS] += ",".join(_token(system, code) for system, code in pairs)
+    for key, names in ((OBSERVATIONS, result_sets), (_REPORTS, REPORT_SETS)):
+        if key in found:
+            pairs = sorted({pair for name in names for pair in codes(name)})
+            found[key] += ",".join(_token(system, code) for system, code in pairs)
     return found
 
 
 def _token(system: str, code: str) -> str:
     # LOINC codes are unmistakable by themselves, and a short address is accepted by more servers.
-    return code if system == "http://loinc.org" else f"{system}|{code}"
+    return code if system == _LOINC else f"{system}|{code}"
+
+
+def with_systems(found: Mapping[str, str]) -> dict[str, str]:
+    """The templates with the system before each of their codes, for a server that demands it."""
+    return {key: _with_systems(template) for key, template in found.items()}
+
+
+def _with_systems(template: str) -> str:
+    head, mark, codes = template.partition(_CODES)
+    told = (code if "|" in code else f"{_LOINC}|{code}" for code in codes.split(","))
+    return head + mark + ",".join(told) if codes else template

@@ -6,15 +6,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from cds_service.facts.patient import Allergy, DiagnosticReport, Observation, PlannedCare, Procedure, ScreeningAnswer
+from cds_service.facts.queries import QUESTIONS
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Interval, interval
 from cds_service.fhir.quantities import amount
 from cds_service.terminology.vocabulary import Vocabulary
 
 CODES = "urn:org.rbd-cds:codes"
-SCREEN = "urn:org.rbd-cds:Questionnaire:rbd-screen"
+SCREEN = "rbd-screen"
+"""The last step of every address that our screening form has had; what stands before it is the site's."""
 _FINAL = {"final", "amended", "corrected"}
 _QUESTION = "question-"
+_OWN_LINKS = frozenset(QUESTIONS) - {"injury"}
+"""The linkIds that no other form is likely to have."""
+_LINKS = frozenset((*QUESTIONS, "informant"))
 _THERAPIES = {"pap-therapy", "physiotherapy"}
 """Procedures that are done while they are under way."""
 
@@ -78,9 +83,11 @@ def question(found: Observation) -> ScreeningAnswer | None:
 
 def form_answers(resource: fhir.QuestionnaireResponse) -> Iterator[ScreeningAnswer]:
     """The yes and no answers of a completed or amended screening form."""
-    if resource.status not in ("completed", "amended") or not _is_screen(resource.questionnaire):
+    if resource.status not in ("completed", "amended"):
         return
     items = list(_items(fhir.many(resource.item)))
+    if not _is_screen(resource.questionnaire, {link for link, _ in items}):
+        return
     informant = next((code for link, answer in items if link == "informant" and (code := _coded(answer))), "")
     day = interval(resource.authored)
     for link, answer in items:
@@ -90,9 +97,16 @@ def form_answers(resource: fhir.QuestionnaireResponse) -> Iterator[ScreeningAnsw
             yield ScreeningAnswer(link, yes, source, day, informant, resource.authored or "")
 
 
-def _is_screen(canonical: str | None) -> bool:
-    """Whether the answers belong to our form; a response that names no form was found by asking for ours."""
-    return canonical is None or canonical.split("|")[0] == SCREEN
+def _is_screen(canonical: str | None, answered: set[str]) -> bool:
+    """Whether the answers belong to our form, by its name or, as EHRs give forms addresses of their own, by linkIds.
+
+    One question of ours among those of another form does not make it ours.
+    """
+    name = (canonical or "").partition("|")[0].partition("#")[0]
+    if name.replace(":", "/").rpartition("/")[2] == SCREEN:
+        return True
+    own = answered & _OWN_LINKS
+    return len(own) > 1 or (bool(own) and answered <= _LINKS)
 
 
 def _items(items: list[fhir.Item]) -> Iterator[tuple[str, fhir.Answer]]:

@@ -175,9 +175,48 @@ def test_a_form_after_today_does_not_count_yet():
     assert answer(answers("2026-06-16", dream_enactment=True)) is None
 
 
-def test_a_version_of_our_form_is_our_form_and_another_form_is_not():
-    assert answer(answers(dream_enactment=True, members={"questionnaire": f"{SCREEN}|0.1.0"})) is True
-    assert answer(answers(dream_enactment=True, members={"questionnaire": "urn:other"})) is None
+@pytest.mark.parametrize(
+    "canonical",
+    [
+        SCREEN,
+        f"{SCREEN}|0.1.0",
+        f"{SCREEN}#top",
+        "http://127.0.0.1:8000/Questionnaire/rbd-screen",
+        "Questionnaire/rbd-screen",
+        "urn:org.rbd-cds:Questionnaire:rbd-screen",
+        "urn:org.rbd-cds:Questionnaire:rbd-screen|1.0.0",
+    ],
+)
+def test_our_form_is_known_by_its_name_at_whatever_address_and_in_any_version(canonical):
+    assert answer(answers(injury=True, members={"questionnaire": canonical}), question="injury") is True
+
+
+@pytest.mark.parametrize("canonical", [None, "https://ehr.example.org/Questionnaire/4711", "urn:oid:1.2.3"])
+def test_our_form_under_another_address_is_known_by_its_questions(canonical):
+    assert answer(answers(dream_enactment=True, injury=False, members={"questionnaire": canonical})) is True
+
+
+@pytest.mark.parametrize(
+    "canonical", [None, "urn:other", "https://x.example/rbd-screen-2", "https://x.example/rbd-screen/v"]
+)
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"injury": True},
+        {"injury": True, "informant": "patient"},
+        {"dream_enactment": True, "little_interest": False},
+        {"injury": True, "little_interest": False},
+    ],
+)
+def test_another_form_is_not_ours_for_one_question_of_the_same_name(canonical, given):
+    (link, *_) = given
+    answered = answers(members={"questionnaire": canonical}, **given)
+    assert answer(answered, question=link.replace("_", "-")) is None
+
+
+def test_questions_that_an_ehr_adds_to_ours_do_not_hide_it():
+    given = {"dream_enactment": True, "brief_jerks": False, "interpreter": True}
+    assert answer(answers(members={"questionnaire": "https://ehr.example.org/Questionnaire/4711"}, **given)) is True
 
 
 def test_answers_in_groups_are_found():
