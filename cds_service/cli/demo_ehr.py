@@ -1,7 +1,8 @@
 """A tiny FHIR server for demonstrations: the shipped patients, to be read and searched as the services ask for them.
 
-The public CDS Hooks Sandbox can be pointed at it. It is no EHR: it checks nobody, keeps nothing and knows no search
-but those of our own prefetch templates.
+The public CDS Hooks Sandbox can be pointed at it. It is no EHR: it checks nobody and keeps nothing. What it does answer
+it answers as real servers do, so that nothing works here that would fail there: short pages unless longer ones are
+asked for, parameters that only their own types have, and a refusal of all others.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ Json: TypeAlias = dict[str, Any]
 Matches: TypeAlias = Callable[[Json, str], bool]
 
 ROOT = "/fhir"
-_PAGE = 50
-_LONGEST_PAGE = 500
+_PAGE = 20
+_LONGEST_PAGE = 200
 _ABOUT_PAGES = frozenset({"_count", "_page", "_format", "_sort"})
+_LENIENT = "handling=lenient"
 
 
 class Patients:
@@ -45,8 +47,9 @@ class Patients:
         return cls(json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json")))
 
     def search(self, kind: str, asked: Iterable[tuple[str, str]]) -> list[Json]:
-        """The resources that meet every condition; KeyError names one that is not supported."""
-        conditions = [(_SEARCHES[name], value) for name, value in asked]
+        """The resources that meet every condition; one without a value is none."""
+        known = parameters(kind)
+        conditions = [(known[name][1], value) for name, value in asked if value]
         return [one for one in self.by_type.get(kind, {}).values() if all(meets(one, v) for meets, v in conditions)]
 
 
@@ -85,15 +88,18 @@ class _Server:
 
     async def search(self, request: Request) -> Response:
         kind = request.path_params["kind"]
-        if kind not in self._patients.by_type and kind not in _TYPES:
+        if kind not in self._patients.by_type and kind not in _HELD_BY:
             return _refusal(request, 404, "not-supported", f"{kind} is not served.")
         asked = [*request.query_params.multi_items()]
         if request.method == "POST":
             asked += parse_qsl((await request.body()).decode())
-        try:
-            found = self._patients.search(kind, [one for one in asked if one[0] not in _ABOUT_PAGES])
-        except KeyError as unknown:
-            return _refusal(request, 400, "not-supported", f"The search parameter {unknown} is not supported.")
+        known = {*parameters(kind), *_ABOUT_PAGES}
+        unknown = sorted({name for name, _ in asked} - known)
+        if unknown and _LENIENT not in request.headers.get("prefer", ""):
+            text = f"Unknown search parameter {unknown[0]!r} for {kind}. It has: {', '.join(sorted(known))}."
+            return _refusal(request, 400, "not-supported", text)
+        asked = [one for one in asked if one[0] in known]
+        found = self._patients.search(kind, [one for one in asked if one[0] not in _ABOUT_PAGES])
         return _answer(request, _page(f"{_base(request)}/{kind}", asked, found))
 
 
@@ -145,6 +151,8 @@ def _subject(resource: Json, wanted: str) -> bool:
 
 
 def _token(member: str) -> Matches:
+    """``code`` in any system, ``system|code``, ``system|`` for any code of it and ``|code`` without one."""
+
     def meets(resource: Json, wanted: str) -> bool:
         held = set(_tokens(resource.get(member)))
         return not held.isdisjoint(wanted.split(","))
@@ -153,53 +161,70 @@ def _token(member: str) -> Matches:
 
 
 def _tokens(concepts: Any) -> Iterator[str]:
-    """Each code alone and with its system before it."""
     for concept in concepts if isinstance(concepts, list) else [concepts or {}]:
         for coding in concept.get("coding", ()):
-            yield coding.get("code", "")
-            yield f"{coding.get('system', '')}|{coding.get('code', '')}"
+            system, code = coding.get("system", ""), coding.get("code", "")
+            yield from (code, f"{system}|{code}", f"{system}|")
 
 
 def _plain(member: str) -> Matches:
     return lambda resource, wanted: resource.get(member) in wanted.split(",")
 
 
-_SEARCHES: Mapping[str, Matches] = {
-    "_id": _plain("id"),
-    "patient": _subject,
-    "subject": _subject,
-    "status": _plain("status"),
-    "questionnaire": _plain("questionnaire"),
-    "code": _token("code"),
-    "category": _token("category"),
-}
-"""The search parameters of the prefetch templates."""
+def _canonical(member: str) -> Matches:
+    """The whole address, and the version where the search names one."""
 
-_TYPES = (
-    "AdverseEvent",
-    "AllergyIntolerance",
-    "CarePlan",
-    "Condition",
-    "DiagnosticReport",
-    "Encounter",
-    "Medication",
-    "MedicationDispense",
-    "MedicationRequest",
-    "MedicationStatement",
-    "Observation",
-    "Patient",
-    "Procedure",
-    "QuestionnaireResponse",
-    "ServiceRequest",
-    "Task",
-)
-"""The types that the services ask for, whether there are any or not."""
+    def meets(resource: Json, wanted: str) -> bool:
+        held = resource.get(member, "")
+        return any(held == one or held.partition("|")[0] == one for one in wanted.split(","))
+
+    return meets
+
+
+_ID = {"_id": ("token", _plain("id"))}
+_PARAMETERS: Mapping[str, tuple[str, Matches]] = {
+    "patient": ("reference", _subject),
+    "subject": ("reference", _subject),
+    "status": ("token", _plain("status")),
+    "questionnaire": ("reference", _canonical("questionnaire")),
+    "code": ("token", _token("code")),
+    "category": ("token", _token("category")),
+}
+"""The search parameters that this server knows, each with its type."""
+
+_HELD_BY = {
+    "AdverseEvent": "subject category",
+    "AllergyIntolerance": "patient code",
+    "CarePlan": "patient subject status category",
+    "Condition": "patient subject code category",
+    "DiagnosticReport": "patient subject status code category",
+    "Encounter": "patient subject status",
+    "Medication": "status code",
+    "MedicationDispense": "patient subject status",
+    "MedicationRequest": "patient subject status",
+    "MedicationStatement": "patient subject status category",
+    "Observation": "patient subject status code category",
+    "Patient": "",
+    "Procedure": "patient subject status code category",
+    "QuestionnaireResponse": "patient subject status questionnaire",
+    "ServiceRequest": "patient subject status code category",
+    "Task": "patient subject status code",
+}
+"""Which types have which of them in FHIR R4: the types that the services ask for, whether there are any or not."""
+
+
+def parameters(kind: str) -> Mapping[str, tuple[str, Matches]]:
+    """The search parameters of a type, each with its type and what it does."""
+    return _ID | {name: _PARAMETERS[name] for name in _HELD_BY.get(kind, "").split()}
 
 
 def _capabilities(patients: Patients) -> Json:
     """What this server can, as a CapabilityStatement."""
-    interactions = [{"code": "read"}, {"code": "search-type"}]
-    types = sorted({*_TYPES, *patients.by_type})
+    rest = {
+        "mode": "server",
+        "security": {"cors": True, "description": "Open to everyone on this machine: synthetic patients only."},
+        "resource": [_capability(kind) for kind in sorted({*_HELD_BY, *patients.by_type})],
+    }
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -210,5 +235,13 @@ def _capabilities(patients: Patients) -> Json:
         "implementation": {"description": "Synthetic patients for demonstrations; read-only, without login."},
         "fhirVersion": "4.0.1",
         "format": ["json"],
-        "rest": [{"mode": "server", "resource": [{"type": one, "interaction": interactions} for one in types]}],
+        "rest": [rest],
+    }
+
+
+def _capability(kind: str) -> Json:
+    return {
+        "type": kind,
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "searchParam": [{"name": name, "type": of} for name, (of, _) in parameters(kind).items()],
     }
