@@ -72,6 +72,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     | ``https://launch.smarthealthit.org/v/r4/fhir`` | call this server and what lies below this path, in open mode |
     | ``10.20.0.0/16`` | connect a server at an address of this network, in any mode; else only at public ones |
     """
+    not_served: tuple[str, ...] = ()
+    """In open mode, the prefetch keys whose data do not exist at the EHR, separated by commas or blanks."""
     max_body_mb: float = 5
     max_concurrent: int = 100
     """Calls that one worker answers at a time, from the first byte of the body on."""
@@ -263,8 +265,12 @@ def _address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
 def _addresses(text: str) -> tuple[str, ...]:
-    entries = text.replace(",", " ").split()
+    entries = _names(text)
     try:
         return tuple(entry if _is_network(entry) else _address(entry) for entry in entries)
     except OverflowError:
@@ -331,6 +337,7 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "CDS_TODAY": ("fixed_day", _day),
     "CDS_DEADLINE_MS": ("deadline_ms", _number_from(1, 5000, int)),
     "CDS_FHIR_SERVERS": ("fhir_servers", _addresses),
+    "CDS_NOT_SERVED": ("not_served", _names),
     "CDS_MAX_BODY_MB": ("max_body_mb", _number_from(0.001, 1000, float)),
     "CDS_MAX_CONCURRENT": ("max_concurrent", _number_from(1, 10_000, int)),
     "CDS_SPEC_VERSION": ("spec_version", _version),

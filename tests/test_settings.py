@@ -43,6 +43,7 @@ def test_everything_can_be_set(tmp_path):
         "CDS_TODAY": "2026-11-20",
         "CDS_DEADLINE_MS": "250",
         "CDS_FHIR_SERVERS": "10.20.0.0/16",
+        "CDS_NOT_SERVED": "medicationStatements, tasks",
         "CDS_PROFILE": "epic",
         "CDS_DISCOVERY": "token",
         "CDS_AUDIT": str(tmp_path),

@@ -152,6 +152,8 @@ def _clients_in_force(clients: Clients | None) -> Iterator[str]:
     for client in clients.by_issuer.values():
         keys = " and ".join(filter(None, (client.jwks, client.jku)))
         yield f"  {client.name}: {client.issuer}, keys of {keys} by {', '.join(client.algorithms)}, {client.profile}"
+        if client.keys_not_served:
+            yield f"    not served, and taken for empty: {', '.join(sorted(client.keys_not_served))}"
 
 
 def _faults(ruleset: Ruleset) -> Iterator[str]:

@@ -39,9 +39,10 @@ def assembled(settings: Settings) -> Ruleset:
 
 def trusted_clients(settings: Settings, ruleset: Ruleset | None) -> Clients | None:
     """The EHRs of CDS_CLIENTS; None in open mode."""
-    from cds_service.trust.clients import read_clients
+    from cds_service.trust.clients import read_clients, require_known
 
     if settings.clients is None:
+        require_known(settings.not_served)
         return None
     return read_clients(settings.clients, {text.id for text in ruleset.content.services.service} if ruleset else None)
 

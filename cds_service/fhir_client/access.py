@@ -54,7 +54,8 @@ class FhirAccess:
 
     async def ready(self) -> None:
         """Loads what speaks HTTP now rather than at the first fetch, whose time it would take."""
-        await asyncio.shield(self._open())
+        client = await asyncio.shield(self._open())
+        await client.ready()
 
     async def aclose(self) -> None:
         if self._opening is not None:
@@ -77,6 +78,8 @@ class FhirGrant(msgspec.Struct, frozen=True):
 
     access: FhirAccess
     servers: Servers
+    not_served: frozenset[str] = frozenset()
+    """The keys whose data do not exist at this client: nothing is missing where they are."""
 
     def target(self, server: str | None, token: str | None, *, authorized: bool) -> Target | Closed:
         """The server of a request, or why it is not asked.

@@ -17,6 +17,9 @@ from http.cookiejar import DefaultCookiePolicy
 from importlib.util import find_spec
 from typing import Any
 
+import anyio
+import anyio.lowlevel
+import anyio.streams.tls
 import httpcore
 import httpx
 
@@ -40,6 +43,9 @@ _UPLOAD_SECONDS = 60.0
 _IDLE_CONNECTIONS = 64
 _ADDRESSES = 3
 
+_LOADED = (anyio.connect_tcp, anyio.streams.tls)
+"""Parts of anyio that load when they are first named, and so would within the first call's deadline."""
+
 if find_spec("sniffio") is None:
     # httpcore tries this import five times a call, and one that fails is searched for anew: a third of a call's cost.
     sys.modules["sniffio"] = None  # type: ignore[assignment]  # Python's own way to say that there is none
@@ -59,6 +65,10 @@ class FhirClient:
         self._http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._under_way: set[asyncio.Task[FhirReply]] = set()
+
+    async def ready(self) -> None:
+        """Loads anyio's half of the event loop, which the first connection would load otherwise."""
+        await anyio.lowlevel.checkpoint()
 
     async def fetch(
         self, target: Target, queries: Mapping[str, FhirQuery], held: Iterable[fhir.Resource], deadline: Deadline

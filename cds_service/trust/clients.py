@@ -13,7 +13,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet, RSAKey
 
 from cds_service.errors import SettingsError
+from cds_service.facts.queries import MAY_BE_UNSERVED
 from cds_service.hooks.profiles import PROFILES
+from cds_service.trust.vendors import CodeForm, code_form, vendors
 
 ALGORITHMS = ("ES384", "RS384", "ES256", "RS256", "PS384", "ES512", "RS512", "EdDSA")
 """What a client may be allowed; never ``none`` or a symmetric algorithm (CDS Hooks: JWT Signing Algorithm)."""
@@ -48,6 +50,21 @@ class Client(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     services: tuple[str, ...] = ()
     """Ids of the services it may call; empty for all."""
     calls_per_minute: int = 600
+    vendor: str | None = None
+    """Of its FHIR server; what is publicly known of that one holds unless it is said here."""
+    not_served: tuple[str, ...] | None = None
+    """The prefetch keys whose data do not exist there; in place of the vendor's, if given."""
+    observation_codes: CodeForm | None = None
+
+    @property
+    def keys_not_served(self) -> frozenset[str]:
+        if self.not_served is not None:
+            return frozenset(self.not_served)
+        return vendors()[self.vendor].keys_not_served if self.vendor else frozenset()
+
+    @property
+    def code_form(self) -> CodeForm:
+        return self.observation_codes or code_form(self.vendor, self.profile)
 
 
 class Clients(msgspec.Struct, frozen=True):
@@ -123,6 +140,18 @@ class _Reading:
             yield "jwks: the file holds a private key; ask the EHR for a new pair and its public half"
 
 
+def require_known(not_served: Iterable[str]) -> None:
+    """That the keys that no EHR serves in open mode are keys; raises SettingsError."""
+    faults = [f"CDS_NOT_SERVED: {fault}." for fault in _unservable(not_served)]
+    if faults:
+        raise SettingsError(faults)
+
+
+def _unservable(keys: Iterable[str]) -> Iterator[str]:
+    for key in sorted(set(keys) - MAY_BE_UNSERVED):
+        yield f"{key!r} is none of {', '.join(sorted(MAY_BE_UNSERVED))}"
+
+
 def public_keys(document: object) -> KeySet:
     """The asymmetric keys of a JWK Set that have a ``kid`` and can be read; raises ValueError without any."""
     listed = document.get("keys") if isinstance(document, dict) else None
@@ -182,6 +211,9 @@ def _client_faults(client: Client) -> Iterator[str]:
             yield f"algorithms: {name!r} is none of {', '.join(ALGORITHMS)}"
     if client.profile not in PROFILES:
         yield f"profile: {client.profile!r} is none of {', '.join(PROFILES)}"
+    if client.vendor is not None and client.vendor not in vendors():
+        yield f"vendor: {client.vendor!r} is none of {', '.join(vendors())}"
+    yield from (f"not-served: {fault}" for fault in _unservable(client.not_served or ()))
     for field in ("audiences", "fhir_servers", "origins"):
         for address in getattr(client, field):
             if not _is_plain_https(address):

@@ -12,10 +12,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from cds_service.content import places
-from cds_service.content.forms import screening_form
+from cds_service.content import forms, places
 from cds_service.errors import CallRefused
-from cds_service.hooks.services import Discovery
 from cds_service.settings import Settings, hand_down
 from cds_service.web import catalogue, endpoints, feedback, gc_tuning, metrics, pages
 from cds_service.web.assembly import Application
@@ -51,21 +49,21 @@ def create_app(service: Application) -> Starlette:
 
 
 def _addresses(service: Application) -> dict[str, Address]:
-    offered = Discovery.of(service.services.values(), service.settings.spec_version)
+    settings, cards = service.settings, places.cards(service.settings)
     calls = {f"/cds-services/{name}": Address({"POST": endpoints.call}, {"id": name}) for name in service.services}
     answers = {
         f"{path}/feedback": Address({"POST": feedback.take}, address.path_params) for path, address in calls.items()
     }
     return {
-        "/cds-services": get(endpoints.discovery(offered.encode())),
+        "/cds-services": get(endpoints.discovery(service.discovery)),
         **calls,
         **answers,
-        "/Questionnaire/rbd-screen": get(endpoints.form(screening_form(places.cards(service.settings)))),
+        forms.PATH: get(endpoints.form(forms.screening_form(cards, settings.public_url))),
         "/metrics": get(metrics.metrics),
         "/health/live": get(endpoints.live),
         "/health/ready": get(endpoints.ready),
-        "/": get(pages.start(offered, service.settings)),
-        **catalogue.addresses(places.cards(service.settings), service.settings),
+        "/": get(pages.start(service.discovery(), settings)),
+        **catalogue.addresses(cards, settings),
         "/static/house.css": get(pages.stylesheet),
     }
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from starlette.requests import Request
 
 from cds_service import __version__
@@ -20,17 +21,21 @@ from cds_service.fhir_client.egress import Resolver, Servers, networks
 from cds_service.hooks.feedback import FeedbackBatch
 from cds_service.hooks.profiles import PROFILES, spoken
 from cds_service.hooks.requests import HookRequest
-from cds_service.hooks.services import Service
+from cds_service.hooks.services import Discovery, Service
 from cds_service.record.audit import Audit
 from cds_service.record.entries import Call
 from cds_service.settings import Settings
-from cds_service.trust.clients import Clients, read_clients
+from cds_service.trust.clients import Clients, read_clients, require_known
+from cds_service.trust.vendors import code_form
 from cds_service.web import metrics
 from cds_service.web.authentication import Authenticator
 from cds_service.web.callers import ANYONE, Caller, HookAnswer
+from cds_service.web.offers import Offer
 
 if TYPE_CHECKING:
     from cds_service.record.recorder import CallRecord, Recorder
+
+_LOG = structlog.get_logger()
 
 
 class Application:
@@ -45,6 +50,7 @@ class Application:
         self._authenticator = Authenticator(self._clients, settings) if self._clients else None
         self._fhir = FhirAccess(settings.deadline_ms / 1000, Resolver(networks(settings.fhir_servers)))
         self._grants = _grants(self._fhir, self._clients, settings)
+        self._offers = _offers(self._decisions.services, self._grants, self._clients, settings)
         self._digest = _digest(self._decisions.ruleset)
         self._recorder: Recorder | None = None
         self._audit: Audit | None = None
@@ -52,6 +58,13 @@ class Application:
     @property
     def services(self) -> Mapping[str, Service]:
         return self._decisions.services
+
+    def discovery(self, caller: str | None = None) -> Discovery:
+        """What a caller is offered, or anyone who asks: the only caller there is, or what is served by any."""
+        if caller is None and len(self._offers) == 1:
+            (caller,) = self._offers
+        offer = self._offers[caller] if caller else Offer(self.services)
+        return offer.discovery(self.settings.spec_version)
 
     @property
     def callers(self) -> int:
@@ -63,9 +76,11 @@ class Application:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        if self._clients or self.settings.fhir_servers:
-            # Where fetching is to be expected, the first fetch should not have to wait for its own modules.
-            await self._fhir.ready()
+        # The first fetch should not have to wait for its own modules: any caller may name a server.
+        await self._fhir.ready()
+        for caller, offer in self._offers.items():
+            if offer.not_served:
+                _LOG.info("not served", caller=caller, keys=sorted(offer.not_served))
         metrics.begin(self._decisions.ruleset.rules)
         async with AsyncExitStack() as open_while_running:
             open_while_running.callback(metrics.end)
@@ -96,10 +111,9 @@ class Application:
 
     async def answer(self, hook: HookRequest, service: Service, caller: Caller) -> HookAnswer:
         """The answer to one hook in the caller's dialect; its record is written after it has left."""
-        record = self._record(hook, service, caller)
-        decided = await self._decisions.answer(
-            hook, service, self._grants[caller.name], record.recall if record else None
-        )
+        record, offer = self._record(hook, service, caller), self._offers[caller.name]
+        grant, recall = self._grants[caller.name], record.recall if record else None
+        decided = await self._decisions.answer(offer.complete(hook), offer.services[service.id], grant, recall)
         if record:
             record.note(decided.decision)
         metrics.decided(service.id, decided.decision, decided.facts.gaps if decided.facts else {})
@@ -158,5 +172,18 @@ def _digest(ruleset: Ruleset) -> str:
 def _grants(access: FhirAccess, clients: Clients | None, settings: Settings) -> dict[str, FhirGrant]:
     """What each caller lets the service reach, by the caller's name."""
     if clients is None:
-        return {ANYONE.name: FhirGrant(access, Servers.listed(settings.fhir_servers, open=True))}
-    return {c.name: FhirGrant(access, Servers.listed(c.fhir_servers)) for c in clients.by_issuer.values()}
+        require_known(settings.not_served)
+        servers = Servers.listed(settings.fhir_servers, open=True)
+        return {ANYONE.name: FhirGrant(access, servers, frozenset(settings.not_served))}
+    return {
+        c.name: FhirGrant(access, Servers.listed(c.fhir_servers), c.keys_not_served) for c in clients.by_issuer.values()
+    }
+
+
+def _offers(
+    services: Mapping[str, Service], grants: Mapping[str, FhirGrant], clients: Clients | None, settings: Settings
+) -> dict[str, Offer]:
+    """What each caller is offered, by the caller's name."""
+    forms = {c.name: c.code_form for c in clients.by_issuer.values()} if clients else {}
+    usual = code_form(None, settings.profile)
+    return {name: Offer.of(services, grant.not_served, forms.get(name, usual)) for name, grant in grants.items()}

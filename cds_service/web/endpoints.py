@@ -12,6 +12,7 @@ from starlette.responses import Response
 from cds_service.errors import NotReady
 from cds_service.hooks.prefetch import states
 from cds_service.hooks.requests import parse_request
+from cds_service.hooks.services import Discovery
 from cds_service.web.answers import FHIR_JSON, JSON, NO_STORE, RawHeaders, Written, not_modified
 from cds_service.web.assembly import Application
 from cds_service.web.bodies import read_json_body
@@ -44,15 +45,18 @@ def _written(request: Request, answer: HookAnswer, timings: Mapping[str, float])
     return Written(answer.response.encode(), headers=[NO_STORE, (b"server-timing", parts.encode())])
 
 
-def discovery(document: bytes) -> Endpoint:
-    """GET /cds-services: open to all; it holds no patient data, and clients ask for it before they hold a token."""
-    send = _unless_known(document, JSON)
+def discovery(offered: Callable[[str | None], Discovery]) -> Endpoint:
+    """GET /cds-services: open to all; it holds no patient data, and clients ask for it before they hold a token.
+
+    ``offered`` gives what a client is offered by its name, or what anyone is.
+    """
+    send = _unless_known(offered(None).encode(), JSON)
 
     async def answer(request: Request) -> Response:
         app: Application = request.app.state.service
         if app.settings.discovery == "token":
-            await app.authenticate(request)
-            return Written(document, headers=[NO_STORE])
+            caller = await app.authenticate(request)
+            return Written(offered(caller.name).encode(), headers=[NO_STORE])
         return send(request)
 
     return answer

@@ -70,6 +70,16 @@ def test_check_prints_the_settings_in_force_and_what_was_read():
     assert "No fault found." in said
 
 
+def test_check_tells_what_an_ehr_does_not_serve(tmp_path):
+    keys = {"keys": [EC_KEY.as_dict(private=False)]}
+    (tmp_path / "keys.json").write_text(json.dumps(keys))
+    (tmp_path / "clients.toml").write_text(CLIENTS + 'vendor = "epic"')
+    said = run("check", CDS_CLIENTS=str(tmp_path / "clients.toml"))
+    assert "not served, and taken for empty: carePlans, medicationStatements" in said
+    assert "CDS_NOT_SERVED    tasks" in run("check", CDS_NOT_SERVED="tasks")
+    assert "CDS_NOT_SERVED: 'task' is none of" in run("check", code=1, CDS_NOT_SERVED="task")
+
+
 def test_faults_of_the_settings_are_sentences():
     said = run("check", code=1, CDS_PORT="many", CDS_MODE="loud")
     assert "CDS_PORT must be a number from 1 to 65535." in said

@@ -1,0 +1,54 @@
+"""What vendors' public documents say that their FHIR servers do not serve, and how they want codes asked for."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Literal, TypeAlias
+
+import msgspec
+
+CodeForm: TypeAlias = Literal["bare", "with-system"]
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a public document says, where it stands and when it was read."""
+
+    says: str
+    source: str
+    read: dt.date
+
+
+class NotServed(Statement, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    key: str
+
+
+class ObservationCodes(Statement, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    form: CodeForm
+
+
+class Vendor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """One vendor's FHIR server as far as it is publicly documented; what is not said of it is unknown."""
+
+    title: str
+    not_served: tuple[NotServed, ...] = ()
+    observation_codes: ObservationCodes | None = None
+
+    @property
+    def keys_not_served(self) -> frozenset[str]:
+        return frozenset(one.key for one in self.not_served)
+
+
+@cache
+def vendors() -> dict[str, Vendor]:
+    """All of them, by the name that a clients.toml uses."""
+    text = files("cds_service.trust").joinpath("vendors.toml").read_text(encoding="utf-8")
+    return msgspec.convert(tomllib.loads(text), dict[str, Vendor])
+
+
+def code_form(vendor: str | None, profile: str) -> CodeForm:
+    """How codes are asked for at a vendor's server, or at that of the vendor whose dialect is spoken."""
+    known = vendors().get(vendor or profile)
+    return known.observation_codes.form if known and known.observation_codes else "bare"
