@@ -32,7 +32,6 @@ class ObservationCodes(Statement, frozen=True, kw_only=True, forbid_unknown_fiel
 class Vendor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """One vendor's FHIR server as far as it is publicly documented; what is not said of it is unknown."""
 
-    title: str
     not_served: tuple[NotServed, ...] = ()
     observation_codes: ObservationCodes | None = None
 
