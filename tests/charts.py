@@ -209,6 +209,11 @@ def facts(
     return build(found, vocabulary(), numbers(), today, patient_id="example", drafts=drafted, signing=signing)
 
 
+def concepts(found: PatientFacts) -> frozenset[str]:
+    """Every value set that anything in the chart or the drafts belongs to."""
+    return found.drafted.every.union(*(held.sets or () for held in found.held.values()))
+
+
 def typed(one: Json) -> fhir.Resource:
     read = LenientReader().resource(written(one))
     assert read is not None, "a resource that can be read"

@@ -7,6 +7,7 @@ import pytest
 from cds_service.content.text import SUMMARY_LIMIT, clipped, escape, placeholders
 from cds_service.facts.words import Record
 from tests.case_runs import case_results, cases, ruleset
+from tests.charts import concepts
 
 # A word for a risk on a clonazepam card, and the value sets of which one has to be in the chart.
 RISKS = {
@@ -44,7 +45,7 @@ def test_a_clonazepam_card_names_only_risks_found_in_this_patient(rule):
         for card in (c for c in result.decision.cards if c.source.topic.code in CLONAZEPAM):
             for word, sets in RISKS.items():
                 if re.search(word, told(card).partition("**Not checked:**")[0], re.IGNORECASE):
-                    assert sets & result.facts.concepts, f"{result.case.name}: {word} in {told(card)}"
+                    assert sets & concepts(result.facts), f"{result.case.name}: {word} in {told(card)}"
 
 
 # What could not be verified, in the words in which it would be printed.

@@ -6,31 +6,34 @@ The steps are those of the evaluations themselves: nothing is worked out a secon
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from cds_service.content.model import Content, Criterion, RuleContent
 from cds_service.content.text import plain
-from cds_service.decisions.decide import Decision, evaluations_of
+from cds_service.content.triggers import Trigger
+from cds_service.decisions.decide import Decision
 from cds_service.decisions.service import DecisionService
 from cds_service.errors import CallRefused, ContractBroken, DataMissing, NotJson
 from cds_service.fhir_client.access import FhirGrant
+from cds_service.hooks.hooks import Hook
 from cds_service.hooks.requests import parse_request
 from cds_service.hooks.responses import Card, Response
 from cds_service.hooks.services import Service
-from cds_service.rules.review import Evaluation, Outcome, Step
+from cds_service.rules.review import Evaluation, Outcome, Prepared, Step
 
 WIDTH = 100
 _TOLD = {True: "yes", False: "no", None: "unknown"}
 
 
 class Explained(msgspec.Struct, frozen=True):
-    """A decision with the steps of every rule of the service, those that could not apply among them."""
+    """A decision with the steps of the rules that started, and why the others did not."""
 
     decision: Decision
     response: Response
-    evaluations: tuple[Evaluation, ...]
+    not_started: Mapping[str, str] = {}
+    """By rule, what is not there."""
     gaps: Mapping[str, str] = {}
 
 
@@ -39,15 +42,35 @@ class _Named(msgspec.Struct):
 
 
 async def explain(body: bytes, answering: DecisionService, grant: FhirGrant | None = None) -> Explained:
-    """What the first service of the request's hook answers; raises CallRefused where it would refuse the request."""
+    """What the first service of the request's hook answers; raises CallRefused where it would refuse the request.
+
+    Everything is read, also what no rule needs.
+    """
     service = _service(body, answering.services)
     hook = parse_request(body, service)
-    answered = await answering.answer(hook, service, grant)
-    if answered.decision.gate or answered.facts is None:
-        return Explained(answered.decision, answered.response, ())
-    text = answering.ruleset.content.service(service.id)
-    asked = evaluations_of(answering.ruleset, text, answered.facts, shortcut=False)
-    return Explained(answered.decision, answered.response, tuple(asked), answered.facts.gaps)
+    answered = await answering.answer(hook, service, grant, everything=True)
+    prepared = (answering.ruleset.rules[name] for name in answered.decision.started.not_started)
+    not_started = {one.content.id: _absent(one, hook.hook) for one in prepared}
+    gaps = answered.facts.gaps if answered.facts else {}
+    return Explained(answered.decision, answered.response, not_started, gaps)
+
+
+def _absent(prepared: Prepared, hook: Hook) -> str:
+    """What would have had to be there for the rule to start at this hook."""
+    counting = [one for one in prepared.triggers if one.counts(prepared.content.about, hook)]
+    return "; ".join(map(_said, counting)) or "nothing starts it at this hook"
+
+
+def _said(trigger: Trigger) -> str:
+    places = [f"{name} of {_either(sets)}" for name, sets in trigger.chart.items()]
+    if trigger.drafts:
+        places.insert(0, f"draft of {_either(trigger.drafts)}")
+    return f"no {' with '.join(places)}"
+
+
+def _either(names: Iterable[str]) -> str:
+    *before, last = sorted(names)
+    return f"{', '.join(before)} or {last}" if before else last
 
 
 def _service(body: bytes, services: Mapping[str, Service]) -> Service:
@@ -97,13 +120,15 @@ def _card(card: Card) -> Iterator[str]:
 def why(content: Content, explained: Explained, *, everything: bool = False) -> Iterator[str]:
     """Why each rule spoke, step by step, and in one line why it did not; ``everything`` gives those steps as well."""
     shown = {rule for card in explained.decision.cards for rule in (card.extension or {})["org.rbd-cds.rules"]}
-    for evaluation in explained.evaluations:
+    for evaluation in explained.decision.evaluations:
         rule = content.rules[evaluation.rule]
         hidden = "" if rule.id in shown else _hidden(rule, explained.decision)
         yield f"{_name(rule, evaluation)}: {_outcome(rule, evaluation)}{hidden}"
         if everything or evaluation.outcome is Outcome.FOUND:
             yield from (line for step in evaluation.steps for line in _step(rule, step))
             yield ""
+    for name, absent in explained.not_started.items():
+        yield f"{name} {content.rules[name].version}: not started: {absent}"
 
 
 def _name(rule: RuleContent, evaluation: Evaluation) -> str:

@@ -14,7 +14,7 @@ version = "0.1.0"
 about = "patient"
 family = "{family}"
 reads = ["patient", "conditions"]
-triggers = ["rbd"]
+triggers = [{{ conditions = ["rbd"] }}]
 statements = []
 override = ["patient-ineligible", "data-wrong"]
 evidence = []

@@ -10,8 +10,18 @@ from cds_service.content.contract import undeclared
 from cds_service.content.model import CardText, Content, RuleContent
 from cds_service.content.text import placeholders
 from cds_service.facts import drugs
-from cds_service.facts.queries import OBSERVATIONS, QUESTIONS, READS, UNREADABLE_DRUG, collection
+from cds_service.facts.queries import (
+    ANSWERS,
+    DRAFTS,
+    MEDICATIONS,
+    OBSERVATIONS,
+    QUESTIONS,
+    READS,
+    collection,
+    collections,
+)
 from cds_service.hooks.hooks import HOOKS
+from cds_service.terminology.value_sets import Kind
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SAID = re.compile(r"\b(should|must)\b", re.IGNORECASE)
@@ -37,9 +47,8 @@ def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> I
             yield f"{file}: reads: {read!r} is none of {', '.join(READS)}"
         elif read.startswith(f"{OBSERVATIONS}:") and read.partition(":")[2] not in sets:
             yield f"{file}: reads: no value set {read.partition(':')[2]!r}"
-    for name in rule.triggers:
-        if name not in sets and name != UNREADABLE_DRUG:
-            yield f"{file}: triggers: no value set {name!r}"
+    for fault in _triggers(rule, content):
+        yield f"{file}: triggers: {fault}"
     for cited in rule.evidence:
         if cited.id not in content.evidence:
             yield f"{file}: evidence: {cited.id!r} is not in evidence.toml"
@@ -74,6 +83,52 @@ def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> I
             yield f"{file}: card.{key}.override: {code!r} is no reason of the rule"
     for key, note in rule.note.items():
         yield from _said(file, f"note.{key}", note.text)
+
+
+def _triggers(rule: RuleContent, content: Content) -> Iterator[str]:
+    if not rule.triggers or not all(rule.triggers):
+        yield "name at least one value set in each of at least one alternative"
+    if rule.about == "each-order" and any(DRAFTS not in one for one in rule.triggers):
+        yield "a rule about orders names drafts in every alternative"
+    if rule.about in ("each-drug", "each-therapy") and not any(
+        MEDICATIONS in one and DRAFTS not in one for one in rule.triggers
+    ):
+        yield "a rule about current drugs has an alternative of medications without drafts"
+    kinds = {found.name: found.kind for found in content.value_sets}
+    for one in rule.triggers:
+        for place, names in one.items():
+            yield from _place(rule, place, names, kinds)
+
+
+def _place(rule: RuleContent, place: str, names: tuple[str, ...], kinds: dict[str, Kind]) -> Iterator[str]:
+    """What is wrong with the value sets that one alternative names in one collection."""
+    if place not in _KINDS:
+        yield f"{place!r} is none of {', '.join(_KINDS)}"
+        return
+    if ("orders" if place == DRAFTS else place) not in collections(frozenset(rule.reads)):
+        yield f"the rule does not read {'orders' if place == DRAFTS else place}"
+    if not names:
+        yield f"{place}: name at least one value set"
+    for name in names:
+        if name not in kinds:
+            yield f"no value set {name!r}"
+        elif kinds[name] not in _KINDS[place] or (place == ANSWERS and name.removeprefix("question-") not in QUESTIONS):
+            yield f"{place} hold nothing of {name!r}"
+        elif place == OBSERVATIONS and f"{OBSERVATIONS}:{name}" not in rule.reads:
+            yield f"the rule does not read {OBSERVATIONS}:{name}"
+
+
+_KINDS: dict[str, tuple[Kind, ...]] = {
+    DRAFTS: ("drug", "order"),
+    MEDICATIONS: ("drug",),
+    "allergies": ("drug",),
+    "conditions": ("condition",),
+    "events": ("condition",),
+    OBSERVATIONS: ("observation",),
+    ANSWERS: ("observation",),
+    **dict.fromkeys(("procedures", "requests", "plans", "reports"), ("order",)),
+}
+"""The kinds of value sets that can be found in each collection."""
 
 
 def _cites(file: str, rule: RuleContent) -> Iterator[str]:

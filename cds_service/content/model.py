@@ -119,8 +119,11 @@ class RuleContent(Strict, frozen=True, kw_only=True):
     about: About
     family: str
     reads: tuple[str, ...]
-    triggers: tuple[str, ...]
-    """Value sets without any of which, in chart or drafts, the rule cannot apply."""
+    triggers: tuple[dict[str, tuple[str, ...]], ...]
+    """The ways in which the rule can start; without any of them it cannot apply.
+
+    Each names value sets by the collection in which one of them must be found, in every collection that it names.
+    """
     statements: tuple[str, ...]
     """Statements of the sources (S1-01 ... S2-55) that live here."""
     review: ReviewedBy

@@ -14,12 +14,14 @@ from cds_service.content.model import WEIGHT_OF, ServiceText
 from cds_service.decisions.cards import CardWriter, Visit, write_cards
 from cds_service.decisions.group import CardGroup, WordedFinding, fold, group, silenced
 from cds_service.decisions.ruleset import Ruleset
+from cds_service.decisions.stages import Stages, Started
 from cds_service.facts.knowledge import Unavailable
 from cds_service.facts.patient import Medication, Order, PatientFacts
 from cds_service.hooks.hooks import HOOKS, Hook
 from cds_service.hooks.responses import Card
 from cds_service.rules.review import Evaluation, Outcome, Prepared, Step, evaluate, view
 
+_NOTHING = Started()
 CLINICIANS = ("Practitioner/", "PractitionerRole/")
 
 
@@ -30,9 +32,8 @@ class Judged(msgspec.Struct, frozen=True):
     evaluations: tuple[Evaluation, ...] = ()
     found: tuple[Evaluation, ...] = ()
     """The findings of active rules; those of drafts are evaluated and not shown."""
+    started: Started = _NOTHING
     gate: str | None = None
-    unstarted: tuple[str, ...] = ()
-    """Rules about the patient that nothing in a chart read in full could start."""
 
 
 Muted: TypeAlias = Mapping[tuple[str, str], str]
@@ -56,7 +57,7 @@ class Decision(msgspec.Struct, frozen=True):
     groups: tuple[CardGroup, ...] = ()
     """What each card was made of, in the order of the cards."""
     muted: Muted = {}
-    unstarted: tuple[str, ...] = ()
+    started: Started = _NOTHING
 
     def outcomes(self, unavailable: Mapping[str, str], reason: str | None = None) -> dict[str, object]:
         """The response's extension: "could not look" in machine-readable form, never patient data.
@@ -90,19 +91,20 @@ def gate(user_id: str, facts: PatientFacts) -> str | None:
 def decide(
     ruleset: Ruleset, service: ServiceText, facts: PatientFacts, visit: Visit, muted: Muted | None = None
 ) -> Decision:
-    """The cards for one request."""
-    return conclude(ruleset, service, judge(ruleset, service, facts, visit), visit, muted or {})
+    """The cards for one request, everything that its rules read being known."""
+    stages = Stages(ruleset, service)
+    started = stages.start(facts.drafted, facts.held)
+    return conclude(ruleset, service, judge(ruleset, service, facts, visit, started), visit, muted or {})
 
 
-def judge(ruleset: Ruleset, service: ServiceText, facts: PatientFacts, visit: Visit) -> Judged:
-    """What the rules find in these facts, if this user may be shown anything about this patient."""
+def judge(ruleset: Ruleset, service: ServiceText, facts: PatientFacts, visit: Visit, started: Started) -> Judged:
+    """What the started rules find in these facts, if this user may be shown anything about this patient."""
     closed = gate(visit.user_id, facts)
     if closed:
         return Judged(facts, gate=closed)
-    unstarted: list[str] = []
-    evaluations = tuple(evaluations_of(ruleset, service, facts, unstarted=unstarted))
+    evaluations = tuple(evaluations_of(ruleset, service, facts, started.rules))
     found = tuple(e for e in evaluations if e.finding and ruleset.rules[e.rule].content.status == "active")
-    return Judged(facts, evaluations, found, unstarted=tuple(unstarted))
+    return Judged(facts, evaluations, found, started)
 
 
 def conclude(ruleset: Ruleset, service: ServiceText, judged: Judged, visit: Visit, muted: Muted) -> Decision:
@@ -151,33 +153,16 @@ def _decided(judged: Judged, muted: Muted) -> Decision:
         found=found,
         undetermined=undetermined,
         muted=muted,
-        unstarted=judged.unstarted,
+        started=judged.started,
     )
 
 
 def evaluations_of(
-    ruleset: Ruleset,
-    service: ServiceText,
-    facts: PatientFacts,
-    *,
-    shortcut: bool = True,
-    unstarted: list[str] | None = None,
+    ruleset: Ruleset, service: ServiceText, facts: PatientFacts, names: Iterable[str]
 ) -> Iterator[Evaluation]:
-    """Runs every rule of the service that could apply.
-
-    A rule none of whose starting value sets occurs in a chart that could be read in full is not met; with
-    ``shortcut`` off it is run all the same, to see its steps. Such rules about the patient are added to ``unstarted``.
-    """
-    for name in service.rules:
-        prepared = ruleset.rules[name]
-        if prepared.content.status == "retired":
-            continue
-        complete = not facts.gaps or prepared.keys.isdisjoint(facts.gaps)
-        if shortcut and complete and prepared.triggers.isdisjoint(facts.concepts):
-            if unstarted is not None and prepared.content.about == "patient":
-                unstarted.append(name)
-            continue
-        yield from _run(prepared, facts, HOOKS[service.hook])
+    """Runs these rules of the service."""
+    for name in names:
+        yield from _run(ruleset.rules[name], facts, HOOKS[service.hook])
 
 
 def _run(prepared: Prepared, facts: PatientFacts, hook: Hook) -> Iterator[Evaluation]:
@@ -194,7 +179,7 @@ def _subjects(prepared: Prepared, facts: PatientFacts, hook: Hook) -> Iterable[O
     if about == "patient":
         return (None,)
     if about == "each-drug" or (about == "each-therapy" and hook.is_chart_view):
-        taken = facts.current_drugs(*(prepared.triggers or ()))
+        taken = facts.current_drugs(*prepared.drugs)
         return taken.value_or(())
     return [o for o in facts.orders if o.selected or hook.is_signing]
 
@@ -203,7 +188,7 @@ def _nothing_to_review(prepared: Prepared, facts: PatientFacts, hook: Hook) -> E
     """No order or current drug: not met, or undetermined where it could not be told which drugs are current."""
     first = prepared.content.criteria[0].id
     by_drug = prepared.content.about == "each-drug" or hook.is_chart_view
-    taken = facts.current_drugs(*prepared.triggers) if by_drug else None
+    taken = facts.current_drugs(*prepared.drugs) if by_drug else None
     if isinstance(taken, Unavailable):
         return Evaluation(prepared.rule.id, Outcome.UNDETERMINED, (Step(first, None, (), taken.why),))
     return Evaluation(prepared.rule.id, Outcome.NOT_MET, (Step(first, False),))

@@ -11,9 +11,10 @@ import msgspec
 from cds_service import rules as rules_package
 from cds_service.content.contract import broken, contract, unsaid
 from cds_service.content.model import Content, RuleContent, ServiceText
+from cds_service.content.triggers import triggers_of
 from cds_service.content.wording import Filling, filling
 from cds_service.errors import ContentError
-from cds_service.facts.queries import OBSERVATIONS, READS, collections, templates
+from cds_service.facts.queries import MEDICATIONS, OBSERVATIONS, READS, collections, templates
 from cds_service.rules.gates import GATES
 from cds_service.rules.review import RULES, Prepared, Rule
 
@@ -43,7 +44,8 @@ def assemble(content: Content) -> Ruleset:
         faults += unsaid(content)
     if faults:
         raise ContentError(faults)
-    prepared = {name: _prepared(text, functions[name], content) for name, text in content.rules.items()}
+    drugs = frozenset(found.name for found in content.value_sets if found.kind == "drug")
+    prepared = {name: _prepared(text, functions[name], content, drugs) for name, text in content.rules.items()}
     weight = {name: place for place, name in enumerate(content.families.weight)}
     resources = {name: filling(template) for name, template in content.resources.items()}
     return Ruleset(content, prepared, weight, resources)
@@ -72,8 +74,8 @@ def _unmet(content: Content, text: RuleContent, rule: Rule) -> Iterator[str]:
             yield f"{text.id}/card.toml: gates: {gate!r} is none of {', '.join(GATES)}"
 
 
-def _prepared(text: RuleContent, rule: Rule, content: Content) -> Prepared:
-    reads = frozenset(text.reads)
+def _prepared(text: RuleContent, rule: Rule, content: Content, drugs: frozenset[str]) -> Prepared:
+    reads, triggers = frozenset(text.reads), tuple(triggers_of(text, drugs))
     return Prepared(
         rule=rule,
         content=text,
@@ -84,6 +86,7 @@ def _prepared(text: RuleContent, rule: Rule, content: Content) -> Prepared:
         wording=content.wording.with_phrases(text.phrase),
         reads=reads,
         keys=frozenset(key for name in collections(reads) for key in READS[name]),
-        triggers=frozenset(text.triggers),
+        triggers=triggers,
+        drugs=frozenset(name for one in triggers if not one.drafts for name in one.chart.get(MEDICATIONS, ())),
         result_sets=frozenset(r.partition(":")[2] for r in reads if r.startswith(f"{OBSERVATIONS}:")),
     )

@@ -13,15 +13,19 @@ import msgspec
 from cds_service.content.load import load
 from cds_service.content.model import ServiceText
 from cds_service.decisions.cards import SERVICE_URL, Visit
-from cds_service.decisions.decide import Decision, Recall, conclude, judge, user_gate
-from cds_service.decisions.gather import gather
+from cds_service.decisions.decide import Decision, Judged, Recall, conclude, judge, user_gate
+from cds_service.decisions.gather import Gathered, gather, gather_all, unread
 from cds_service.decisions.ruleset import Ruleset, assemble
-from cds_service.errors import OtherRelease
+from cds_service.decisions.sources import Pace, Sources
+from cds_service.decisions.stages import Stages, Started
+from cds_service.errors import DataMissing, OtherRelease
 from cds_service.facts.patient import PatientFacts
 from cds_service.fhir_client.access import FhirGrant
-from cds_service.hooks.requests import HookRequest
+from cds_service.hooks.hooks import Hook
+from cds_service.hooks.requests import HookRequest, parse_head, parse_request
 from cds_service.hooks.responses import Response
 from cds_service.hooks.services import Service
+from cds_service.rules.review import Outcome
 
 
 class DecidedHook(msgspec.Struct, frozen=True):
@@ -62,6 +66,8 @@ class DecisionService:
         self._url = url
         self._texts = {text.id: text for text in ruleset.content.services.service}
         self.services = {text.id: _service(text, ruleset) for text in self._texts.values()}
+        self._stages = {text.id: Stages(ruleset, text) for text in self._texts.values()}
+        self._pace = Pace()
 
     @classmethod
     def of(
@@ -70,37 +76,94 @@ class DecisionService:
         """The service of a folder of cards; raises ContentError with every fault in it."""
         return cls(assemble(load(cards)), today, silent=silent, url=url)
 
+    def request(self, body: bytes, service: Service) -> HookRequest:
+        """The call in a body, read no further than its prefetch where the drafts before it can start nothing.
+
+        Raises NotJson or ContractBroken.
+        """
+        head = parse_head(body, service)
+        if head is not None and not self._can_start(head, service):
+            return head
+        return parse_request(body, service)
+
+    def _can_start(self, head: HookRequest, service: Service) -> bool:
+        if user_gate(head.user_id):
+            return False
+        drafted = unread(head, Sources(head, {}), self.ruleset.content, self._today()).drafted
+        return bool(head.not_r4) or self._stages[service.id].can_start(drafted)
+
     async def answer(
-        self, hook: HookRequest, service: Service, grant: FhirGrant | None = None, recall: Recall | None = None
+        self,
+        hook: HookRequest,
+        service: Service,
+        grant: FhirGrant | None = None,
+        recall: Recall | None = None,
+        *,
+        everything: bool = False,
     ) -> DecidedHook:
         """The answer to one hook; raises CallRefused where the request or its data do not allow one.
 
-        Without ``grant`` nothing is fetched, and without ``recall`` nothing is muted.
+        Without ``grant`` nothing is fetched, and without ``recall`` nothing is muted. With ``everything`` all is read,
+        and at once, whether a rule needs it or not.
         """
         started = perf_counter()
         closed = user_gate(hook.user_id)
-        if closed:
-            return DecidedHook(Decision(gate=closed), Response(cards=()))
+        if closed or hook.is_head:
+            return self._silence(service, closed)
         if hook.not_r4:
             return _not_r4(OtherRelease(hook.not_r4))
+        sources = Sources(hook, service.prefetch, grant, self._pace)
         try:
-            gathered = await gather(hook, service.prefetch, self.ruleset.content, self._today(), grant)
+            gathered = await self._gathered(hook, service, sources, everything=everything)
+            deciding = perf_counter()
+            if gathered is None:
+                return self._silence(service)
+            decision = await self._decision(hook, service, gathered, sources, recall)
         except OtherRelease as release:
             return _not_r4(release)
-        facts, deciding = gathered.facts, perf_counter()
-        decision = await self._decision(hook, self._texts[service.id], facts, recall)
-        extension = decision.outcomes(facts.gaps)
+        extension = decision.outcomes(gathered.facts.gaps)
         response = Response(cards=() if self._silent else decision.cards, extension=extension or None)
         timings = {"gather": deciding - started, "decide": perf_counter() - deciding}
-        return DecidedHook(decision, response, timings, facts, gathered.fetched)
+        return DecidedHook(decision, response, timings, gathered.facts, sources.fetched)
+
+    async def _gathered(
+        self, hook: HookRequest, service: Service, sources: Sources, *, everything: bool
+    ) -> Gathered | None:
+        content, stages = self.ruleset.content, self._stages[service.id]
+        if not everything:
+            return await gather(hook, sources, stages, content, self._today())
+        facts = await gather_all(hook, sources, content, self._today())
+        return Gathered(facts, stages.start(facts.drafted, facts.held))
+
+    def _silence(self, service: Service, closed: str | None = None) -> DecidedHook:
+        """The answer where nothing was looked at: nobody to be shown anything, or no draft that starts a rule."""
+        started = Started() if closed else self._stages[service.id].nothing()
+        return DecidedHook(Decision(gate=closed, started=started), Response(cards=()))
 
     async def _decision(
-        self, hook: HookRequest, text: ServiceText, facts: PatientFacts, recall: Recall | None
+        self, hook: HookRequest, service: Service, gathered: Gathered, sources: Sources, recall: Recall | None
     ) -> Decision:
+        text = self._texts[service.id]
         visit = Visit(hook.user_id, hook.patient_id, hook.encounter_id, self._url)
-        judged = judge(self.ruleset, text, facts, visit)
+        judged = judge(self.ruleset, text, gathered.facts, visit, gathered.started)
+        _require_enough(judged, sources, hook.hook)
         muted = await recall(judged) if recall and judged.found else {}
         return conclude(self.ruleset, text, judged, visit, muted)
+
+
+def _require_enough(judged: Judged, sources: Sources, hook: Hook) -> None:
+    """412 where nothing could be judged because neither conditions nor drugs could be had.
+
+    Where a chart is viewed, a rule that was not started has been judged: all that could start it is known. A rule that
+    is not met for what the draft itself says has not.
+    """
+    outcomes = {one.outcome for one in judged.evaluations}
+    settled = hook.is_chart_view and judged.started.not_started
+    if Outcome.UNDETERMINED not in outcomes or Outcome.FOUND in outcomes or settled:
+        return
+    lacking = sources.lacking()
+    if lacking:
+        raise DataMissing(list(lacking), lacking)
 
 
 def _service(text: ServiceText, ruleset: Ruleset) -> Service:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import date
 
 import msgspec
@@ -20,9 +20,15 @@ EVENT_SETS = frozenset({"fall-event"})
 
 
 def condition(
-    resource: fhir.Condition, vocabulary: Vocabulary, today: date, encounters: Mapping[str, Interval]
+    resource: fhir.Condition,
+    vocabulary: Vocabulary,
+    today: date,
+    encounter_day: Callable[[fhir.Reference | None], Interval | None],
 ) -> Condition | None:
-    """A diagnosis that some value set knows; None for one that does not count or has not begun."""
+    """A diagnosis that some value set knows; None for one that does not count or has not begun.
+
+    The day of its encounter is asked for only where its own dates leave it open.
+    """
     verification = fhir.status_code(resource.verification_status)
     if verification in _NOT_MEANT:
         return None
@@ -30,13 +36,12 @@ def condition(
     if match is None:
         return None
     onset = interval(resource.onset_date_time) or _started(resource.onset_period)
-    met = _encounter_day(resource.encounter, encounters)
-    recorded = interval(resource.recorded_date) or met
+    recorded = interval(resource.recorded_date) or encounter_day(resource.encounter)
     begun = onset or recorded
     if begun is not None and begun.first > today:
         return None
     if onset is None and not match.sets.isdisjoint(EVENT_SETS):
-        onset = met
+        onset = encounter_day(resource.encounter)
     ended = _abatement(resource)
     past = fhir.status_code(resource.clinical_status) in _PAST or resource.abatement_boolean is True
     return Condition(
@@ -97,11 +102,6 @@ def _event(
 
 def _started(when: fhir.Period | None) -> Interval | None:
     return interval(when.start) if when else None
-
-
-def _encounter_day(reference: fhir.Reference | None, encounters: Mapping[str, Interval]) -> Interval | None:
-    name = fhir.reference_id(reference, "Encounter")
-    return encounters.get(name) if name else None
 
 
 def _abatement(resource: fhir.Condition) -> Interval | None:

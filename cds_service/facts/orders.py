@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from cds_service.facts.doses import dose
-from cds_service.facts.drugs import Indication, Pharmacy
-from cds_service.facts.patient import Dose, Order
+from cds_service.facts.drugs import Indication, Named, Pharmacy
+from cds_service.facts.patient import NOTHING_DRAFTED, Dose, DraftedSets, Order
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import interval
 from cds_service.terminology.vocabulary import Vocabulary
 
 _NOT_TOLD = Dose(why_not="the drug is none that the value sets know")
 _INTENTS = {None, "order", "original-order", "instance-order", "reflex-order", "filler-order"}
+_NO_SETS: frozenset[str] = frozenset()
 
 
 class Drafted(msgspec.Struct, frozen=True):
@@ -26,76 +27,72 @@ class Drafted(msgspec.Struct, frozen=True):
     raw: bytes = b""
 
 
-def order(
-    draft: Drafted, vocabulary: Vocabulary, pharmacy: Pharmacy, reason: Callable[..., Indication], *, signing: bool
-) -> Order | None:
-    """The order of a draft, or None for a resource that orders nothing (proposal, on hold, not to be done)."""
+class Ordered(msgspec.Struct, frozen=True):
+    """What a draft orders, as far as the value sets know it."""
+
+    draft: Drafted
+    request: fhir.MedicationRequest | fhir.ServiceRequest
+    named: Named = Named()
+    """The drug of a MedicationRequest."""
+    sets: frozenset[str] = _NO_SETS
+    """The value sets of the drug or of the service."""
+
+
+def ordered(draft: Drafted, vocabulary: Vocabulary, pharmacy: Pharmacy, *, signing: bool) -> Ordered | None:
+    """What a draft orders, or None for a resource that orders nothing (proposal, on hold, not to be done)."""
     resource = draft.resource
-    if isinstance(resource, fhir.MedicationRequest):
-        return _medication_order(draft, resource, pharmacy, reason, signing=signing)
-    if isinstance(resource, fhir.ServiceRequest):
-        return _service_order(draft, resource, vocabulary, reason, signing=signing)
-    return None
-
-
-def _counts(status: str | None, intent: str | None, do_not_perform: bool | None, *, signing: bool) -> bool:
-    if do_not_perform or intent not in _INTENTS:
-        return False
-    return status in (None, "draft", "stopped", "cancelled") or (signing and status == "active")
-
-
-def _medication_order(
-    draft: Drafted,
-    resource: fhir.MedicationRequest,
-    pharmacy: Pharmacy,
-    reason: Callable[..., Indication],
-    *,
-    signing: bool,
-) -> Order | None:
-    if not _counts(resource.status, resource.intent, resource.do_not_perform, signing=signing):
+    if not isinstance(resource, fhir.MedicationRequest | fhir.ServiceRequest) or not _counts(resource, signing=signing):
         return None
+    if isinstance(resource, fhir.ServiceRequest):
+        match = vocabulary.codes(resource.code)
+        return Ordered(draft, resource, sets=match.sets if match else _NO_SETS)
     named = pharmacy.name(
         resource.medication_codeable_concept, resource.medication_reference, fhir.many(resource.contained)
     )
-    why = reason(resource.reason_code, resource.reason_reference)
-    return Order(
-        kind="MedicationRequest",
-        source=draft.reference,
-        selected=draft.selected,
-        stops=resource.status in ("stopped", "cancelled"),
-        drug=named.drug,
-        drug_unreadable=named.unreadable,
-        words=named.drug.words if named.drug else "",
-        reasons=why.sets,
-        reason_words=why.words,
-        each_reason=why.each,
-        written=interval(resource.authored_on),
-        dose=dose(resource.dosage_instruction, named.drug.strength_mg) if named.drug else _NOT_TOLD,
-        raw=draft.raw,
+    return Ordered(draft, resource, named, named.drug.sets if named.drug else _NO_SETS)
+
+
+def drafted_sets(found: Iterable[Ordered], *, signing: bool) -> DraftedSets:
+    known = [one for one in found if one.sets or one.named.unreadable]
+    if not known:
+        return NOTHING_DRAFTED
+    reviewed = [one for one in known if signing or one.draft.selected]
+    return DraftedSets(
+        _NO_SETS.union(*[one.sets for one in reviewed]),
+        _NO_SETS.union(*[one.sets for one in known]),
+        any(one.named.unreadable for one in reviewed),
+        any(one.named.unreadable for one in known),
     )
 
 
-def _service_order(
-    draft: Drafted,
-    resource: fhir.ServiceRequest,
-    vocabulary: Vocabulary,
-    reason: Callable[..., Indication],
-    *,
-    signing: bool,
-) -> Order | None:
-    if not _counts(resource.status, resource.intent, resource.do_not_perform, signing=signing):
-        return None
-    match = vocabulary.codes(resource.code)
-    why = reason(resource.reason_code, resource.reason_reference)
-    return Order(
-        kind="ServiceRequest",
+def _counts(resource: fhir.MedicationRequest | fhir.ServiceRequest, *, signing: bool) -> bool:
+    if resource.do_not_perform or resource.intent not in _INTENTS:
+        return False
+    return resource.status in (None, "draft", "stopped", "cancelled") or (signing and resource.status == "active")
+
+
+def order(one: Ordered, reason: Callable[..., Indication]) -> Order:
+    """The order of a draft; ``reason`` reads what it is for."""
+    request, draft = one.request, one.draft
+    why = reason(request.reason_code, request.reason_reference)
+    made = Order(
+        kind=fhir.type_of(request),
         source=draft.reference,
         selected=draft.selected,
-        stops=resource.status in ("stopped", "cancelled"),
-        sets=match.sets if match else frozenset(),
-        words=next(fhir.texts(resource.code), ""),
+        stops=request.status in ("stopped", "cancelled"),
         reasons=why.sets,
         reason_words=why.words,
         each_reason=why.each,
         raw=draft.raw,
+    )
+    if isinstance(request, fhir.ServiceRequest):
+        return msgspec.structs.replace(made, sets=one.sets, words=next(fhir.texts(request.code), ""))
+    drug = one.named.drug
+    return msgspec.structs.replace(
+        made,
+        drug=drug,
+        drug_unreadable=one.named.unreadable,
+        words=drug.words if drug else "",
+        written=interval(request.authored_on),
+        dose=dose(request.dosage_instruction, drug.strength_mg) if drug else _NOT_TOLD,
     )

@@ -129,6 +129,22 @@ class Order(msgspec.Struct, frozen=True):
     raw: bytes = b""
 
 
+class DraftedSets(msgspec.Struct, frozen=True):
+    """The value sets of the drafts: enough to tell which rules they can start."""
+
+    reviewed: frozenset[str] = frozenset()
+    """Those of the drafts under review."""
+    every: frozenset[str] = frozenset()
+    """Those of all drafts."""
+    reviewed_unreadable: bool = False
+    """The drug of a draft under review cannot be read: it could be any."""
+    unreadable: bool = False
+    """The same of any draft."""
+
+
+NOTHING_DRAFTED = DraftedSets()
+
+
 class Observation(msgspec.Struct, frozen=True):
     """A final result: a number with its unit, or a yes or no."""
 
@@ -238,13 +254,15 @@ class PatientFacts(msgspec.Struct, frozen=True):
     dead: bool = False
     orders: tuple[Order, ...] = ()
     held: Mapping[str, Collection] = {}
-    """Collections by read name: conditions, medications, observations, ..."""
-    concepts: frozenset[str] = frozenset()
-    """Every value set that anything in the chart or the drafts belongs to."""
+    """Collections by read name: conditions, medications, observations, ...; each is made when it is first asked for."""
+    drafted: DraftedSets = NOTHING_DRAFTED
+    """The value sets of the drafts."""
     gaps: Mapping[str, str] = {}
-    """Why a prefetch key could not be read in full, by key."""
+    """Why a prefetch key that was asked for could not be read in full, by key."""
     dropped: int = 0
     """Resources of another patient, left out; results that no value set knows do not count."""
+    declared: frozenset[str] | None = None
+    """The collections that may be asked for; None for all."""
     result_sets: frozenset[str] | None = None
     """The value sets of results that may be asked for; None for all."""
 
@@ -259,9 +277,7 @@ class PatientFacts(msgspec.Struct, frozen=True):
 
         Most charts hold nothing of the value sets, and then no item is looked at.
         """
-        held = self.held.get(name)
-        if held is None:
-            raise UndeclaredFact(name)
+        held = self._held(name)
         if sets is None or held.sets is None or not held.sets.isdisjoint(sets):
             of_sets = held.items if sets is None else [item for item in held.items if not item.sets.isdisjoint(sets)]
             found = [item for item in of_sets if isinstance(item, kind) and (wanted is None or wanted(item))]
@@ -269,11 +285,15 @@ class PatientFacts(msgspec.Struct, frozen=True):
                 return all_of(found)
         return ABSENT if held.gap is None else Unavailable(held.gap)
 
-    def unread(self, name: str) -> Absent | Unavailable:
-        """Nothing of a collection is known: unavailable if not all of it could be read, else absent."""
-        held = self.held.get(name)
+    def _held(self, name: str) -> Collection:
+        held = self.held.get(name) if self.declared is None or name in self.declared else None
         if held is None:
             raise UndeclaredFact(name)
+        return held
+
+    def unread(self, name: str) -> Absent | Unavailable:
+        """Nothing of a collection is known: unavailable if not all of it could be read, else absent."""
+        held = self._held(name)
         return ABSENT if held.gap is None else Unavailable(held.gap)
 
     def within_months(self, day: Interval | None, months: int) -> TypeGuard[Interval]:

@@ -12,10 +12,13 @@ from functools import cache
 _PATIENT = "patient={{context.patientId}}"
 _CODES = "&code="
 _LOINC = "http://loinc.org"
+MEDICATIONS = "medications"
 OBSERVATIONS = "observations"
+ANSWERS = "answers"
+DRAFTS = "drafts"
+"""Stands among collections for the orders under review, in the triggers of a card file."""
 _REPORTS = "diagnosticReports"
-UNREADABLE_DRUG = "unreadable-drug"
-"""Stands among a chart's value sets when a draft names a Medication that was not sent: it could be any drug."""
+DRUG_KEYS = ("medicationRequests", "medicationStatements", "medicationDispenses")
 
 TEMPLATES = {
     "patient": "Patient/{{context.patientId}}",
@@ -44,8 +47,8 @@ READS: dict[str, tuple[str, ...]] = {
     "orders": (),
     "conditions": ("conditions",),
     "events": ("conditions", "encounters", "adverseEvents"),
-    "medications": ("medicationRequests", "medicationStatements", "medicationDispenses"),
-    "answers": ("questionnaireResponses", OBSERVATIONS),
+    MEDICATIONS: DRUG_KEYS,
+    ANSWERS: ("questionnaireResponses", OBSERVATIONS),
     OBSERVATIONS: (OBSERVATIONS,),
     "procedures": ("procedures",),
     "requests": ("serviceRequests",),
@@ -71,7 +74,7 @@ QUESTIONS = (
 """linkIds of the yes-or-no questions of the screening form."""
 
 _RESULT_SETS = {
-    "answers": tuple(f"question-{link}" for link in QUESTIONS),
+    ANSWERS: tuple(f"question-{link}" for link in QUESTIONS),
     "reports": ("rswa-present", "rswa-chin-any-3s", "rswa-chin-any-arm-phasic-3s", "rswa-30s"),
 }
 

@@ -1,8 +1,8 @@
 """The body of a hook call, read as far as its shape allows. Whether that keeps the contract is judged elsewhere.
 
 Two ways lead to the same values. The first decodes the whole body in one typed pass; when anything in it is not
-typed as R4 has it, the second reads member by member and leniently the resources that need it. A member that cannot
-be read is as if it were not there.
+typed as CDS Hooks has it, the second reads member by member. A member that cannot be read is as if it were not there.
+The values of the prefetch are left as they were written.
 
 Bytes of members that nobody reads are passed over, so a fault of encoding inside them goes unnoticed.
 """
@@ -15,7 +15,7 @@ import msgspec
 
 from cds_service.errors import ContractBroken, NotJson
 from cds_service.fhir import elements as fhir
-from cds_service.fhir.decoding import OBJECT, TEXT, LenientReader, has_endless_number, read_as, read_value
+from cds_service.fhir.decoding import OBJECT, TEXT, LenientReader, has_endless_number, read_as
 
 
 class FhirAuthorization(msgspec.Struct):
@@ -59,7 +59,8 @@ class Envelope(msgspec.Struct, gc=False, rename="camel"):
     fhir_server: str | None = None
     fhir_authorization: FhirAuthorization | None = None
     context: Context | None = None
-    prefetch: dict[str, fhir.AnyResource | None] | None = None
+    prefetch: dict[str, msgspec.Raw] | None = None
+    """Each value as it was written."""
 
 
 def read_envelope(body: bytes) -> Envelope:
@@ -70,6 +71,22 @@ def read_envelope(body: bytes) -> Envelope:
         return _ENVELOPE.decode(body)
     except msgspec.ValidationError:
         return _member_by_member(body)
+
+
+def read_head(body: bytes) -> Envelope | None:
+    """The members before ``prefetch``, which is not looked at; None where these are not all that matters.
+
+    What stands before the name, with a brace to end it, is a JSON object only where the name stands at the outermost
+    level and in no string.
+    """
+    place = body.find(_PREFETCH)
+    head = body[: max(place, 0)].rstrip()
+    if not head.endswith(b",") or has_endless_number(head) or any(body.rfind(name, place) > 0 for name in _TWICE):
+        return None
+    try:
+        return _ENVELOPE.decode(head[:-1] + b"}")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def read_draft(raw: msgspec.Raw, reader: LenientReader) -> fhir.Resource | None:
@@ -92,7 +109,7 @@ def _member_by_member(body: bytes) -> Envelope:
         fhir_server=read_as(TEXT, members.get("fhirServer")),
         fhir_authorization=read_as(_AUTHORIZATION, members.get("fhirAuthorization")),
         context=_context(members.get("context")),
-        prefetch=_prefetch(members.get("prefetch")),
+        prefetch=read_as(OBJECT, members.get("prefetch")),
     )
 
 
@@ -124,16 +141,6 @@ def _drafts(raw: msgspec.Raw | None) -> DraftBundle | None:
     )
 
 
-def _prefetch(raw: msgspec.Raw | None) -> dict[str, fhir.Resource | None]:
-    reader = LenientReader()
-    values = {key: (written, read_value(written, reader)) for key, written in (read_as(OBJECT, raw) or {}).items()}
-    return {key: value for key, (written, value) in values.items() if value is not None or _is_null(written)}
-
-
-def _is_null(raw: msgspec.Raw) -> bool:
-    return bytes(raw) == b"null"
-
-
 def _items(raw: msgspec.Raw | None) -> list[msgspec.Raw]:
     """The members of an array; a single object where an array belongs is its only member."""
     items = read_as(_ARRAY, raw)
@@ -142,6 +149,9 @@ def _items(raw: msgspec.Raw | None) -> list[msgspec.Raw]:
     return items or []
 
 
+_PREFETCH = b'"prefetch"'
+_TWICE = (b'"context"', b'"hook')
+"""Of a member that comes twice the last one counts; of these it may be one behind the prefetch."""
 _ENVELOPE = msgspec.json.Decoder(Envelope)
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _TEXTS = msgspec.json.Decoder(list[str])

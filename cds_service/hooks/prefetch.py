@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from cds_service.fhir.elements import Resource
-from cds_service.fhir.sources import FAILED, NOT_SENT, Source, query, read_source
+import msgspec
+
+from cds_service.errors import NotJson, OtherRelease
+from cds_service.fhir.decoding import LenientReader, read_value
+from cds_service.fhir.sources import FAILED, NOT_SENT, Source, other_release, query, read_source, resources_in
 
 PATIENT_TOKEN = "{{context.patientId}}"  # noqa: S105
 
@@ -15,25 +18,59 @@ def resolve(template: str, patient_id: str) -> str:
     return template.replace(PATIENT_TOKEN, patient_id)
 
 
-def read_prefetch(sent: Mapping[str, Resource | None], templates: Mapping[str, str]) -> dict[str, Source]:
-    """What there is for every template's key; what was sent under other keys is ignored."""
-    return {
-        key: read_source(sent[key], query(template)) if key in sent else NOT_SENT for key, template in templates.items()
-    }
+class Prefetch(Mapping[str, Source]):
+    """What there is for every template's key; what was sent under other keys is ignored.
 
+    A value is read when it is first asked for, and once: NotJson where that shows that the body was no JSON,
+    OtherRelease where it is not R4.
+    """
 
-def states(sources: Mapping[str, Source]) -> dict[str, list[str]]:
-    """The keys by what became of them: nothing of what they hold."""
-    keys: dict[str, list[str]] = {}
-    for key, source in sources.items():
-        keys.setdefault(_state(source), []).append(key)
-    return keys
+    def __init__(self, sent: Mapping[str, msgspec.Raw], templates: Mapping[str, str]) -> None:
+        self._sent, self._templates = sent, templates
+        self._reader = LenientReader()
+        self._read: dict[str, Source] = {}
 
+    def __getitem__(self, key: str) -> Source:
+        source = self._read.get(key)
+        if source is None:
+            source = self._read[key] = self._source(key)
+        return source
 
-def _state(source: Source) -> str:
-    if source.gap is None:
-        return "given" if source.resources else "empty"
-    return _STATES.get(source.gap, "partial")
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._templates)
+
+    def __len__(self) -> int:
+        return len(self._templates)
+
+    def states(self) -> dict[str, list[str]]:
+        """The keys by what became of them: nothing of what they hold."""
+        keys: dict[str, list[str]] = {}
+        for key in self._templates:
+            keys.setdefault(self._state(key), []).append(key)
+        return keys
+
+    def _state(self, key: str) -> str:
+        source = self._read.get(key)
+        if source is None:
+            return "not read" if key in self._sent else "left out"
+        if source.gap is None:
+            return "given" if source.resources else "empty"
+        return _STATES.get(source.gap, "partial")
+
+    def _source(self, key: str) -> Source:
+        asked, raw = query(self._templates[key]), self._sent.get(key)
+        if raw is None:
+            return NOT_SENT
+        try:
+            value = read_value(raw, self._reader)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise NotJson from None
+        if value is None and bytes(raw) != b"null":
+            return NOT_SENT
+        foreign = other_release(resources_in(value))
+        if foreign:
+            raise OtherRelease(foreign)
+        return read_source(value, asked)
 
 
 _STATES = {FAILED.gap: "failed", NOT_SENT.gap: "left out"}

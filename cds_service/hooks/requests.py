@@ -12,10 +12,18 @@ import msgspec
 from cds_service.errors import ContractBroken, NotJson
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.decoding import LenientReader
-from cds_service.fhir.sources import Source, other_release, resources_in
-from cds_service.hooks.envelope import Context, DraftEntry, Envelope, FhirAuthorization, read_draft, read_envelope
+from cds_service.fhir.sources import other_release
+from cds_service.hooks.envelope import (
+    Context,
+    DraftEntry,
+    Envelope,
+    FhirAuthorization,
+    read_draft,
+    read_envelope,
+    read_head,
+)
 from cds_service.hooks.hooks import HOOKS, Hook
-from cds_service.hooks.prefetch import read_prefetch
+from cds_service.hooks.prefetch import Prefetch
 from cds_service.hooks.services import Service
 
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")
@@ -39,7 +47,7 @@ class Draft(msgspec.Struct, frozen=True):
 
 
 class HookRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One firing of a hook. ``prefetch`` has what there is for every key of the service."""
+    """One firing of a hook."""
 
     hook: Hook
     hook_instance: str
@@ -50,9 +58,11 @@ class HookRequest(msgspec.Struct, frozen=True, kw_only=True):
     fhir_authorization: FhirAuthorization | None = None
     selections: tuple[str, ...] = ()
     drafts: tuple[Draft, ...] = ()
-    prefetch: dict[str, Source] = {}
+    prefetch: Prefetch
     not_r4: str | None = None
-    """A resource type that shows the client speaks another release of FHIR."""
+    """A resource type among the drafts that shows the client speaks another release of FHIR."""
+    is_head: bool = False
+    """Only what stands before the prefetch was read; whether what follows is JSON was not looked at."""
 
     @property
     def access_token(self) -> str | None:
@@ -74,12 +84,19 @@ def parse_request(body: bytes, service: Service) -> HookRequest:
         raise NotJson from None
 
 
-def _request(envelope: Envelope, service: Service) -> HookRequest:
+def parse_head(body: bytes, service: Service) -> HookRequest | None:
+    """The call as far as the members before its prefetch tell it; None where they are not enough."""
+    head = read_head(body) if HOOKS[service.hook].brings_orders else None
+    try:
+        return _request(head, service, is_head=True) if head else None
+    except (ContractBroken, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _request(envelope: Envelope, service: Service, *, is_head: bool = False) -> HookRequest:
     hook = HOOKS[service.hook]
     context = _checked_context(envelope, hook)
     drafts = tuple(_drafts(context, hook))
-    prefetch = envelope.prefetch or {}
-    sent = {key: prefetch[key] for key in service.prefetch if key in prefetch}
     return HookRequest(
         hook=hook,
         hook_instance=envelope.hook_instance,
@@ -90,14 +107,10 @@ def _request(envelope: Envelope, service: Service) -> HookRequest:
         fhir_authorization=envelope.fhir_authorization,
         selections=tuple(context.selections or ()) if hook.brings_selections else (),
         drafts=drafts,
-        prefetch=read_prefetch(sent, service.prefetch),
-        not_r4=_other_release(drafts, sent.values()),
+        prefetch=Prefetch(envelope.prefetch or {}, {} if is_head else service.prefetch),
+        not_r4=other_release([draft.resource for draft in drafts]),
+        is_head=is_head,
     )
-
-
-def _other_release(drafts: Iterable[Draft], sent: Iterable[fhir.Resource | None]) -> str | None:
-    each = ([draft.resource for draft in drafts], *map(resources_in, sent))
-    return next(filter(None, map(other_release, each)), None)
 
 
 def _checked_context(envelope: Envelope, hook: Hook) -> Context:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -13,6 +13,7 @@ from cds_service.content.model import Indicator
 from cds_service.decisions.decide import Judged
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.facts.patient import Classified, Medication, Order
+from cds_service.facts.queries import collections
 from cds_service.record.entries import Fingerprint
 from cds_service.record.pseudonyms import Pseudonymizer
 from cds_service.rules.review import Evaluation
@@ -28,15 +29,9 @@ class Evidence(msgspec.Struct, frozen=True):
     """What fingerprints are taken of, without the rest of the chart."""
 
     found: tuple[Evaluation, ...] = ()
-    pools: tuple[tuple[Classified, ...], ...] = ()
+    pools: Mapping[str, tuple[Classified, ...]] = {}
     """The chart's entries that the findings rest on, and what belongs to the same value sets, by collection."""
     drafts: tuple[Order, ...] = ()
-
-
-def evidence_of(judged: Judged) -> Evidence:
-    sources = {source for evaluation in judged.found for step in evaluation.steps for source in step.sources}
-    pools = tuple(pool for held in judged.facts.held.values() if (pool := _akin(held.items, sources)))
-    return Evidence(judged.found, pools, tuple(order for order in judged.facts.orders if order.source in sources))
 
 
 def _akin(items: Iterable[Classified], sources: Collection[str]) -> tuple[Classified, ...]:
@@ -56,7 +51,16 @@ class Fingerprinter:
 
     def __init__(self, ruleset: Ruleset) -> None:
         self._rules = {name: prepared.content for name, prepared in ruleset.rules.items()}
+        self._declared = {name: collections(prepared.reads) for name, prepared in ruleset.rules.items()}
         self.versions = {name: f"{p.content.version}+{p.digest}" for name, p in ruleset.rules.items()}
+
+    def evidence(self, judged: Judged) -> Evidence:
+        """What fingerprints of the findings are taken of: nothing that their own rules do not declare."""
+        sources = {source for evaluation in judged.found for step in evaluation.steps for source in step.sources}
+        names = {name for evaluation in judged.found for name in self._declared[evaluation.rule]}
+        held = judged.facts.held
+        pools = {name: pool for name in sorted(names) if name in held and (pool := _akin(held[name].items, sources))}
+        return Evidence(judged.found, pools, tuple([o for o in judged.facts.orders if o.source in sources]))
 
     def indicator(self, evaluation: Evaluation) -> Indicator:
         assert evaluation.finding is not None  # noqa: S101 - it was found
@@ -72,7 +76,7 @@ class Fingerprinter:
         prints = {}
         for evaluation in of.found:
             seen = self._print(evaluation, mark, classes[self._company(evaluation)])
-            prints[evaluation.key] = msgspec.structs.replace(seen, **_evidence(evaluation, of, mark, marker))
+            prints[evaluation.key] = msgspec.structs.replace(seen, **self._evidence(evaluation, of, mark, marker))
         return prints
 
     def _company(self, evaluation: Evaluation) -> tuple[str, str]:
@@ -102,6 +106,28 @@ class Fingerprinter:
             draft=mark("draft", subject.source) if isinstance(subject, Order) else "",
         )
 
+    def _evidence(self, evaluation: Evaluation, of: Evidence, mark: Mark, marker: Pseudonymizer) -> dict[str, Any]:
+        """What the finding rests on, without the order or drug that it is about: as a whole, by entry and by drug."""
+        subject = evaluation.subject.source if evaluation.subject else None
+        sources = {source for step in evaluation.steps for source in step.sources if source != subject}
+        declared = self._declared[evaluation.rule]
+        pools = (pool for name, pool in of.pools.items() if name in declared)
+        items = [item for pool in pools for item in _akin(pool, sources) if _source(item) != subject]
+        drafts = [order for order in of.drafts if order.source in sources]
+        if not items and not drafts:
+            return {}
+        told = sorted(_ENCODER.encode(_undated(item)) for item in (*items, *drafts))
+        drugs: dict[str, int | None] = {}
+        for name, daily in _drugs(items, drafts, sources):
+            known, found = drugs.get(mark("drug", name)), band(daily)
+            drugs[mark("drug", name)] = found if known is None else max(known, known if found is None else found)
+        names = sorted({mark("entry", name) for item in items for name in _entries(item)})
+        return {
+            "evidence": marker.mark("evidence", *map(msgspec.Raw, told)),
+            "entries": tuple(names[:_MOST_ENTRIES]),
+            "drugs": drugs,
+        }
+
 
 def _unread(subject: Order | Medication) -> str:
     """A draft whose dose cannot be told is the same only word for word."""
@@ -121,27 +147,6 @@ def _substances(evaluation: Evaluation) -> list[str]:
     if isinstance(subject, Order):
         return sorted(subject.drug.ingredients if subject.drug else subject.sets)
     return [subject.ingredient]
-
-
-def _evidence(evaluation: Evaluation, of: Evidence, mark: Mark, marker: Pseudonymizer) -> dict[str, Any]:
-    """What the finding rests on, without the order or drug that it is about: as a whole, by entry and by drug."""
-    subject = evaluation.subject.source if evaluation.subject else None
-    sources = {source for step in evaluation.steps for source in step.sources if source != subject}
-    items = [item for pool in of.pools for item in _akin(pool, sources) if _source(item) != subject]
-    drafts = [order for order in of.drafts if order.source in sources]
-    if not items and not drafts:
-        return {}
-    told = sorted(_ENCODER.encode(_undated(item)) for item in (*items, *drafts))
-    drugs: dict[str, int | None] = {}
-    for name, daily in _drugs(items, drafts, sources):
-        known, found = drugs.get(mark("drug", name)), band(daily)
-        drugs[mark("drug", name)] = found if known is None else max(known, known if found is None else found)
-    names = sorted({mark("entry", name) for item in items for name in _entries(item)})
-    return {
-        "evidence": marker.mark("evidence", *map(msgspec.Raw, told)),
-        "entries": tuple(names[:_MOST_ENTRIES]),
-        "drugs": drugs,
-    }
 
 
 def _drugs(

@@ -20,7 +20,7 @@ from cds_service.decisions.ruleset import Ruleset
 from cds_service.errors import NotReady, SettingsError
 from cds_service.hooks.feedback import Feedback, FeedbackBatch
 from cds_service.record.entries import Call, CardAnswer, Presented, ShownBefore, ShownCard, Withdrawn
-from cds_service.record.fingerprints import Evidence, Fingerprinter, Prints, evidence_of
+from cds_service.record.fingerprints import Evidence, Fingerprinter, Prints
 from cds_service.record.mute_policy import MutePolicy, Now
 from cds_service.record.pseudonyms import Keys, Pseudonymizer, keys_of
 from cds_service.record.store import Store
@@ -126,7 +126,7 @@ class CallRecord:
     async def recall(self, judged: Judged) -> Muted:
         """The findings that stay silent; none if the store cannot be read: better a card too many."""
         recorder, memory, hook = self._recorder, self._recorder.memory, self._call.hook
-        self._grounds = evidence_of(judged)
+        self._grounds = recorder.fingerprinter.evidence(judged)
         if not memory.has_a_say(hook):
             return {}
         parts = memory.needs([recorder.fingerprinter.indicator(evaluation) for evaluation in judged.found], hook)
@@ -216,7 +216,7 @@ class CallRecord:
     def _withdrawn(self, decision: Decision) -> Iterator[str]:
         """Rules that this chart no longer meets, whatever is ordered."""
         found = decision.found
-        yield from decision.unstarted
+        yield from decision.started.unmet
         for evaluation in decision.evaluations:
             if evaluation.outcome is Outcome.NOT_MET and evaluation.rule not in found and self._by_chart(evaluation):
                 yield evaluation.rule

@@ -16,6 +16,7 @@ import structlog
 
 from cds_service.content.contract import Contract
 from cds_service.content.model import Criterion, RuleContent
+from cds_service.content.triggers import Trigger
 from cds_service.content.wording import Wording
 from cds_service.errors import UnwritableCard
 from cds_service.facts.knowledge import Absent, Fact, Unavailable
@@ -260,14 +261,15 @@ class Prepared(msgspec.Struct, frozen=True):
     """The shared words with the card's own phrases."""
     reads: frozenset[str]
     keys: frozenset[str]
-    triggers: frozenset[str]
+    triggers: tuple[Trigger, ...]
+    drugs: frozenset[str]
+    """Where the rule is about current drugs, the value sets of those."""
     result_sets: frozenset[str]
 
 
 def view(facts: PatientFacts, prepared: Prepared) -> PatientFacts:
     """The facts that a rule declared; asking for any other raises UndeclaredFact."""
-    held = {name: facts.held[name] for name in collections(prepared.reads) if name in facts.held}
-    return msgspec.structs.replace(facts, held=held, result_sets=prepared.result_sets)
+    return msgspec.structs.replace(facts, declared=collections(prepared.reads), result_sets=prepared.result_sets)
 
 
 def evaluate(prepared: Prepared, facts: PatientFacts, hook: Hook, therapy: Order | Medication | None) -> Evaluation:

@@ -109,11 +109,15 @@ class Application:
         """The client that its token shows; anyone in open mode, which exists only on a loopback address."""
         return await self._authenticator.authenticate(request) if self._authenticator else ANYONE
 
+    def request(self, body: bytes, service: Service) -> HookRequest:
+        """The call in a body; raises NotJson or ContractBroken."""
+        return self._decisions.request(body, service)
+
     async def answer(self, hook: HookRequest, service: Service, caller: Caller) -> HookAnswer:
         """The answer to one hook in the caller's dialect; its record is written after it has left."""
         record, offer = self._record(hook, service, caller), self._offers[caller.name]
         grant, recall = self._grants[caller.name], record.recall if record else None
-        decided = await self._decisions.answer(offer.complete(hook), offer.services[service.id], grant, recall)
+        decided = await self._decisions.answer(hook, offer.services[service.id], grant, recall)
         if record:
             record.note(decided.decision)
         metrics.decided(service.id, decided.decision, decided.facts.gaps if decided.facts else {})

@@ -10,8 +10,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_service.errors import NotReady
-from cds_service.hooks.prefetch import states
-from cds_service.hooks.requests import parse_request
 from cds_service.hooks.services import Discovery
 from cds_service.web.answers import FHIR_JSON, JSON, NO_STORE, RawHeaders, Written, not_modified
 from cds_service.web.assembly import Application
@@ -31,10 +29,13 @@ async def call(request: Request) -> Response:
     with request.app.state.capacity.taken_by(caller.name):
         body = await read_json_body(request, app.settings.max_body_bytes)
         started = perf_counter()
-        hook = parse_request(body, service)
+        hook = app.request(body, service)
         parsed = perf_counter() - started
-        note(request, instance=uuid_or_none(hook.hook_instance), prefetch=states(hook.prefetch))
-        answer = await app.answer(hook, service, caller)
+        note(request, instance=uuid_or_none(hook.hook_instance))
+        try:
+            answer = await app.answer(hook, service, caller)
+        finally:
+            note(request, prefetch=hook.prefetch.states())
     return _written(request, answer, {"parse": parsed, **answer.timings})
 
 

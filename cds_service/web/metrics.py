@@ -47,6 +47,7 @@ _TIME = Histogram(
 _OTHER_CALLS = _counter("other_calls", "Calls to any other address, by status", "status")
 _CARDS = _counter("cards", "Cards by service and leading rule", "service", "rule")
 _OUTCOMES = _counter("rule_outcomes", "Evaluations by rule and outcome", "rule", "outcome")
+_NOT_STARTED = _counter("rules_not_started", "Rules that nothing in drafts or chart could start", "service")
 _UNDETERMINED = _counter("undetermined", "Undetermined evaluations by rule and missing datum", "rule", "datum")
 _MISSING = _counter("unavailable", "Prefetch keys that could not be had, and why", "key", "why")
 _FEEDBACK_CALLS = _counter(
@@ -64,7 +65,9 @@ LOST = _gauge("record_lost", "Entries of the record that neither disk nor databa
 
 
 # Finding a series by its labels costs more than counting in it.
-_outcome, _call, _missing = (cache(counter.labels) for counter in (_OUTCOMES, _CALLS, _MISSING))
+_outcome, _call, _missing, _not_started = (
+    cache(counter.labels) for counter in (_OUTCOMES, _CALLS, _MISSING, _NOT_STARTED)
+)
 _time = cache(_TIME.labels)
 
 
@@ -95,6 +98,8 @@ def called(line: Mapping[str, Any], seconds: float) -> None:
 
 def decided(service: str, decision: Decision, gaps: Mapping[str, str]) -> None:
     """What one decision consisted of."""
+    if decision.started.not_started:
+        _not_started(service).inc(len(decision.started.not_started))
     for evaluation in decision.evaluations:
         _outcome(evaluation.rule, evaluation.outcome.name.lower()).inc()
     for rule, missing in decision.undetermined.items():

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 import msgspec
 
 from cds_service.facts.queries import with_systems
-from cds_service.fhir.sources import EMPTY
-from cds_service.hooks.requests import HookRequest
 from cds_service.hooks.services import Discovery, Service
 from cds_service.trust.vendors import CodeForm
 
@@ -34,10 +32,3 @@ class Offer(msgspec.Struct, frozen=True):
     def _served(self, service: Service) -> Service:
         served = {key: template for key, template in service.prefetch.items() if key not in self.not_served}
         return msgspec.structs.replace(service, prefetch=served)
-
-    def complete(self, hook: HookRequest) -> HookRequest:
-        """The hook with nothing missing of what is not served; what the client sent of it all the same stays."""
-        absent = {
-            key: EMPTY for key, source in hook.prefetch.items() if key in self.not_served and not source.resources
-        }
-        return msgspec.structs.replace(hook, prefetch={**hook.prefetch, **absent}) if absent else hook

@@ -161,8 +161,8 @@ class Bench:
     def _evaluations(
         self, names: tuple[str, ...], facts: PatientFacts, service_id: str
     ) -> Callable[[], list[Evaluation]]:
-        text = msgspec.structs.replace(self._ruleset.content.service(service_id), rules=names)
-        return lambda: list(evaluations_of(self._ruleset, text, facts))
+        text = self._ruleset.content.service(service_id)
+        return lambda: list(evaluations_of(self._ruleset, text, facts, names))
 
     def _answering(self, body: bytes, service: Service) -> Callable[[], None]:
         async def answer() -> None:

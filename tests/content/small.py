@@ -96,7 +96,7 @@ version = "1.0.0"
 about = "patient"
 family = "tremor"
 reads = ["patient", "conditions"]
-triggers = ["rbd"]
+triggers = [{ conditions = ["rbd"] }]
 statements = []
 override = ["data-wrong"]
 

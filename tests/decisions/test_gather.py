@@ -8,8 +8,9 @@ import httpx
 import pytest
 import respx
 
-from cds_service.decisions.gather import gather, gather_sent
-from cds_service.errors import ContractBroken, DataMissing, OtherRelease
+from cds_service.decisions.gather import gather_all, gather_sent
+from cds_service.decisions.sources import Sources
+from cds_service.errors import ContractBroken, OtherRelease
 from cds_service.facts.knowledge import Known, Unavailable
 from cds_service.facts.queries import TEMPLATES
 from cds_service.fhir_client.access import FhirAccess, FhirGrant
@@ -17,7 +18,7 @@ from cds_service.fhir_client.egress import Servers
 from cds_service.hooks.requests import parse_request
 from cds_service.hooks.services import Service
 from tests.case_runs import ruleset
-from tests.charts import FALL, RBD
+from tests.charts import FALL, RBD, concepts
 from tests.fhir_client.misbehaving import searchset
 
 pytestmark = pytest.mark.anyio
@@ -75,7 +76,7 @@ async def facts():
 
     async def gathered(asked, *, within=True):
         grant = FhirGrant(access, Servers.listed([EHR])) if within else None
-        return (await gather(asked, SERVICE.prefetch, ruleset().content, TODAY, grant)).facts
+        return await gather_all(asked, Sources(asked, SERVICE.prefetch, grant), ruleset().content, TODAY)
 
     yield gathered
     await access.aclose()
@@ -136,7 +137,7 @@ async def test_of_a_paged_answer_only_the_further_pages_are_asked_for(ehr, facts
     found = await facts(hook(ALL | {"conditions": first}))
     assert len(ehr.calls) == 2
     assert found.gaps == {}
-    assert {"rbd", "fall-event"} <= found.concepts
+    assert {"rbd", "fall-event"} <= concepts(found)
 
 
 async def test_a_page_on_another_server_is_not_followed_but_the_query_asked_on_the_right_one(ehr, facts):
@@ -230,21 +231,6 @@ async def test_without_reach_nothing_is_fetched(ehr, facts):
     assert found == gather_sent(hook({"patient": PATIENT}), SERVICE.prefetch, ruleset().content, TODAY)
 
 
-@pytest.mark.parametrize("server", [EHR, None])
-async def test_with_neither_conditions_nor_drugs_nor_the_patient_the_missing_keys_are_named(ehr, facts, server):
-    ehr.get(url__startswith=EHR).respond(503)
-    ehr.routes[0].respond(404)
-    with pytest.raises(DataMissing) as refusal:
-        await facts(hook({"procedures": NOTHING, "encounters": NOTHING}, server=server))
-    assert refusal.value.keys == ("patient", "conditions", "medicationRequests")
-
-
-@pytest.mark.parametrize("had", ["patient", "conditions", "medicationRequests"])
-async def test_one_of_them_is_enough_for_an_answer(ehr, facts, had):
-    found = await facts(hook({had: ALL[had]}, server=None))
-    assert had not in found.gaps
-
-
 async def test_the_patient_may_come_from_the_server(ehr, facts):
     found = await facts(hook({key: value for key, value in ALL.items() if key != "patient"}))
     assert isinstance(found.age, Known)
@@ -288,7 +274,7 @@ async def test_a_drug_that_stands_in_a_medication_of_its_own_is_named(ehr, facts
         "medicationReference": {"reference": "Medication/m-1"},
     }
     found = await facts(hook(ALL | {"medicationRequests": searchset(order)}))
-    assert "clonazepam" in found.concepts
+    assert "clonazepam" in concepts(found)
     assert found.gaps == {}
 
 
@@ -327,6 +313,7 @@ async def test_what_was_fetched_is_told_by_key_with_what_is_still_not_had(ehr):
     access = FhirAccess(0.5)
     asked = hook({key: value for key, value in ALL.items() if key not in ("conditions", "procedures")})
     grant = FhirGrant(access, Servers.listed([EHR]))
-    gathered = await gather(asked, SERVICE.prefetch, ruleset().content, TODAY, grant)
-    assert gathered.fetched == {"conditions": "the query failed", "procedures": "ok"}
+    sources = Sources(asked, SERVICE.prefetch, grant)
+    await gather_all(asked, sources, ruleset().content, TODAY)
+    assert sources.fetched == {"conditions": "the query failed", "procedures": "ok"}
     await access.aclose()

@@ -2,7 +2,7 @@
 
 from cds_service.facts.knowledge import ABSENT
 from cds_service.facts.patient import PatientFacts
-from tests.charts import LOINC, coded, condition, draft, facts, observation, only
+from tests.charts import LOINC, coded, concepts, condition, draft, facts, observation, only
 
 MOCA = coded(LOINC, "72172-0")
 PLATELETS = coded(LOINC, "777-3")
@@ -42,5 +42,5 @@ def test_the_same_id_on_another_type_is_another_resource():
 
 
 def test_every_value_set_that_the_chart_touches_is_known():
-    touched = facts(observation(MOCA, value=22), condition(), drafts=(draft(),)).concepts
+    touched = concepts(facts(observation(MOCA, value=22), condition(), drafts=(draft(),)))
     assert {"moca-total", "alzheimer-disease", "clonazepam"} <= touched

@@ -3,9 +3,10 @@
 import msgspec
 import pytest
 
+from cds_service.errors import NotJson, OtherRelease
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.sources import EMPTY, FAILED, NOT_SENT, Source, Unreadable, query
-from cds_service.hooks.prefetch import read_prefetch, resolve, states
+from cds_service.hooks.prefetch import Prefetch, resolve
 
 TEMPLATES = {
     "patient": "Patient/{{context.patientId}}",
@@ -26,7 +27,7 @@ def outcome(severity=None):
 
 
 def answers(**values):
-    return read_prefetch(values, TEMPLATES)
+    return Prefetch({key: msgspec.Raw(msgspec.json.encode(value)) for key, value in values.items()}, TEMPLATES)
 
 
 def answer(key, value):
@@ -130,10 +131,45 @@ def test_resources_of_another_type_alone_do_not_satisfy_a_key(wrong):
 
 
 def test_what_became_of_each_key_is_told_apart():
-    told = states(answers(conditions=bundle(CONDITION), medicationRequests=None))
-    assert told == {"left out": ["patient"], "given": ["conditions"], "empty": ["medicationRequests"]}
-    told = states(answers(patient=outcome("error"), conditions=bundle(CONDITION, total=2)))
-    assert told == {"failed": ["patient"], "partial": ["conditions"], "left out": ["medicationRequests"]}
+    assert told(conditions=bundle(CONDITION), medicationRequests=None) == {
+        "left out": ["patient"],
+        "given": ["conditions"],
+        "empty": ["medicationRequests"],
+    }
+    assert told(patient=outcome("error"), conditions=bundle(CONDITION, total=2)) == {
+        "failed": ["patient"],
+        "partial": ["conditions"],
+        "left out": ["medicationRequests"],
+    }
+
+
+def told(**values):
+    found = answers(**values)
+    assert list(found.values())
+    return found.states()
+
+
+def test_a_value_is_read_when_it_is_first_asked_for_and_once():
+    found = Prefetch({"conditions": msgspec.Raw(b"null"), "patient": msgspec.Raw(b'{"resourceType": 5}')}, TEMPLATES)
+    assert found.states() == {"not read": ["patient", "conditions"], "left out": ["medicationRequests"]}
+    assert found["conditions"] is found["conditions"]
+    assert found.states() == {
+        "not read": ["patient"],
+        "empty": ["conditions"],
+        "left out": ["medicationRequests"],
+    }
+
+
+def test_a_value_that_is_no_json_is_found_out_when_it_is_read():
+    found = Prefetch({"conditions": msgspec.Raw(b'{"resourceType": "Condition", "id": "\xff"}')}, TEMPLATES)
+    with pytest.raises(NotJson):
+        found["conditions"]
+
+
+def test_a_value_of_another_release_is_found_out_when_it_is_read():
+    found = Prefetch({"medicationRequests": msgspec.Raw(b'{"resourceType": "MedicationOrder"}')}, TEMPLATES)
+    with pytest.raises(OtherRelease):
+        found["medicationRequests"]
 
 
 @pytest.mark.parametrize("complete", [EMPTY, Source((CONDITION,)), Source((CONDITION,), gap="unreadable resource")])

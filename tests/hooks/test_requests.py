@@ -6,7 +6,7 @@ from time import thread_time
 
 import pytest
 
-from cds_service.errors import ContractBroken, NotJson
+from cds_service.errors import ContractBroken, NotJson, OtherRelease
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.sources import EMPTY, FAILED, NOT_SENT
 from cds_service.hooks.requests import parse_request
@@ -301,9 +301,11 @@ def test_a_failed_query_is_told_apart_from_an_empty_one():
     ],
 )
 def test_a_resource_of_another_release_is_noticed_in_prefetch_and_in_drafts(key, resource):
-    in_prefetch = parsed(call(prefetch={key: bundle(resource)}))
+    in_prefetch = parsed(call(prefetch={key: bundle(resource)})).prefetch
+    with pytest.raises(OtherRelease) as met:
+        in_prefetch[key]
     in_drafts = parsed(with_drafts({"resource": resource}))
-    assert in_prefetch.not_r4 == in_drafts.not_r4 == resource["resourceType"]
+    assert met.value.kind == in_drafts.not_r4 == resource["resourceType"]
 
 
 def test_what_comes_under_a_key_nobody_asked_for_is_not_looked_at():

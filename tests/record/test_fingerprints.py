@@ -7,7 +7,8 @@ import pytest
 
 from cds_service.decisions.cards import Visit
 from cds_service.decisions.decide import judge
-from cds_service.record.fingerprints import Fingerprinter, band, evidence_of
+from cds_service.decisions.stages import Stages
+from cds_service.record.fingerprints import Fingerprinter, band
 from cds_service.record.pseudonyms import Keys
 from tests.case_runs import ruleset
 from tests.charts import ALZHEIMER, CLONAZEPAM, FALL, condition, dosage, draft, facts, patient, request
@@ -20,8 +21,11 @@ HALF = draft(CLONAZEPAM, id="the-draft", dosageInstruction=[dosage(0.5)])
 
 def prints(*chart, hook="order-select", drafts=(HALF,), patient_key="p"):
     text = ruleset().content.service(f"rbd-{hook}")
-    judged = judge(ruleset(), text, facts(*chart, drafts=drafts, signing=hook == "order-sign"), VISIT)
-    made = Fingerprinter(ruleset()).prints(evidence_of(judged), KEYS.marker(patient_key))
+    read = facts(*chart, drafts=drafts, signing=hook == "order-sign")
+    started = Stages(ruleset(), text).start(read.drafted, read.held)
+    fingerprinter = Fingerprinter(ruleset())
+    evidence = fingerprinter.evidence(judge(ruleset(), text, read, VISIT, started))
+    made = fingerprinter.prints(evidence, KEYS.marker(patient_key))
     return {rule: found for (rule, _), found in made.items()}
 
 

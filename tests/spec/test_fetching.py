@@ -34,6 +34,19 @@ EMPTY = [
     searchset(NOTHING_FOUND, total=0),
 ]
 NONSENSE = ["text", 7, [], [{}], True, {}, {"resourceType": "Nonsense"}, {"resourceType": "Patient", "id": "pat-9"}]
+READ_FOR_CLONAZEPAM = {
+    "Patient",
+    "Condition",
+    "MedicationRequest",
+    "MedicationStatement",
+    "MedicationDispense",
+    "Observation",
+    "Procedure",
+    "ServiceRequest",
+    "AllergyIntolerance",
+    "Encounter",
+    "AdverseEvent",
+}
 NEEDED = {"patient", "conditions", "medicationRequests", "medicationStatements", "medicationDispenses"}
 
 
@@ -125,7 +138,8 @@ async def test_nothing_prefetched_and_no_access_is_412_with_the_keys(answered, s
 async def test_everything_is_fetched_with_the_token_and_the_media_type_of_fhir(answered, sign, ehr):
     answer = await answered(with_access(sign | {"prefetch": {}}, ehr))
     assert rules(answer) == rules(await answered(sign))
-    assert len(ehr.asked) == len(sign["prefetch"])
+    assert {asked.name for asked in ehr.asked} == READ_FOR_CLONAZEPAM
+    assert len(ehr.asked) == len(READ_FOR_CLONAZEPAM)
     assert {asked.headers["authorization"] for asked in ehr.asked} == {"Bearer a-secret-token"}
     assert {asked.headers["accept"] for asked in ehr.asked} == {"application/fhir+json"}
 

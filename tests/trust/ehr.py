@@ -28,7 +28,10 @@ REQUEST = json.dumps(
         "hook": "patient-view",
         "hookInstance": "0d5b2a0e-8a53-4a3b-9d5e-6d1a4e0c1f01",
         "context": {"userId": "Practitioner/p1", "patientId": "pat-1"},
-        "prefetch": {"patient": {"resourceType": "Patient", "id": "pat-1", "birthDate": "1951-03-02"}},
+        "prefetch": {
+            "patient": {"resourceType": "Patient", "id": "pat-1", "birthDate": "1951-03-02"},
+            "conditions": None,
+        },
     }
 )
 _ids = iter(range(1_000_000))

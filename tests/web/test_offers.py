@@ -84,12 +84,12 @@ def sign():
 
 @pytest.fixture
 async def ehr(sign):
-    """A server that holds what was prefetched, but knows no MedicationStatement and no Task."""
+    """A server that holds what was prefetched, but knows no MedicationStatement and no AdverseEvent."""
     async with misbehaving.running() as server:
         for value in sign["prefetch"].values():
             kinds = {entry["resource"]["resourceType"] for entry in value.get("entry", ())} | {value["resourceType"]}
             server.answers |= {kind: sends(value) for kind in kinds - {"Bundle"}}
-        server.answers |= {kind: sends(b"", 404) for kind in ("MedicationStatement", "Task")}
+        server.answers |= {kind: sends(b"", 404) for kind in ("MedicationStatement", "AdverseEvent")}
         yield server
 
 
@@ -106,15 +106,15 @@ async def test_what_is_not_served_is_neither_fetched_nor_missing(sign, ehr):
     call = open_call(sign, ehr)
     async with in_open_mode() as client:
         missed = outcomes(await client.post("/cds-services/rbd-order-sign", json=call))
-    assert missed["unavailable"].keys() == {"medicationStatements", "tasks"}
+    assert missed["unavailable"].keys() == {"medicationStatements", "adverseEvents"}
     asked = {one.name for one in ehr.asked}
     ehr.asked.clear()
-    async with in_open_mode(CDS_NOT_SERVED="medicationStatements,tasks") as client:
+    async with in_open_mode(CDS_NOT_SERVED="medicationStatements,adverseEvents") as client:
         answer = await client.post("/cds-services/rbd-order-sign", json=call)
     assert "unavailable" not in outcomes(answer)
     assert "undetermined" not in outcomes(answer)
     assert answer.json()["cards"]
-    assert asked - {one.name for one in ehr.asked} == {"MedicationStatement", "Task"}
+    assert asked - {one.name for one in ehr.asked} == {"MedicationStatement", "AdverseEvent"}
 
 
 async def test_what_is_not_served_counts_all_the_same_where_it_was_sent(sign, ehr):
@@ -127,7 +127,7 @@ async def test_what_is_not_served_counts_all_the_same_where_it_was_sent(sign, eh
     }
     sent = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": taken}]}
     call = open_call(sign, ehr, medicationStatements=sent)
-    async with in_open_mode(CDS_NOT_SERVED="medicationStatements,tasks") as client:
+    async with in_open_mode(CDS_NOT_SERVED="medicationStatements,adverseEvents") as client:
         answer = await client.post("/cds-services/rbd-order-sign", json=call)
     assert "clonazepam-opioid" in answer.text
 

@@ -1,0 +1,67 @@
+"""What must be there for a rule to start: known from drafts alone, or from a few collections of the chart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from cds_service.content.model import About, RuleContent
+from cds_service.facts.patient import Collection, DraftedSets
+from cds_service.facts.queries import DRAFTS, MEDICATIONS
+from cds_service.hooks.hooks import Hook
+
+_NO_SETS: frozenset[str] = frozenset()
+
+
+class Trigger(msgspec.Struct, frozen=True):
+    """One of the ways in which a rule can start: each collection that it names holds one of the value sets."""
+
+    drafts: frozenset[str] = _NO_SETS
+    """Of the drafts under review; empty where it names none."""
+    of_drugs: bool = False
+    """Whether a drug is among those of the drafts."""
+    chart: Mapping[str, frozenset[str]] = {}
+
+    def counts(self, about: About, hook: Hook) -> bool:
+        """Whether a rule about this can start so at a hook."""
+        if self.drafts:
+            return hook.brings_orders
+        return hook.is_chart_view or about in ("patient", "each-drug")
+
+    def is_drafted(self, drafted: DraftedSets) -> bool:
+        """Whether the drafts under review hold what it names; a drug that cannot be read could be any."""
+        if not self.drafts or not self.drafts.isdisjoint(drafted.reviewed):
+            return True
+        return self.of_drugs and drafted.reviewed_unreadable
+
+    def is_certain(self, drafted: DraftedSets) -> bool:
+        """Whether the drafts alone start the rule, whatever is in the chart."""
+        if self.drafts.isdisjoint(drafted.reviewed):
+            return False
+        return all(name == MEDICATIONS and not sets.isdisjoint(drafted.every) for name, sets in self.chart.items())
+
+    def starts(self, drafted: DraftedSets, held: Mapping[str, Collection]) -> bool:
+        """Whether all of it is there, or could be in what cannot be read.
+
+        The drugs of all drafts count among the medications, as two drafts may be the pair that a rule is about.
+        """
+        if not self.is_drafted(drafted):
+            return False
+        return all(
+            (name == MEDICATIONS and (drafted.unreadable or not sets.isdisjoint(drafted.every)))
+            or _may_hold(held[name], sets)
+            for name, sets in self.chart.items()
+        )
+
+
+def _may_hold(held: Collection, sets: frozenset[str]) -> bool:
+    return held.gap is not None or held.sets is None or not held.sets.isdisjoint(sets)
+
+
+def triggers_of(text: RuleContent, drugs: frozenset[str]) -> Iterator[Trigger]:
+    """The triggers of a card file; ``drugs`` are the value sets of drugs."""
+    for one in text.triggers:
+        drafts = frozenset(one.get(DRAFTS, ()))
+        chart = {name: frozenset(sets) for name, sets in one.items() if name != DRAFTS}
+        yield Trigger(drafts, not drafts.isdisjoint(drugs), chart)

@@ -1,0 +1,158 @@
+"""The resources of one patient, sorted by type: read key by key, those of other patients left out.
+
+Knows nothing of CDS Hooks: the caller says for each prefetch key what was read and why it may not be all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import TypeVar
+
+from cds_service.facts import results
+from cds_service.facts.orders import Drafted
+from cds_service.fhir import elements as fhir
+from cds_service.fhir.sources import EMPTY, Source
+from cds_service.terminology.vocabulary import Vocabulary
+
+R = TypeVar("R", bound=fhir.Resource)
+
+NOT_READ = Source(gap="not asked for")
+
+
+class Chart:
+    """What was read so far of one patient's chart.
+
+    Long charts are long lists of results that no value set knows. These are left out first, and what can be asked of
+    a whole list is not asked of each resource.
+    """
+
+    def __init__(
+        self, sources: Mapping[str, Source], drafts: Sequence[Drafted], vocabulary: Vocabulary, patient_id: str
+    ) -> None:
+        self._sources = sources
+        self._vocabulary = vocabulary
+        self._id = patient_id
+        self._usual_reference = f"Patient/{patient_id}"
+        self._taken: dict[str, Source] = {}
+        self._needed: dict[str, Source] = {}
+        self._seen: dict[type[fhir.Resource], set[str | None]] = {}
+        self.by_type: dict[type[fhir.Resource], list[fhir.Resource]] = {}
+        self.gaps: dict[str, str] = {}
+        """Why a key that was asked for could not be read in full."""
+        self.drafts = [d for d in drafts if self._is_for_patient(d.resource)]
+        self.dropped = len(drafts) - len(self.drafts)
+        """Resources of another patient, left out; results that no value set knows do not count."""
+        self.medications = {
+            d.resource.id: d.resource for d in drafts if isinstance(d.resource, fhir.Medication) and d.resource.id
+        }
+        """By id; of the same id that of the drafts comes first."""
+
+    def need(self, keys: Iterable[str]) -> None:
+        """Reads these keys, each once unless more came for it; a gap in any of them counts."""
+        for key in keys:
+            source = self._sources.get(key, NOT_READ)
+            if self._needed.get(key) is source:
+                continue
+            self._needed[key] = source
+            if source.gap and source is not NOT_READ:
+                self.gaps[key] = source.gap
+            self._take(key, source)
+
+    def look(self, keys: Iterable[str]) -> None:
+        """Reads what there is under these keys, for what other resources refer to; a gap in them does not count."""
+        for key in keys:
+            self._take(key, self._sources.get(key, NOT_READ))
+
+    def why_not(self, key: str) -> str | None:
+        """Why a key could not be read in full, or was not asked for."""
+        return self._needed.get(key, NOT_READ).gap
+
+    def has_read(self, key: str) -> bool:
+        return key in self._needed
+
+    def of(self, kind: type[R]) -> list[R]:
+        return self.by_type.get(kind, [])  # type: ignore[return-value]  # filled by type
+
+    def _take(self, key: str, source: Source) -> None:
+        before = self._taken.get(key, EMPTY)
+        self._taken[key] = source
+        fresh = source.resources
+        if before.resources:
+            known = set(map(id, before.resources))
+            fresh = tuple([resource for resource in fresh if id(resource) not in known])
+        for kind, found in _by_type(fresh).items() if fresh else ():
+            self._add(kind, found)
+
+    def _add(self, kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> None:
+        if kind is fhir.Observation:
+            found = results.perhaps_known(found, self._vocabulary)  # type: ignore[arg-type]  # of that type
+        mine = self._about_patient(kind, found)
+        self.dropped += len(found) - len(mine)
+        kept = self._once(kind, mine)
+        self.by_type.setdefault(kind, []).extend(kept)
+        if kind is fhir.Medication:
+            for one in kept:
+                if isinstance(one, fhir.Medication) and one.id:
+                    self.medications.setdefault(one.id, one)
+
+    def _about_patient(self, kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> Sequence[fhir.Resource]:
+        """Those that name the patient or nobody."""
+        subject_of = _SUBJECT_OF.get(kind)
+        if subject_of is None:
+            return [resource for resource in found if self._is_for_patient(resource)] if kind is fhir.Patient else found
+        subjects = [subject_of(resource) for resource in found]
+        named = {subject.reference for subject in subjects if subject is not None}
+        others = {reference for reference in named if reference and not self._is_mine(reference)}
+        if not others:
+            return found
+        return [r for r, s in zip(found, subjects, strict=True) if s is None or s.reference not in others]
+
+    def _once(self, kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> Sequence[fhir.Resource]:
+        """Those whose id did not come before; without an id each counts as another."""
+        ids = {resource.id for resource in found}
+        if len(ids) == len(found) and kind not in self._seen:
+            self._seen[kind] = ids
+            return found
+        kept = []
+        seen = self._seen.setdefault(kind, set())
+        for resource in found:
+            if resource.id is None or resource.id not in seen:
+                seen.add(resource.id)
+                kept.append(resource)
+        return kept
+
+    def _is_for_patient(self, resource: fhir.Resource) -> bool:
+        """Whether a draft names the patient; only a Medication need not name anybody."""
+        if isinstance(resource, fhir.Patient):
+            return resource.id is None or resource.id == self._id
+        subject_of = _SUBJECT_OF.get(type(resource))
+        subject = subject_of(resource) if subject_of else None
+        if subject is None or not subject.reference:
+            return isinstance(resource, fhir.Medication)
+        return self._is_mine(subject.reference)
+
+    def _is_mine(self, reference: str) -> bool:
+        """Whether an absolute or versioned address, a urn:uuid or a bare id names the patient, and not a Group."""
+        if reference == self._usual_reference:
+            return True
+        *way, name = reference.split("/_history/")[0].replace(":", "/").split("/")
+        return name == self._id and (not way or way[-1] in ("Patient", "uuid"))
+
+
+def _by_type(resources: Sequence[fhir.Resource]) -> Mapping[type[fhir.Resource], Sequence[fhir.Resource]]:
+    kinds = set(map(type, resources))
+    if len(kinds) == 1:
+        return {kinds.pop(): resources}
+    found: dict[type[fhir.Resource], list[fhir.Resource]] = {}
+    for resource in resources:
+        found.setdefault(type(resource), []).append(resource)
+    return found
+
+
+_SUBJECT_MEMBERS = {fhir.AllergyIntolerance: "patient", fhir.Task: "for_"}
+_SUBJECT_OF: dict[type[fhir.Resource], Callable[[fhir.Resource], fhir.Reference | None]] = {
+    kind: attrgetter(member)
+    for kind in fhir.READ
+    if (member := _SUBJECT_MEMBERS.get(kind, "subject")) in kind.__struct_fields__
+}

@@ -1,0 +1,297 @@
+"""What the value sets know of a chart, collection by collection: each is built when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
+from datetime import date
+from functools import cached_property
+from operator import attrgetter
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+
+from cds_service.facts import conditions, drugs, results
+from cds_service.facts.chart import Chart
+from cds_service.facts.drugs import Entry, Indication, Pharmacy
+from cds_service.facts.numbers import Numbers
+from cds_service.facts.orders import Ordered, drafted_sets, order, ordered
+from cds_service.facts.patient import (
+    Allergy,
+    Classified,
+    Collection,
+    Condition,
+    DiagnosticReport,
+    DraftedSets,
+    Drug,
+    Medication,
+    Observation,
+    Order,
+    PlannedCare,
+    Procedure,
+    ScreeningAnswer,
+)
+from cds_service.facts.queries import MEDICATIONS, READS
+from cds_service.fhir import elements as fhir
+from cds_service.fhir.dates import Interval
+from cds_service.terminology.vocabulary import Vocabulary
+
+Taken = TypeVar("Taken", fhir.MedicationRequest, fhir.MedicationStatement, fhir.MedicationDispense)
+
+_NO_SETS: frozenset[str] = frozenset()
+_NOTHING = Collection(sets=_NO_SETS)
+_NO_INDICATION = Indication()
+_UNSENT = Drug(_NO_SETS, _NO_SETS, "")
+_WITHOUT_MEDICATION = "a Medication was not sent"
+_CONDITIONS, _ENCOUNTERS = "conditions", "encounters"
+
+
+class Collections(Mapping[str, Collection]):
+    """The collections of one chart on one day, by name.
+
+    None of what is made of it leads back to it, so that a chart ends with its request.
+    """
+
+    def __init__(self, chart: Chart, vocabulary: Vocabulary, numbers: Numbers, today: date, *, signing: bool) -> None:
+        self.chart, self.today, self.numbers = chart, today, numbers
+        self._vocabulary, self._signing = vocabulary, signing
+        self._use = drugs.current_use(numbers, today)
+        self._pharmacy = Pharmacy(vocabulary, chart.medications)
+        self._made: dict[str, Collection] = {}
+        self._ordered: tuple[tuple[int, Ordered], ...] | None = None
+        self._completed_by: dict[str, set[str]] = {}
+        """By key that was not read yet, the collections that were made without what they refer to there."""
+        self._unsent: set[str] = set()
+        """The keys of current drugs whose Medication was not sent."""
+
+    def need(self, keys: Iterable[str]) -> None:
+        """Reads these keys as what rules asked for."""
+        self.chart.need(keys)
+        self._look_again()
+
+    def look(self, keys: Iterable[str]) -> None:
+        """Reads what there is under these keys, for what drafts refer to."""
+        self.chart.look(keys)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Forgets what was made without what it refers to and has been read since."""
+        if self._ordered is not None and self.drafted.unreadable:
+            self._ordered = None
+            self.__dict__.pop("drafted", None)
+        for key in [key for key in self._completed_by if self.chart.has_read(key)]:
+            for name in self._completed_by.pop(key):
+                self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        self._made.pop(name, None)
+        self.__dict__.pop(name, None)
+
+    @property
+    def made(self) -> KeysView[str]:
+        """The names of those that were asked for so far."""
+        return self._made.keys()
+
+    def __getitem__(self, name: str) -> Collection:
+        made = self._made.get(name)
+        if made is None:
+            made = self._made[name] = self._make(name)
+        return made
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in _BUILDERS else default
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_BUILDERS)
+
+    def __len__(self) -> int:
+        return len(_BUILDERS)
+
+    def _make(self, name: str) -> Collection:
+        kinds, build = _BUILDERS[name]
+        found = () if self.chart.by_type.keys().isdisjoint(kinds) else build(self)
+        whys = [(key, self.chart.why_not(key)) for key in READS[name]]
+        gap = "; ".join([f"{key}: {why}" for key, why in whys if why]) or None
+        if name == MEDICATIONS and self._unsent:
+            for key in self._unsent:
+                self.chart.gaps.setdefault(key, _WITHOUT_MEDICATION)
+            gap = gap or f"{MEDICATIONS}: {_WITHOUT_MEDICATION}"
+        if not found and gap is None:
+            return _NOTHING
+        return Collection(found, gap, _NO_SETS.union(*[item.sets for item in found]))
+
+    @cached_property
+    def drafted(self) -> DraftedSets:
+        """The value sets of the drafts."""
+        return drafted_sets([one for _, one in self._drafts()], signing=self._signing)
+
+    @property
+    def refers_to_conditions(self) -> bool:
+        """Whether a draft says what it is for by a reference."""
+        return any(one.request.reason_reference for _, one in self._drafts())
+
+    def _drafts(self) -> tuple[tuple[int, Ordered], ...]:
+        """What each draft orders, with its place."""
+        if self._ordered is None:
+            read = [
+                (place, ordered(draft, self._vocabulary, self._pharmacy, signing=self._signing))
+                for place, draft in enumerate(self.chart.drafts, 1)
+            ]
+            self._ordered = tuple([(place, one) for place, one in read if one is not None])
+        return self._ordered
+
+    def orders(self) -> tuple[Order, ...]:
+        """Each draft once; a draft that was sent twice is one order, and a bare Bundle has none."""
+        found: dict[str | bytes, Order] = {}
+        for place, one in self._drafts():
+            made = order(one, self._reason)
+            by_place = msgspec.structs.replace(made, source=f"draft {place}", named=False)
+            found.setdefault(made.source or made.raw, made if made.source else by_place)
+        return tuple(found.values())
+
+    @cached_property
+    def _encounter_days(self) -> dict[str, Interval]:
+        self.chart.look((_ENCOUNTERS,))
+        return {e.id: day for e in self.chart.of(fhir.Encounter) if e.id and (day := conditions.encounter_day(e))}
+
+    def _encounter_day(self, reference: fhir.Reference | None) -> Interval | None:
+        name = fhir.reference_id(reference, "Encounter")
+        if not name:
+            return None
+        day = self._encounter_days.get(name)
+        if day is None and not self.chart.has_read(_ENCOUNTERS):
+            self._completed_by.setdefault(_ENCOUNTERS, set()).update((_CONDITIONS, "events", "_encounter_days"))
+        return day
+
+    @cached_property
+    def conditions(self) -> tuple[Condition, ...]:
+        read, vocabulary = conditions.condition, self._vocabulary
+        found = [
+            c for r in self.chart.of(fhir.Condition) if (c := read(r, vocabulary, self.today, self._encounter_day))
+        ]
+        return conditions.merged(sorted(found, key=_source))
+
+    def events(self) -> tuple[Condition, ...]:
+        found = [c for c in self.conditions if conditions.is_event(c)]
+        found += filter(None, (conditions.encounter_event(e, self._vocabulary) for e in self.chart.of(fhir.Encounter)))
+        found += filter(None, (conditions.adverse_event(a, self._vocabulary) for a in self.chart.of(fhir.AdverseEvent)))
+        return tuple([c for c in sorted(found, key=_source) if conditions.on_or_before(c, self.today)])
+
+    def _reason(self, concepts: fhir.Many[fhir.CodeableConcept], references: fhir.Many[fhir.Reference]) -> Indication:
+        """What an order is for: its codes and words, and the Conditions it refers to."""
+        named = list(fhir.many(concepts))
+        referred = fhir.many(references)
+        if referred and not self.chart.has_read(_CONDITIONS):
+            self._completed_by.setdefault(_CONDITIONS, set()).update((MEDICATIONS, "_diagnosed"))
+        for reference in referred:
+            code = self._diagnosed.get(fhir.reference_id(reference, "Condition") or "")
+            named.append(code or fhir.CodeableConcept(text=reference.display))
+        if not named:
+            return _NO_INDICATION
+        said = [next(fhir.texts(c), "") for c in named]
+        matches = [self._vocabulary.diagnosis(c) for c in named]
+        each = tuple([m.sets if m else _NO_SETS for m, words in zip(matches, said, strict=True) if m or words])
+        return Indication(_NO_SETS.union(*each), "; ".join(filter(None, said)), each)
+
+    @cached_property
+    def _diagnosed(self) -> dict[str, fhir.CodeableConcept]:
+        return {c.id: c.code for c in self.chart.of(fhir.Condition) if c.id and c.code}
+
+    def _entries(self) -> Iterator[Entry]:
+        for request in self.chart.of(fhir.MedicationRequest):
+            yield from self._entry(request, "medicationRequests", self._request_entry)
+        for statement in self.chart.of(fhir.MedicationStatement):
+            yield from self._entry(statement, "medicationStatements", self._statement_entry)
+        for dispense in self.chart.of(fhir.MedicationDispense):
+            yield from self._entry(dispense, "medicationDispenses", self._dispense_entry)
+
+    def _entry(self, resource: Taken, key: str, read: Callable[[Taken, Drug], Entry | None]) -> Iterator[Entry]:
+        """The entry of a drug we know; a current one whose Medication was not sent could be any drug."""
+        concept, reference = resource.medication_codeable_concept, resource.medication_reference
+        named = self._pharmacy.name(concept, reference, fhir.many(resource.contained))
+        drug = named.drug or (_UNSENT if named.unreadable else None)
+        entry = read(resource, drug) if drug else None
+        if entry and named.drug:
+            yield entry
+        elif entry and entry.current:
+            self._unsent.add(key)
+
+    def _request_entry(self, resource: fhir.MedicationRequest, drug: Drug) -> Entry | None:
+        return drugs.request_entry(
+            resource, drug, self._reason(resource.reason_code, resource.reason_reference), self._use
+        )
+
+    def _statement_entry(self, resource: fhir.MedicationStatement, drug: Drug) -> Entry | None:
+        why = self._reason(resource.reason_code, resource.reason_reference)
+        return drugs.statement_entry(resource, drug, why, self._use)
+
+    def _dispense_entry(self, resource: fhir.MedicationDispense, drug: Drug) -> Entry | None:
+        return drugs.dispense_entry(resource, drug, self._use)
+
+    def medications(self) -> tuple[Medication, ...]:
+        return drugs.medications(self._entries(), self._vocabulary, self._use)
+
+    @cached_property
+    def observations(self) -> tuple[Observation, ...]:
+        read, vocabulary = results.read_observation, self._vocabulary
+        found = [o for r in self.chart.of(fhir.Observation) if (o := read(r, vocabulary))]
+        found = [o for o in found if o.day is None or o.day.first <= self.today]
+        return tuple(sorted(found, key=_newness, reverse=True))
+
+    def answers(self) -> tuple[ScreeningAnswer, ...]:
+        found = [a for o in self.observations if (a := results.question(o))]
+        for form in self.chart.of(fhir.QuestionnaireResponse):
+            found += results.form_answers(form)
+        return results.newest_first(found, self.today)
+
+    def procedures(self) -> tuple[Procedure, ...]:
+        found = [p for r in self.chart.of(fhir.Procedure) if (p := results.procedure(r, self._vocabulary))]
+        found = [p for p in found if p.day is None or p.day.first <= self.today]
+        return tuple(sorted(found, key=_newness, reverse=True))
+
+    def requests(self) -> tuple[PlannedCare, ...]:
+        found = (results.service_request(r, self._vocabulary) for r in self.chart.of(fhir.ServiceRequest))
+        return tuple(sorted((r for r in found if r), key=_source))
+
+    def plans(self) -> tuple[PlannedCare, ...]:
+        found: list[PlannedCare | None] = [
+            *(results.care_plan(r, self._vocabulary) for r in self.chart.of(fhir.CarePlan)),
+            *(results.task(r, self._vocabulary) for r in self.chart.of(fhir.Task)),
+        ]
+        return tuple(sorted((r for r in found if r), key=_source))
+
+    def allergies(self) -> tuple[Allergy, ...]:
+        found = (results.allergy(r, self._vocabulary) for r in self.chart.of(fhir.AllergyIntolerance))
+        return tuple(sorted((a for a in found if a), key=_source))
+
+    def reports(self) -> tuple[DiagnosticReport, ...]:
+        by_id = {o.source.removeprefix("Observation/"): o for o in self.observations}
+        found = [r for d in self.chart.of(fhir.DiagnosticReport) if (r := results.report(d, self._vocabulary, by_id))]
+        return tuple(sorted(found, key=_newness, reverse=True))
+
+
+_Kinds: TypeAlias = tuple[type[fhir.Resource], ...]
+_BUILDERS: dict[str, tuple[_Kinds, Callable[[Collections], tuple[Classified, ...]]]] = {
+    _CONDITIONS: ((fhir.Condition,), attrgetter("conditions")),
+    "events": ((fhir.Condition, fhir.Encounter, fhir.AdverseEvent), Collections.events),
+    MEDICATIONS: ((fhir.MedicationRequest, fhir.MedicationStatement, fhir.MedicationDispense), Collections.medications),
+    "observations": ((fhir.Observation,), attrgetter("observations")),
+    "answers": ((fhir.Observation, fhir.QuestionnaireResponse), Collections.answers),
+    "procedures": ((fhir.Procedure,), Collections.procedures),
+    "requests": ((fhir.ServiceRequest,), Collections.requests),
+    "plans": ((fhir.CarePlan, fhir.Task), Collections.plans),
+    "allergies": ((fhir.AllergyIntolerance,), Collections.allergies),
+    "reports": ((fhir.DiagnosticReport,), Collections.reports),
+}
+"""Each collection with the resources it is read from, without any of which it is empty."""
+
+
+# The order of entries in a Bundle means nothing, so it must not tell which of two facts comes first.
+
+
+def _source(item: Condition | PlannedCare | Allergy) -> str:
+    return item.source
+
+
+def _newness(item: Observation | Procedure | DiagnosticReport) -> tuple[date, str, str]:
+    written = item.written if isinstance(item, Observation) else ""
+    return item.day.last if item.day else date.min, written, item.source
