@@ -4,7 +4,7 @@
     ├── FaultsFound               what must be put right before the service can start
     │   ├── SettingsError         the environment
     │   └── ContentError          cards/
-    ├── UnwritableCard            a card that would break the response shape; the program is at fault
+    ├── UnwritableCard            a card without words, or one that would break the response shape
     ├── UndeclaredFact            a rule asked for a fact that its card file does not list in `reads`
     ├── OtherRelease              the FHIR server speaks another release of FHIR than R4
     └── CallRefused               an answer other than 2xx
@@ -55,7 +55,7 @@ class ContentError(FaultsFound):
 
 
 class UnwritableCard(CdsError):
-    """A card, suggestion, action or link that the response schema would refuse."""
+    """A card whose words are not in the cards, or a part of one that the response schema would refuse."""
 
 
 class UndeclaredFact(CdsError):

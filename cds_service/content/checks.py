@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cds_service.content import numbers as spelt
 from cds_service.content.contract import undeclared
-from cds_service.content.model import CardText, Content, RuleContent
-from cds_service.content.text import placeholders
+from cds_service.content.model import GATES_OF_ALL, LARGEST, CardText, Content, Criterion, Parameter, RuleContent
+from cds_service.content.text import names_alone, placeholders
 from cds_service.facts import drugs
 from cds_service.facts.queries import (
     ANSWERS,
@@ -26,13 +26,14 @@ from cds_service.terminology.value_sets import Kind
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SAID = re.compile(r"\b(should|must)\b", re.IGNORECASE)
 OVERRIDES_AT_MOST = 5
+_OF_TIME = ("d", "wk", "mo", "a")
 
 
 def faults_of(content: Content) -> list[str]:
     """Every fault across the files."""
     sets = {s.name for s in content.value_sets}
     found = [fault for name, rule in content.written.items() for fault in _rule(name, rule, content, sets)]
-    shared = (_services, _families, _memory, _suggestions, _statements, _current_drug)
+    shared = (_services, _families, _folds, _gates, _memory, _suggestions, _statements, _phenotypes, _current_drug)
     return [*found, *undeclared(content), *(fault for check in shared for fault in check(content))]
 
 
@@ -63,17 +64,19 @@ def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> I
     for link in rule.links:
         if link not in content.links:
             yield f"{file}: links: {link!r} is not in links.toml"
+    yield from _parameters(file, rule.parameter)
     names = set(spelt.of_rule(rule, spelt.shared(content.phenotypes.values())))
     for gate in rule.gates:
         if gate not in content.gates:
             yield f"{file}: gates: {gate!r} is not in gates.toml"
     ids = [c.id for c in rule.criteria]
+    if not ids:
+        yield f"{file}: criteria: there is none"
     for twice in {i for i in ids if ids.count(i) > 1}:
         yield f"{file}: criteria: {twice!r} stands twice"
     for criterion in rule.criteria:
-        if criterion.goes_on and not criterion.not_checked:
-            yield f"{file}: criteria.{criterion.id}: goes on without knowing; say in not-checked what was not checked"
-        yield from _known_names(file, f"criteria.{criterion.id}", criterion.text, names)
+        if criterion.id not in content.gates:
+            yield from _criterion(file, f"criteria.{criterion.id}", criterion, names)
     for table, chosen in (("indicator", rule.indicator), ("card", rule.card), ("note", rule.note)):
         for key, one in chosen.items():
             yield from _known_names(file, f"{table}.{key}.when", one.when, names)
@@ -131,6 +134,36 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
 """The kinds of value sets that can be found in each collection."""
 
 
+def _criterion(file: str, key: str, criterion: Criterion, names: set[str]) -> Iterator[str]:
+    if criterion.goes_on and not criterion.not_checked:
+        yield f"{file}: {key}: goes on without knowing; say in not-checked what was not checked"
+    yield from _known_names(file, key, criterion.text, names)
+    yield from _known_names(file, f"{key}.not-checked", criterion.not_checked or "", names)
+
+
+def _gates(content: Content) -> Iterator[str]:
+    names = set(spelt.shared(content.phenotypes.values()))
+    for key, gate in content.gates.items():
+        yield from _criterion("gates.toml", key, gate.criterion(key), names)
+    for key in GATES_OF_ALL:
+        if key not in content.gates or not content.gates[key].closed:
+            yield f"gates.toml: {key}: say in closed why nothing is shown"
+
+
+def _phenotypes(content: Content) -> Iterator[str]:
+    for name, phenotype in content.phenotypes.items():
+        yield from _parameters(f"phenotypes/{name}.toml", phenotype.parameter)
+
+
+def _parameters(file: str, parameters: Mapping[str, Parameter]) -> Iterator[str]:
+    """Numbers that no day could be counted with, or that would be cut to whole ones while the sentences say them."""
+    for name, parameter in parameters.items():
+        if not 0 <= parameter.value <= LARGEST:
+            yield f"{file}: parameter.{name}: value: {parameter.value:g} is not between 0 and {LARGEST}"
+        elif parameter.unit in _OF_TIME and not parameter.value.is_integer():
+            yield f"{file}: parameter.{name}: value: {parameter.value:g} {parameter.unit} is not a whole number"
+
+
 def _cites(file: str, rule: RuleContent) -> Iterator[str]:
     sources = {cited.id for cited in rule.evidence}
     for key, card in rule.card.items():
@@ -141,7 +174,7 @@ def _cites(file: str, rule: RuleContent) -> Iterator[str]:
 
 def _known_names(file: str, key: str, text: str, names: set[str]) -> Iterator[str]:
     try:
-        unknown = sorted(placeholders(text) - names)
+        unknown = sorted(names_alone(text) - names)
     except ValueError as error:
         yield f"{file}: {key}: {error}"
         return
@@ -186,6 +219,17 @@ def _families(content: Content) -> Iterator[str]:
         yield f"families.toml: cap: {hook!r} is missing"
     for hook in sorted(content.families.cap.keys() - HOOKS.keys()):
         yield f"families.toml: cap: {hook!r} is none of {', '.join(HOOKS)}"
+
+
+def _folds(content: Content) -> Iterator[str]:
+    for name in content.families.weight:
+        if name not in content.rules:
+            yield f"families.toml: weight: no card folder {name!r}"
+    for fold in content.families.fold:
+        for name in (fold.by, *fold.takes, *fold.silences):
+            rule, _, variant = name.partition("/")
+            if rule not in content.rules or (variant and variant not in content.rules[rule].card):
+                yield f"families.toml: fold: by {fold.by}: no card {name!r}"
 
 
 def _memory(content: Content) -> Iterator[str]:

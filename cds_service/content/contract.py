@@ -6,35 +6,35 @@ declared value that the rule does not give or that no text uses.
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterable, Iterator, Mapping, Set
 
 import msgspec
 
 from cds_service.content import numbers
 from cds_service.content.model import Content, RuleContent, SuggestionText
-from cds_service.content.text import placeholders
+from cds_service.content.text import names_alone
+from cds_service.content.wording import DATES, LISTS, Wording
 from cds_service.facts.words import PHRASINGS, Phrasing
 
-BY_THE_WRITER = frozenset({"phrase", "phrases", "clause", "because", "patient", "service"})
-"""Values that whoever writes the card adds to those of the finding."""
+# Values that whoever writes the card adds to those of the finding, by the texts that get them.
+_OF_CARDS = frozenset({"phrase", "clause"})
+_OF_JOINT_SUMMARIES = _OF_CARDS | {"phrases"}
+_OF_FAMILY_NOTES = _OF_CARDS | {"because"}
+_OF_RESOURCES = _OF_CARDS | {"patient", "service"}
 
 
 class Contract(msgspec.Struct, frozen=True):
-    """What the texts of one rule need to be given, by the key of the text."""
+    """What a card file has for its rule to name: ``card.<key>``, ``note.<key>``..., each with the values it needs."""
 
-    cards: Mapping[str, frozenset[str]]
-    notes: Mapping[str, frozenset[str]]
-    suggestions: Mapping[str, frozenset[str]]
+    needs: Mapping[str, frozenset[str]]
 
-    def needs(self, card: str, notes: Iterable[str], suggestions: Iterable[str] | None) -> Set[str]:
-        """The values that these texts need; KeyError for a text that is not there."""
-        needed = set(self.cards[card])
-        for name in notes:
-            needed |= self.notes[name]
-        for name in suggestions or ():
-            needed |= self.suggestions[name]
-        return needed
+    def lacking(self, named: Iterable[str], given: Set[str]) -> Iterator[str]:
+        """What is named and not there, and the values that are needed and not given."""
+        for name in named:
+            if name not in self.needs:
+                yield f"{name} is missing"
+            else:
+                yield from (f"{name} needs {value!r}" for value in sorted(self.needs[name] - given))
 
 
 def contract(content: Content, rule: RuleContent) -> Contract:
@@ -42,21 +42,25 @@ def contract(content: Content, rule: RuleContent) -> Contract:
     notes = {**content.families.family[rule.family].note, **rule.note}
     offered = {name for card in rule.card.values() for name in card.suggestions}
     return Contract(
-        {key: frozenset(card.values) for key, card in rule.card.items()},
-        {key: frozenset(note.values) for key, note in notes.items()},
-        {name: frozenset(content.suggestions[name].values) for name in offered},
+        {f"indicator.{key}": frozenset[str]() for key in rule.indicator}
+        | {f"card.{key}": frozenset(card.values) for key, card in rule.card.items()}
+        | {f"note.{key}": frozenset(note.values) for key, note in notes.items()}
+        | {f"suggestions.{name}": _of_offer(content.suggestions[name]) for name in offered}
     )
+
+
+def _of_offer(suggestion: SuggestionText) -> frozenset[str]:
+    dose = {suggestion.dose_from} if suggestion.change_dose else set()
+    return frozenset(suggestion.values) | dose
 
 
 def broken(content: Content, rule: RuleContent, gives: frozenset[str]) -> Iterator[str]:
     """Values that the words of a card file declare and its rule does not give."""
-    owed = contract(content, rule)
-    for table, texts in (("card", owed.cards), ("note", owed.notes), ("suggestions", owed.suggestions)):
-        for key, needed in texts.items():
-            shared = table == "note" and key not in rule.note
-            for name in sorted(needed - gives) if not shared else ():
-                given = ", ".join(sorted(gives))
-                yield f"{rule.id}/card.toml: {table}.{key}: the rule gives no {name!r}; it gives {given}"
+    shared = {f"note.{key}" for key in content.families.family[rule.family].note.keys() - rule.note.keys()}
+    for text, needed in contract(content, rule).needs.items():
+        for name in sorted(needed - gives) if text not in shared else ():
+            given = ", ".join(sorted(gives))
+            yield f"{rule.id}/card.toml: {text}: the rule gives no {name!r}; it gives {given}"
 
 
 def undeclared(content: Content) -> Iterator[str]:
@@ -66,57 +70,89 @@ def undeclared(content: Content) -> Iterator[str]:
         yield from _of_rule(f"{name}/card.toml", rule, numbers.of_rule(rule, of_all).keys())
     for key, family in content.families.family.items():
         where = f"families.toml: family.{key}"
-        yield from _declared(where, (family.together_order, family.together_drug), family.values)
+        joint = (family.together_order, family.together_drug)
+        yield from _declared(where, joint, family.values, _OF_JOINT_SUMMARIES)
         for name, note in family.note.items():
-            yield from _declared(f"{where}.note.{name}", (note.text,), note.values)
+            yield from _declared(f"{where}.note.{name}", (note.text,), note.values, _OF_FAMILY_NOTES)
+            yield from _declared(f"{where}.note.{name}.when", (note.when,))
     for key, suggestion in content.suggestions.items():
         yield from _of_suggestion(key, suggestion, content)
-    for key, phrase in content.wording.phrase.items():
-        yield from _declared(f"wording.toml: phrase.{key}", (phrase.text,), phrase.values)
+    yield from _of_wording(content.wording)
 
 
 def _of_rule(file: str, rule: RuleContent, known: Set[str]) -> Iterator[str]:
     for key, card in rule.card.items():
         texts = (card.summary, card.phrase, card.detail, card.folded)
-        yield from _declared(f"{file}: card.{key}", texts, card.values, known)
+        yield from _declared(f"{file}: card.{key}", texts, card.values, known | _OF_CARDS)
     for key, note in rule.note.items():
-        yield from _declared(f"{file}: note.{key}", (note.text,), note.values, known)
+        yield from _declared(f"{file}: note.{key}", (note.text,), note.values, known | _OF_CARDS)
     for key, phrase in rule.phrase.items():
         yield from _declared(f"{file}: phrase.{key}", (phrase.text,), phrase.values, known)
 
 
+def _of_suggestion(key: str, suggestion: SuggestionText, content: Content) -> Iterator[str]:
+    where = f"suggestions.toml: {key}"
+    own = (suggestion.label, suggestion.remove_draft, suggestion.change_dose)
+    told = [(where, (*own, *(one.description for one in suggestion.create)), _OF_CARDS)]
+    for create in suggestion.create:
+        within = tuple(_strings(content.resources.get(create.resource)))
+        told.append((f"suggestions/{create.resource}", within, _OF_RESOURCES))
+    named: set[str] = set()
+    for home, texts, added in told:
+        try:
+            here = _names(texts)
+        except ValueError as error:
+            yield f"{home}: {error}"
+            return
+        yield from _unknown(
+            home, here, suggestion.values, added, "its values" if home == where else f"the values of {key}"
+        )
+        named |= here
+    yield from _unnamed(where, named, suggestion.values)
+
+
+def _of_wording(wording: Wording) -> Iterator[str]:
+    for key, phrase in wording.phrase.items():
+        yield from _declared(f"wording.toml: phrase.{key}", (phrase.text,), phrase.values)
+    for table, given, wanted in (("dates", wording.dates, DATES.keys()), ("lists", wording.lists, LISTS)):
+        for key in sorted(wanted - given.keys()):
+            yield f"wording.toml: {table}.{key}: missing"
+        for key in sorted(given.keys() - wanted):
+            yield f"wording.toml: {table}.{key}: is none of {', '.join(sorted(wanted))}"
+    for key in sorted(wording.dates.keys() & DATES.keys()):
+        yield from _declared(f"wording.toml: dates.{key}", (wording.dates[key],), (), DATES[key])
+    if list(wording.lengths) != sorted(wording.lengths, key=lambda unit: unit.from_days):
+        yield "wording.toml: lengths: the shortest comes first"
+    for place, unit in enumerate(wording.lengths):
+        yield from _declared(f"wording.toml: lengths.{place}", (unit.one, unit.many), (), frozenset({"n"}))
+
+
 def _declared(
-    where: str, texts: Iterable[str | None], values: tuple[str, ...], known: Set[str] = frozenset()
+    where: str, texts: Iterable[str | None], values: tuple[str, ...] = (), known: Set[str] = frozenset()
 ) -> Iterator[str]:
     try:
-        named = {name for text in texts if text for name in _plain_names(text)}
+        named = _names(texts)
     except ValueError as error:
         yield f"{where}: {error}"
         return
-    for name in sorted(named - set(values) - BY_THE_WRITER - known):
-        yield f"{where}: {{{name}}} is no number and none of its values ({', '.join(values) or 'it declares none'})"
+    yield from _unknown(where, named, values, known)
+    yield from _unnamed(where, named, values)
+
+
+def _names(texts: Iterable[str | None]) -> frozenset[str]:
+    return frozenset(name for text in texts if text for name in names_alone(text))
+
+
+def _unknown(
+    where: str, named: Set[str], values: tuple[str, ...], known: Set[str], declared: str = "its values"
+) -> Iterator[str]:
+    for name in sorted(named - set(values) - known):
+        yield f"{where}: {{{name}}} is no number and none of {declared} ({', '.join(values) or 'it declares none'})"
+
+
+def _unnamed(where: str, named: Set[str], values: tuple[str, ...]) -> Iterator[str]:
     for name in sorted(set(values) - named):
         yield f"{where}: values: {name!r} is named by none of its texts"
-
-
-def _plain_names(text: str) -> frozenset[str]:
-    """The names in braces; ValueError for a brace left open, or for anything but a name in them."""
-    for _, name, spec, conversion in string.Formatter().parse(text):
-        if name is not None and (spec or conversion or not name or set(name) & set(".[")):
-            raise ValueError(f"write a name alone in braces, not {{{name}}}")
-    return placeholders(text)
-
-
-def _of_suggestion(key: str, suggestion: SuggestionText, content: Content) -> Iterator[str]:
-    texts = [suggestion.label, suggestion.remove_draft, suggestion.change_dose]
-    texts += [create.description for create in suggestion.create]
-    for create in suggestion.create:
-        within = list(_strings(content.resources.get(create.resource)))
-        unknown = {name for text in within for name in placeholders(text)} - {*suggestion.values} - BY_THE_WRITER
-        for name in sorted(unknown):
-            yield f"suggestions/{create.resource}: {{{name}}} is no number and none of the values of {key}"
-        texts += [text for text in within if not unknown]
-    yield from _declared(f"suggestions.toml: {key}", texts, suggestion.values)
 
 
 def _strings(value: object) -> Iterator[str]:
@@ -133,11 +169,20 @@ def _strings(value: object) -> Iterator[str]:
 def unsaid(content: Content) -> Iterator[str]:
     """Phrases that the program says and the cards have no words for, or whose words need what it does not give."""
     for phrasing in PHRASINGS:
-        home = content.rules[phrasing.rule].phrase if phrasing.rule in content.rules else content.wording.phrase
-        where = f"{phrasing.rule}/card.toml" if phrasing.rule else "wording.toml"
-        if phrasing.rule and phrasing.rule not in content.rules:
-            continue
-        yield from _unsaid(f"{where}: phrase.{phrasing.key}", phrasing, home)
+        if phrasing.rule is None:
+            yield from _unsaid(f"wording.toml: phrase.{phrasing.key}", phrasing, content.wording.phrase)
+        elif phrasing.rule in content.rules:
+            home = content.rules[phrasing.rule].phrase
+            yield from _unsaid(f"{phrasing.rule}/card.toml: phrase.{phrasing.key}", phrasing, home)
+    shared = {phrasing.key: phrasing for phrasing in PHRASINGS if phrasing.rule is None}
+    for name, rule in content.rules.items():
+        of_rule = {phrasing.key for phrasing in PHRASINGS if phrasing.rule == name}
+        for key in rule.phrase.keys() - of_rule:
+            where = f"{name}/card.toml: phrase.{key}"
+            if key in shared:
+                yield from _unsaid(where, shared[key], rule.phrase)
+            else:
+                yield f"{where}: the rule says no such phrase"
 
 
 def _unsaid(where: str, phrasing: Phrasing, home: Mapping[str, object]) -> Iterator[str]:

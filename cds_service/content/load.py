@@ -18,7 +18,6 @@ from cds_service.content.checks import faults_of
 from cds_service.content.forms import faults_of_form
 from cds_service.content.model import (
     Content,
-    Criterion,
     Families,
     Gate,
     LinkText,
@@ -128,17 +127,19 @@ def digest(path: Path) -> str:
 
 def _with_gates(rule: RuleContent, gates: dict[str, Gate]) -> RuleContent:
     """The card file with its gates before its own criteria."""
-    named = [(name, gates[name]) for name in rule.gates if name in gates]
-    shared = (
-        Criterion(id=name, kind=gate.kind, text=gate.text, if_unknown=gate.if_unknown, not_checked=gate.not_checked)
-        for name, gate in named
-    )
+    shared = (gates[name].criterion(name) for name in rule.gates if name in gates)
     return msgspec.structs.replace(rule, criteria=(*shared, *rule.criteria))
 
 
 def _phenotypes(reading: _Reading) -> dict[str, Phenotype]:
-    names = (p.relative_to(reading.folder).as_posix() for p in sorted(reading.folder.glob("phenotypes/*.toml")))
-    return {p.id: p for name in names if (p := reading.toml(name, Phenotype))}
+    found: dict[str, Phenotype] = {}
+    for path in sorted(reading.folder.glob("phenotypes/*.toml")):
+        name = path.relative_to(reading.folder).as_posix()
+        if phenotype := reading.toml(name, Phenotype):
+            found[path.stem] = phenotype
+            if phenotype.id != path.stem:
+                reading.faults.append(f"{name}: id: {phenotype.id!r} is not the name of its file")
+    return found
 
 
 def _value_sets(reading: _Reading) -> tuple[ValueSet, ...]:

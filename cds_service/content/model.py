@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
@@ -16,7 +16,13 @@ from cds_service.terminology.vocabulary import Vocabulary
 Indicator = Literal["info", "warning", "critical"]
 About = Literal["each-order", "each-drug", "each-therapy", "patient"]
 Status = Literal["draft", "active", "retired"]
+GATES_OF_ALL = ("clinician", "alive")
+"""Gates of ``gates.toml`` that hold for every rule."""
 WEIGHT_OF: Mapping[str, int] = {"critical": 0, "warning": 1, "info": 2}
+
+LARGEST = 100_000
+"""No number of the cards is larger: dates can be counted with so many days or months."""
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
 
 
 class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -56,6 +62,12 @@ class Gate(Strict, frozen=True, kw_only=True):
     not_checked: str | None = None
     closed: str | None = None
     """For a gate of the whole service: why nothing is shown."""
+
+    def criterion(self, name: str) -> Criterion:
+        """The gate as a criterion of a card that names it."""
+        return Criterion(
+            id=name, kind=self.kind, text=self.text, if_unknown=self.if_unknown, not_checked=self.not_checked
+        )
 
 
 class Parameter(Strict, frozen=True, kw_only=True):
@@ -155,8 +167,8 @@ class Source(Strict, frozen=True, kw_only=True):
 class OverrideText(Strict, frozen=True, kw_only=True):
     system: str
     display: str
-    mutes_days: int = 0
-    mutes_months: int = 0
+    mutes_days: Count = 0
+    mutes_months: Count = 0
     """Calendar months; how long the finding stays silent, or 0 for both where time does not end it."""
     only_for_user: bool = False
     """The finding stays silent for the user who gave this reason, and for no other."""
@@ -224,8 +236,8 @@ class Fold(Strict, frozen=True, kw_only=True):
 
 
 class Cap(Strict, frozen=True, kw_only=True):
-    cards: int
-    per_order: int | None = None
+    cards: Count
+    per_order: Count | None = None
 
 
 class Families(Strict, frozen=True, kw_only=True):
@@ -240,12 +252,12 @@ class Families(Strict, frozen=True, kw_only=True):
 class MemoryText(Strict, frozen=True, kw_only=True):
     """``memory.toml``: how long a finding stays silent after it was shown or answered."""
 
-    accepted_months: int
+    accepted_months: Count
     without_reason: str
-    ignored_days: int
-    session_hours: int
-    accepted_months_of: dict[str, int] = {}
-    once_months: dict[str, int] = {}
+    ignored_days: Count
+    session_hours: Count
+    accepted_months_of: dict[str, Count] = {}
+    once_months: dict[str, Count] = {}
 
 
 class Statement(Strict, frozen=True, kw_only=True):

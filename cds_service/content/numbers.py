@@ -82,7 +82,7 @@ def resource_with(template: Any, numbers: Numbers) -> Any:
 
 
 def _plain(number: float) -> float:
-    return int(number) if number == int(number) else number
+    return int(number) if number.is_integer() else number
 
 
 def _each(tables: Mapping[str, T], numbers: Numbers, *members: str) -> dict[str, T]:

@@ -21,6 +21,16 @@ def placeholders(template: str) -> frozenset[str]:
     return frozenset(name for _, name, _, _ in string.Formatter().parse(template) if name)
 
 
+def names_alone(template: str) -> frozenset[str]:
+    """The names in braces; ValueError for a brace left open or doubled, or for anything but a name in them."""
+    for _, name, spec, conversion in string.Formatter().parse(template):
+        if name is not None and (spec or conversion or not name or set(name) & set(".[")):
+            raise ValueError(f"write a name alone in braces, not {{{name}}}")
+    if "{{" in template or "}}" in template:
+        raise ValueError("write a name alone in braces, and no brace twice")
+    return placeholders(template)
+
+
 def escape(words: str) -> str:
     """Chart text as inert Markdown on one line: punctuation escaped, links broken, control characters gone."""
     if not words.isprintable():

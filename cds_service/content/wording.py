@@ -5,18 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from functools import partial
-from typing import TypeAlias
+from typing import Annotated, TypeAlias, get_args
 
 import msgspec
 
 from cds_service.content.text import escape, placeholders
-from cds_service.facts.words import Listed, OfThisYear, Record, Said, Value, Values, phrasing
+from cds_service.facts.words import Between, Listed, OfThisYear, Record, Said, Value, Values, phrasing
 from cds_service.fhir.dates import Interval, spelling
 
 Fill: TypeAlias = Callable[[str, Values], str]
 """A template with its values: :meth:`Wording.fill` of the rule whose values they are."""
 Filling: TypeAlias = Callable[[Fill, Values], object]
 NOT_RECORDED = phrasing("not-recorded")()
+# What every card may say stands here, so that whoever checks the cards knows of it without the writer of cards.
+NOT_CHECKED = phrasing("not-checked", "unchecked")
+BASIS = phrasing("basis", "sources", "rules")
+SOURCE = phrasing("source", "label", "strength")
+AT_BEDTIME = phrasing("dose-at-bedtime", "dose")
+TIMES_A_DAY = phrasing("dose-times-a-day", "dose", "times")
+_OF_A_DAY = frozenset({"day", "month", "year"})
+DATES: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(("day", "month", "year", "since", "until", "day-of-this-year", "month-of-this-year"), _OF_A_DAY),
+    "between": frozenset({"first", "last"}),
+}
+"""The ways to spell a date that ``wording.toml`` gives, each with what it may name."""
+LISTS: frozenset[str] = frozenset(get_args(Between))
+"""What stands between the items of a list that ``wording.toml`` gives."""
+_Name: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class Phrase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,7 +45,7 @@ class Length(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A unit of time, and from how many days on it is the one to say."""
 
     from_days: float
-    days: float
+    days: Annotated[float, msgspec.Meta(gt=0)]
     one: str
     many: str
 
@@ -38,13 +53,13 @@ class Length(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Wording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``wording.toml``: what is said alike on all cards; a site may change or translate it."""
 
-    months: tuple[str, ...]
+    months: Annotated[tuple[_Name, ...], msgspec.Meta(min_length=12, max_length=12)]
     """The names of the twelve months, January first."""
     dates: Mapping[str, str]
     """How a day, a month, and each kind of period is spelt."""
     lists: Mapping[str, str]
     """What stands between the items of a list, and before the last of them."""
-    lengths: tuple[Length, ...]
+    lengths: Annotated[tuple[Length, ...], msgspec.Meta(min_length=1)]
     """Units of time, the shortest first."""
     phrase: Mapping[str, Phrase]
 

@@ -11,11 +11,12 @@ import structlog
 
 from cds_service.content.model import SuggestionText
 from cds_service.content.text import SUMMARY_LIMIT, clipped
-from cds_service.content.wording import Wording
+from cds_service.content.wording import AT_BEDTIME, BASIS, NOT_CHECKED, SOURCE, TIMES_A_DAY, Wording
 from cds_service.decisions.group import CardGroup, WordedFinding
 from cds_service.decisions.ruleset import Ruleset
+from cds_service.errors import UnwritableCard
 from cds_service.facts.patient import Order
-from cds_service.facts.words import Listed, Value, listed, phrasing
+from cds_service.facts.words import Listed, Value, listed
 from cds_service.hooks.responses import (
     Action,
     Card,
@@ -32,11 +33,6 @@ SERVICE_URL = "http://127.0.0.1:8000"
 """Where the service is as long as nothing else is set."""
 _MOST_PHRASES = 3
 log = structlog.get_logger()
-_NOT_CHECKED = phrasing("not-checked", "unchecked")
-_BASIS = phrasing("basis", "sources", "rules")
-_SOURCE = phrasing("source", "label", "strength")
-_AT_BEDTIME = phrasing("dose-at-bedtime", "dose")
-_TIMES_A_DAY = phrasing("dose-times-a-day", "dose", "times")
 
 
 class Visit(msgspec.Struct, frozen=True):
@@ -116,7 +112,7 @@ class CardWriter:
                 parts[self._fill(joined, folded)] = None
         unchecked = listed(text for j in (*group.members, *group.folded) for text in j.evaluation.not_checked)
         if unchecked:
-            parts[self._wording.show(_NOT_CHECKED(unchecked=unchecked))] = None
+            parts[self._wording.show(NOT_CHECKED(unchecked=unchecked))] = None
         parts[self._basis(group)] = None
         return "\n\n".join(parts)
 
@@ -140,10 +136,10 @@ class CardWriter:
         told = (*group.members, *group.replacing)
         ordered = dict.fromkeys(name for joined in told for name in _cited(joined))
         cited = (self._content.evidence[name] for name in ordered)
-        sources = listed((_SOURCE(label=source.label, strength=source.strength) for source in cited), "semicolon")
+        sources = listed((SOURCE(label=source.label, strength=source.strength) for source in cited), "semicolon")
         versions = (self._rules[name].content for name in group.rules)
         rules = listed((f"{text.code} {text.version}" for text in versions), "comma")
-        return self._wording.show(_BASIS(sources=sources, rules=rules))
+        return self._wording.show(BASIS(sources=sources, rules=rules))
 
     def _fill(self, joined: WordedFinding, template: str, **more: Value) -> str:
         """A text of the finding's card file with the values of the finding."""
@@ -252,12 +248,14 @@ def _with_dose(wording: Wording, order: Order, dose: Value, times: Value) -> dic
 
     Its other numbers stay as they were written: Python would shorten some, and refuse to read the longest.
     """
+    if not isinstance(dose, (int, float)):
+        raise UnwritableCard("the dose is no number")
     resource: dict[str, object] = json.loads(order.raw, parse_int=_as_written, parse_float=_as_written)
     quantity = {"value": dose, "unit": "mg", "system": "http://unitsofmeasure.org", "code": "mg"}
     repeat: dict[str, object] = {"frequency": times, "period": 1, "periodUnit": "d"}
     if times == 1:
         repeat["when"] = ["HS"]
-    text = _AT_BEDTIME(dose=dose) if times == 1 else _TIMES_A_DAY(dose=dose, times=times)
+    text = AT_BEDTIME(dose=dose) if times == 1 else TIMES_A_DAY(dose=dose, times=times)
     instruction = {
         "text": wording.show(text),
         "timing": {"repeat": repeat},

@@ -34,11 +34,15 @@ class Said(msgspec.Struct, frozen=True):
     values: Mapping[str, Value] = {}
 
 
+Between: TypeAlias = Literal["and", "or", "comma", "semicolon"]
+"""What stands before the last item of a list: a key of ``lists`` in ``wording.toml``."""
+
+
 class Listed(msgspec.Struct, frozen=True):
     """Several things, each said once, joined as ``wording.toml`` says."""
 
     items: tuple[Value, ...]
-    by: Literal["and", "or", "comma", "semicolon"] = "and"
+    by: Between = "and"
 
     def __bool__(self) -> bool:
         return bool(self.items)
@@ -78,7 +82,7 @@ _DATED = phrasing("dated", "words", "when")
 _POSSIBLE_DATED = phrasing("possible-dated", "words", "when")
 
 
-def listed(items: Iterable[Value], by: Literal["and", "or", "comma", "semicolon"] = "and") -> Listed:
+def listed(items: Iterable[Value], by: Between = "and") -> Listed:
     """Several things of one kind."""
     return Listed(tuple(items), by)
 

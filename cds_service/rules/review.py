@@ -286,7 +286,7 @@ def evaluate(prepared: Prepared, facts: PatientFacts, hook: Hook, therapy: Order
     except _Ended as ended:
         outcome = ended.outcome
     except Exception as fault:
-        log.error("rule failed", rule=prepared.rule.id, fault=type(fault).__name__, at=_where(fault))
+        log.error("rule failed", rule=prepared.rule.id, fault=_told(fault), at=_where(fault))
         outcome = Outcome.FAILED
     if isinstance(facts.age, Unavailable):
         # G-02 and G-03 let the unknown pass, so without the Patient no rule knows whether it may speak.
@@ -295,13 +295,24 @@ def evaluate(prepared: Prepared, facts: PatientFacts, hook: Hook, therapy: Order
 
 
 def _worded(prepared: Prepared, finding: Finding) -> Finding:
-    """The finding, if its words are there and it gives each value that they declare; else UnwritableCard."""
-    card = prepared.content.card[finding.card]
-    offers = card.suggestions if finding.offers is None else finding.offers
-    missing = prepared.contract.needs(finding.card, finding.notes, offers) - finding.values.keys()
-    if missing:
-        raise UnwritableCard(f"{prepared.rule.id}: the words of {finding.card} need {', '.join(sorted(missing))}")
+    """The finding, if all that it names is in the cards and it gives what their words need; else UnwritableCard."""
+    card = prepared.content.card.get(finding.card)
+    offers = finding.offers if finding.offers is not None else card.suggestions if card else ()
+    named = (
+        f"card.{finding.card}",
+        f"indicator.{finding.indicator}",
+        *(f"note.{name}" for name in finding.notes),
+        *(f"suggestions.{name}" for name in offers),
+    )
+    lacking = tuple(prepared.contract.lacking(named, finding.values.keys()))
+    if lacking:
+        raise UnwritableCard(f"{prepared.rule.id}/card.toml: {'; '.join(lacking)}")
     return finding
+
+
+def _told(fault: Exception) -> str:
+    """What is wrong with the cards, in words; of any other fault its kind, as its message may quote the chart."""
+    return str(fault) if isinstance(fault, UnwritableCard) else type(fault).__name__
 
 
 def _where(fault: Exception) -> str:

@@ -84,6 +84,68 @@ EDITS = {
         "phrase.since: {wen} is no number and",
     ),
     "more-than-a-name-in-braces": (CARD, "{what} found", "{what:d} found", "write a name alone in braces, not {what}"),
+    "nothing-in-braces": (CARD, "{limit} times", "{} times", "criteria.shakes: write a name alone in braces"),
+    "a-brace-twice": (CARD, "{limit} times", "{{limit}} times", "criteria.shakes: write a name alone in braces"),
+    "a-value-for-resources-on-a-card": (CARD, "{what} found", "{what} {patient}", "card.found: {patient} is no number"),
+    "a-value-for-families-in-a-note": (CARD, "is common", "is {because}", "note.common: {because} is no number"),
+    "a-value-for-cards-in-a-shared-phrase": (
+        "wording.toml",
+        "is alive and an adult",
+        "is {phrase}",
+        "phrase.alive-and-adult: {phrase} is no number",
+    ),
+    "a-number-nobody-gives-in-not-checked": (
+        CARD,
+        "the temperature",
+        "the {heat}",
+        "criteria.cold.not-checked: {heat} is no parameter",
+    ),
+    "a-number-nobody-gives-in-a-gate": ("gates.toml", "{age/adult}", "{age/adlut}", "adult: {age/adlut} is no"),
+    "a-gate-that-goes-on-in-silence": ("gates.toml", 'not-checked = "palliative care"', "", "palliative-care: goes on"),
+    "a-gate-of-all-that-does-not-say-why": ("gates.toml", "[alive]", "[living]", "alive: say in closed why"),
+    "a-number-nobody-gives-in-when-of-a-family": (
+        "families.toml",
+        'title = "Tremor"',
+        'title = "Tremor"\n[family.tremor.note.far]\nwhen = "Over {far}."\ntext = "Far."',
+        "family.tremor.note.far.when: {far} is no number",
+    ),
+    "a-brace-left-open-in-a-resource": ("suggestions/referral.json", "draft", "{draft", "suggestions/referral.json:"),
+    "a-fold-by-no-card": ("families.toml", "fold = []", 'fold = [{ by = "chorea" }]', "by chorea: no card 'chorea'"),
+    "a-fold-of-no-variant": (
+        "families.toml",
+        "fold = []",
+        'fold = [{ by = "tremor", takes = ["tremor/gone"] }]',
+        "by tremor: no card 'tremor/gone'",
+    ),
+    "a-weight-of-no-card": ("families.toml", '["tremor"]', '["tremor", "chorea"]', "weight: no card folder 'chorea'"),
+    "a-day-with-another-name": ("wording.toml", "since {day}", "since {dya}", "dates.since: {dya} is no number"),
+    "no-words-for-a-period": ("wording.toml", "until = ", "untill = ", "dates.until: missing"),
+    "nothing-between-two-items": ("wording.toml", 'or = " or "', "", "lists.or: missing"),
+    "eleven-months": ("wording.toml", '"Jan", ', "", "length >= 12"),
+    "a-length-with-another-name": ("wording.toml", "{n} weeks", "{m} weeks", "lengths.1: {m} is no number"),
+    "a-length-of-no-days": ("wording.toml", "days = 7\n", "days = 0\n", "$.lengths[1].days"),
+    "lengths-in-no-order": (
+        "wording.toml",
+        "from-days = 14\n",
+        "from-days = 99\n",
+        "lengths: the shortest comes first",
+    ),
+    "a-number-below-zero": (CARD, "value = 10", "value = -1", "parameter.warm: value: -1 is not between 0 and"),
+    "a-number-that-is-none": (CARD, "value = 10", "value = nan", "parameter.warm: value: nan is not between 0 and"),
+    "more-days-than-there-are": (
+        "phenotypes/current-drug.toml",
+        "value = 30\n",
+        "value = 1e9\n",
+        "value: 1e+09 is not between 0 and",
+    ),
+    "half-a-month": (CARD, 'value = 10\nunit = "Cel"', 'value = 2.5\nunit = "mo"', "2.5 mo is not a whole number"),
+    "a-phenotype-of-another-file": (
+        "phenotypes/shaking.toml",
+        'id = "shaking"',
+        'id = "age"',
+        "phenotypes/shaking.toml: id: 'age' is not the name of its file",
+    ),
+    "a-time-below-zero": ("memory.toml", "ignored-days = 30", "ignored-days = -30", "$.ignored-days"),
     "an-unknown-gate": (
         CARD,
         "statements = []",
@@ -131,6 +193,14 @@ def test_a_fault_names_file_and_key(small, file, old, new, told):
     with pytest.raises(ContentError) as found:
         load(small.folder)
     assert any(fault.startswith(file) and told in fault for fault in found.value.faults), found.value.faults
+
+
+def test_a_card_without_criteria_is_a_fault(small):
+    path = small.folder / CARD
+    before, _, rest = path.read_text().partition("[[criteria]]")
+    path.write_text(before.replace("statements", "criteria = []\nstatements") + rest[rest.index("[parameter.warm]") :])
+    with pytest.raises(ContentError, match=r"tremor/card\.toml: criteria: there is none"):
+        load(small.folder)
 
 
 def test_two_services_of_one_id_are_a_fault(small):
