@@ -219,14 +219,21 @@ def write_cards(
         if card := _attempt(writer, group):
             written.append((group, card))
             continue
-        faulty = [one for one in group.findings if not _attempt(writer, group.alone(one))]
-        failed += faulty or group.findings
-        for kept in group.without(faulty) if faulty else ():
-            if card := _attempt(writer, kept):
-                written.append((kept, card))
-            else:
-                failed += kept.findings
+        faulty = _faulty(writer, group)
+        failed += faulty
+        written += [(kept, card) for kept in group.without(faulty) if (card := _attempt(writer, kept))]
     return written, failed
+
+
+def _faulty(writer: CardWriter, group: CardGroup) -> list[WordedFinding]:
+    """The findings that cannot be written beside those before them: the first of all leads, and is tried first."""
+    faulty: list[WordedFinding] = []
+    waiting = list(group.findings)
+    while waiting:
+        one = waiting.pop(0)
+        if not all(_attempt(writer, part) for part in group.without([*faulty, *waiting])):
+            faulty.append(one)
+    return faulty
 
 
 def _attempt(writer: CardWriter, group: CardGroup) -> Card | None:
