@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from cds_service.content.model import WEIGHT_OF, ServiceText
+from cds_service.content.model import WEIGHT_OF, Content, ServiceText
 from cds_service.decisions.cards import CardWriter, Visit, write_cards
 from cds_service.decisions.group import CardGroup, WordedFinding, fold, group, silenced
 from cds_service.decisions.ruleset import Ruleset
@@ -78,14 +78,18 @@ class Decision(msgspec.Struct, frozen=True):
         return {"org.rbd-cds.outcomes": held} if held else {}
 
 
-def user_gate(user_id: str) -> str | None:
+def user_gate(content: Content, user_id: str) -> str | None:
     """Why nothing may be shown to this user, whatever the data (G-01)."""
-    return None if user_id.startswith(CLINICIANS) else "the user is not a Practitioner or PractitionerRole"
+    return None if user_id.startswith(CLINICIANS) else _closed(content, "clinician")
 
 
-def gate(user_id: str, facts: PatientFacts) -> str | None:
+def gate(content: Content, user_id: str, facts: PatientFacts) -> str | None:
     """Why nothing may be shown, whatever the rules say (G-01, G-02); None if cards may be shown."""
-    return user_gate(user_id) or ("the patient has died" if facts.dead else None)
+    return user_gate(content, user_id) or (_closed(content, "alive") if facts.dead else None)
+
+
+def _closed(content: Content, gate: str) -> str:
+    return content.gates[gate].closed or gate
 
 
 def decide(
@@ -99,7 +103,7 @@ def decide(
 
 def judge(ruleset: Ruleset, service: ServiceText, facts: PatientFacts, visit: Visit, started: Started) -> Judged:
     """What the started rules find in these facts, if this user may be shown anything about this patient."""
-    closed = gate(visit.user_id, facts)
+    closed = gate(ruleset.content, visit.user_id, facts)
     if closed:
         return Judged(facts, gate=closed)
     evaluations = tuple(evaluations_of(ruleset, service, facts, started.rules))

@@ -87,7 +87,7 @@ class DecisionService:
         return parse_request(body, service)
 
     def _can_start(self, head: HookRequest, service: Service) -> bool:
-        if user_gate(head.user_id):
+        if user_gate(self.ruleset.content, head.user_id):
             return False
         drafted = unread(head, Sources(head, {}), self.ruleset.content, self._today()).drafted
         return bool(head.not_r4) or self._stages[service.id].can_start(drafted)
@@ -107,7 +107,7 @@ class DecisionService:
         and at once, whether a rule needs it or not.
         """
         started = perf_counter()
-        closed = user_gate(hook.user_id)
+        closed = user_gate(self.ruleset.content, hook.user_id)
         if closed or hook.is_head:
             return self._silence(service, closed)
         if hook.not_r4:
