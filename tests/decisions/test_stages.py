@@ -1,0 +1,431 @@
+"""Read in stages: the same cards as with everything read, and nothing that could not change them."""
+
+import copy
+import gc
+import json
+import weakref
+from collections import Counter
+
+import msgspec
+import pytest
+
+from cds_service.authoring.cases import DAY, Case
+from cds_service.decisions import gather as gathering
+from cds_service.decisions.cards import Visit
+from cds_service.decisions.decide import conclude, judge
+from cds_service.decisions.gather import gather_sent
+from cds_service.decisions.service import DecisionService
+from cds_service.decisions.sources import Pace, Sources
+from cds_service.decisions.stages import Stages, Started
+from cds_service.errors import DataMissing
+from cds_service.facts.queries import DRUG_KEYS, READS, TEMPLATES, collections
+from cds_service.fhir_client.access import FhirAccess, FhirGrant
+from cds_service.fhir_client.egress import Resolver, Servers, networks
+from cds_service.hooks import prefetch
+from cds_service.hooks.hooks import HOOKS
+from cds_service.hooks.requests import parse_request
+from tests.calling import application_with, requests, without_uuids
+from tests.case_runs import PARTS, cases, ruleset, runner
+from tests.contract import speaking_to
+from tests.fhir_client import misbehaving
+from tests.fhir_client.misbehaving import searchset, sends
+
+pytestmark = pytest.mark.anyio
+
+RULES = ruleset()
+DECISIONS = DecisionService(RULES, lambda: DAY)
+each_rule = pytest.mark.parametrize("rule", cases())
+
+
+def service_of(body):
+    return DECISIONS.services[f"rbd-{body['hook']}"]
+
+
+def parsed(body):
+    return parse_request(json.dumps(body).encode(), service_of(body))
+
+
+def variants(body):
+    """The request whole, and with each of its keys left out."""
+    yield body
+    for key in body["prefetch"]:
+        yield body | {"prefetch": {name: value for name, value in body["prefetch"].items() if name != key}}
+
+
+def shown(response):
+    return without_uuids(json.loads(response.encode())["cards"])
+
+
+def with_everything(body):
+    """The cards of every rule of the service, each run on all that was sent, whatever starts it."""
+    hook, service = parsed(body), service_of(body)
+    text = RULES.content.service(service.id)
+    facts = gather_sent(hook, service.prefetch, RULES.content, DAY)
+    visit = Visit(hook.user_id, hook.patient_id, hook.encounter_id)
+    return conclude(RULES, text, judge(RULES, text, facts, visit, Started(text.rules)), visit, {})
+
+
+async def in_stages(body):
+    return await DECISIONS.answer(parsed(body), service_of(body))
+
+
+# The same answer
+
+
+@each_rule
+async def test_the_answer_is_that_of_everything_read_also_without_any_one_key(rule):
+    for case in cases()[rule]:
+        for body in variants(runner().request(rule, case)):
+            await same_answer(body, case.name)
+
+
+async def same_answer(body, name):
+    whole = with_everything(body)
+    try:
+        answered = await in_stages(body)
+    except DataMissing:
+        assert not whole.found, name
+        return
+    decision = answered.decision
+    assert (decision.found, decision.gate) == (whole.found, whole.gate), name
+    assert [card.summary for card in decision.cards] == [card.summary for card in whole.cards], name
+    assert [card.detail for card in decision.cards] == [card.detail for card in whole.cards], name
+    started = set(decision.started.rules)
+    assert decision.undetermined == {r: why for r, why in whole.undetermined.items() if r in started}, name
+
+
+@pytest.mark.parametrize("name", requests())
+async def test_an_example_is_answered_as_with_everything_read(name):
+    for body in variants(requests()[name]):
+        await same_answer(body, name)
+
+
+# Nothing beyond what can change it
+
+
+@each_rule
+async def test_no_collection_is_made_that_neither_starts_a_rule_nor_is_declared_by_one_that_started(rule):
+    for case in cases()[rule]:
+        body = runner().request(rule, case)
+        answered = await in_stages(body)
+        if answered.facts is not None:
+            hook = HOOKS[body["hook"]]
+            named = [RULES.rules[name] for name in RULES.content.service(service_of(body).id).rules]
+            starting = {name for one in named for t in counting(one, hook) for name in t.chart}
+            read = (collections(RULES.rules[name].reads) for name in answered.decision.started.rules)
+            assert answered.facts.held.made <= starting.union(*read), case.name
+
+
+def counting(prepared, hook):
+    return [trigger for trigger in prepared.triggers if trigger.counts(prepared.content.about, hook)]
+
+
+@each_rule
+async def test_no_key_is_read_that_no_such_collection_needs(rule):
+    for case in cases()[rule]:
+        body = runner().request(rule, case)
+        hook = parsed(body)
+        answered = await DECISIONS.answer(hook, service_of(body))
+        if answered.facts is None or answered.decision.gate:
+            continue
+        started = [RULES.rules[name] for name in answered.decision.started.rules]
+        left = {key for one in started for key in one.keys} | {"patient", "encounters", *READS["conditions"]}
+        left |= {key for key in READS["answers"] + READS["reports"] + DRUG_KEYS if HOOKS[body["hook"]].is_chart_view}
+        possible = {name for one in RULES.rules.values() for t in one.triggers if t.drafts for name in t.chart}
+        left |= {key for name in possible for key in READS[name]}
+        read = set(TEMPLATES) - {
+            *hook.prefetch.states().get("not read", ()),
+            *hook.prefetch.states().get("left out", ()),
+        }
+        assert read <= left, case.name
+
+
+UNRELATED = Case(
+    name="unrelated",
+    says="An order that concerns no rule",
+    hook="order-sign",
+    chart=("patient-78f", "condition-alzheimer", "condition-rbd"),
+    drafts=("draft-aspirin",),
+    expect="silent",
+)
+
+
+def as_written(body, **changed):
+    """The request with its prefetch last, as most clients send it."""
+    return json.dumps({name: body[name] for name in sorted(body, key=lambda n: n == "prefetch")} | changed).encode()
+
+
+async def test_an_order_that_starts_nothing_has_no_value_of_its_prefetch_decoded(monkeypatch):
+    decoded = []
+    monkeypatch.setattr(prefetch, "read_value", lambda *given: decoded.append(given))
+    body = runner().request("clonazepam-dementia", UNRELATED)
+    service = service_of(body)
+    for written in (as_written(body), json.dumps({"prefetch": body["prefetch"], **body}).encode()):
+        answered = await DECISIONS.answer(DECISIONS.request(written, service), service)
+        assert (answered.response.cards, answered.facts, decoded) == ((), None, [])
+        assert len(answered.decision.started.not_started) == len(RULES.content.service(service.id).rules)
+
+
+async def test_what_stands_behind_the_head_of_such_an_order_is_not_looked_at():
+    body = runner().request("clonazepam-dementia", UNRELATED)
+    service = service_of(body)
+    broken = as_written(body)[:-40]
+    answered = await DECISIONS.answer(DECISIONS.request(broken, service), service)
+    assert answered.response.cards == ()
+
+
+# The order of the members
+
+
+def orders_of(body):
+    """The members of a body in every order of context, prefetch and the others, with words that could mislead."""
+    rest = {name: value for name, value in body.items() if name not in ("context", "prefetch")}
+    context, sent = {"context": body["context"]}, {"prefetch": body["prefetch"]}
+    misleading = {"extension": {"prefetch": {}, "said": 'a "prefetch": in words', "names": ["x", "prefetch", "y"]}}
+    for made in (
+        {**sent, **rest, **context},
+        {**rest, **sent, **context},
+        {**rest, **context, **sent},
+        {**context, **sent, **rest},
+        {**misleading, **rest, **context, **sent},
+        {**rest, **context, "note": "prefetch", **sent},
+        {**rest, **context, **sent, **misleading},
+    ):
+        yield json.dumps(made).encode()
+    yield json.dumps({**rest, **context, **sent}, indent=1).encode()
+
+
+def twice(body, name, first):
+    """A body in which a member stands twice, the first time before the prefetch; the last one counts."""
+    rest = {key: value for key, value in body.items() if key not in (name, "prefetch")}
+    members = [*rest.items(), (name, first), ("prefetch", body["prefetch"]), (name, body[name])]
+    return f"{{{', '.join(f'{json.dumps(key)}: {json.dumps(value)}' for key, value in members)}}}".encode()
+
+
+@pytest.mark.parametrize("name", ["order-sign-rbd-dementia", "order-select-rbd-dementia-aspirin-selected"])
+async def test_the_order_of_the_members_changes_nothing(name):
+    body = requests()[name]
+    service = service_of(body)
+    expected = shown((await DECISIONS.answer(parsed(body), service)).response)
+    for written in orders_of(body):
+        answered = await DECISIONS.answer(DECISIONS.request(written, service), service)
+        assert shown(answered.response) == expected, written[:80]
+
+
+async def test_of_a_member_that_stands_twice_the_last_counts_wherever_it_stands():
+    body = requests()["order-sign-rbd-dementia"]
+    service = service_of(body)
+    other = runner().request("clonazepam-dementia", UNRELATED)["context"]
+    for written in (twice(body, "context", other), twice(body, "hook", "order-sign")):
+        answered = await DECISIONS.answer(DECISIONS.request(written, service), service)
+        assert answered.decision.found, written[:80]
+
+
+# Passes and rounds
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """How often keys were obtained, and how often the server was asked."""
+    times = Counter()
+    obtain, fetch = Sources.obtain, FhirAccess.fetch
+
+    async def obtained(self, keys):
+        times["passes"] += 1
+        await obtain(self, keys)
+
+    async def fetched(self, *given, **named):
+        times["rounds"] += 1
+        return await fetch(self, *given, **named)
+
+    monkeypatch.setattr(Sources, "obtain", obtained)
+    monkeypatch.setattr(FhirAccess, "fetch", fetched)
+    return times
+
+
+@pytest.fixture
+async def ehr():
+    async with misbehaving.running() as server:
+        yield server
+
+
+@pytest.fixture
+async def ours(anyio_backend):
+    async with speaking_to(application_with(CDS_DEADLINE_MS="5000")) as client:
+        yield client
+
+
+def holds(server, *parts):
+    """Lets the server hold the resources of these parts, all of one patient."""
+    found = {}
+    patient = next(PARTS.resource(part) for part in parts if part.startswith("patient-"))["id"]
+    for part in parts:
+        one = PARTS.resource(part, patient)
+        found.setdefault(one["resourceType"], []).append(one)
+    server.answers = {kind: sends(searchset(*held)) for kind, held in found.items() if kind != "Patient"}
+    server.answers["Patient"] = sends(found["Patient"][0])
+    return patient
+
+
+def asks(hook, patient, server, *drafts):
+    made = [PARTS.resource(draft, patient) for draft in drafts]
+    orders = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in made]}
+    context = {"userId": "Practitioner/p1", "patientId": patient} | ({"draftOrders": orders} if drafts else {})
+    return {
+        "hook": hook,
+        "hookInstance": "0d5b2a0e-8a53-4a3b-9d5e-6d1a4e0c1f01",
+        "fhirServer": server.url,
+        "context": context,
+    }
+
+
+@pytest.mark.parametrize(
+    ("parts", "drafts", "queries", "rounds"),
+    [
+        (("patient-78f", "condition-rbd"), ("draft-aspirin",), 0, 0),
+        (("patient-78f",), ("draft-clonazepam-rbd",), 11, 1),
+        (("patient-78f", "condition-alzheimer", "condition-rbd"), ("draft-clonazepam-rbd",), 11, 1),
+        (("patient-66m",), ("draft-sertraline",), 7, 1),
+        (("patient-66m",), ("draft-oxycodone",), 4, 1),
+        (("patient-66m", "condition-insomnia"), (), 8, 1),
+        (("patient-66m", "condition-rbd", "current-sertraline"), (), 12, 2),
+    ],
+)
+async def test_so_many_queries_are_asked_in_so_many_rounds(ours, ehr, counted, parts, drafts, queries, rounds):
+    hook = "order-sign" if drafts else "patient-view"
+    answer = await ours.post(f"/cds-services/rbd-{hook}", json=asks(hook, holds(ehr, *parts), ehr, *drafts))
+    assert answer.status_code == 200
+    assert (len(ehr.asked), counted["rounds"]) == (queries, rounds), sorted(one.name for one in ehr.asked)
+    assert bool(ehr.connections) is bool(queries)
+
+
+@pytest.mark.parametrize("name", requests())
+async def test_no_request_takes_more_than_three_passes_and_two_rounds(ours, ehr, counted, name):
+    body = copy.deepcopy(requests()[name])
+    for value in body["prefetch"].values():
+        ehr.answers |= {e["resource"]["resourceType"]: sends(value) for e in value.get("entry", ())[:1]}
+    ehr.answers["Patient"] = sends(body["prefetch"]["patient"])
+    whole = await ours.post(f"/cds-services/rbd-{body['hook']}", json=body)
+    assert counted["passes"] <= 2
+    counted.clear()
+    fetched = await ours.post(f"/cds-services/rbd-{body['hook']}", json=body | {"prefetch": {}, "fhirServer": ehr.url})
+    assert without_uuids(fetched.json()["cards"]) == without_uuids(whole.json()["cards"])
+    assert counted["passes"] <= 2
+    assert counted["rounds"] <= 2
+
+
+async def test_all_is_asked_at_once_where_the_server_was_slow_before(ours, ehr, counted, monkeypatch):
+    monkeypatch.setattr(Pace, "allows_two", lambda *_: False)
+    patient = holds(ehr, "patient-66m", "condition-rbd", "current-sertraline")
+    answer = await ours.post("/cds-services/rbd-patient-view", json=asks("patient-view", patient, ehr))
+    assert answer.json()["cards"]
+    assert counted == {"passes": 1, "rounds": 1}
+
+
+def test_two_rounds_are_allowed_while_the_first_takes_less_than_a_third_of_what_is_left():
+    pace = Pace()
+    assert pace.allows_two("https://a", 0.4)
+    pace.took("https://a", 0.15)
+    assert not pace.allows_two("https://a", 0.4)
+    assert pace.allows_two("https://a", 0.46)
+    assert pace.allows_two("https://b", 0.1)
+
+
+async def test_both_rounds_have_one_deadline(ehr, monkeypatch):
+    deadlines = []
+    fetch = FhirAccess.fetch
+
+    async def fetched(self, *given, deadline):
+        deadlines.append(deadline)
+        return await fetch(self, *given, deadline=deadline)
+
+    monkeypatch.setattr(FhirAccess, "fetch", fetched)
+    body = asks("patient-view", holds(ehr, "patient-66m", "condition-rbd", "current-sertraline"), ehr)
+    access = FhirAccess(5, Resolver(networks(("127.0.0.0/8",))))
+    await DECISIONS.answer(parsed(body), service_of(body), FhirGrant(access, Servers.listed([ehr.url], open=True)))
+    await access.aclose()
+    assert len(deadlines) == 2
+    assert deadlines[0] is deadlines[1]
+
+
+# What drafts and entries refer to
+
+
+def referring(draft, reference, **members):
+    made = {key: value for key, value in draft.items() if key != "medicationCodeableConcept"}
+    return made | {"medicationReference": {"reference": reference}, **members}
+
+
+CLONAZEPAM = {"resourceType": "Medication", "id": "m-1", "code": {"text": "clonazepam 0.5 mg tablet"}}
+AMLODIPINE = {"resourceType": "Medication", "id": "m-1", "code": {"text": "amlodipine 5 mg tablet"}}
+
+
+def sent_with_medication(medication):
+    """An order whose Medication came along with the medication list."""
+    body = copy.deepcopy(requests()["order-sign-rbd-dementia"])
+    entry = body["context"]["draftOrders"]["entry"][0]
+    entry["resource"] = referring(entry["resource"], "Medication/m-1")
+    body["prefetch"]["medicationRequests"].setdefault("entry", []).append({"resource": medication})
+    return body
+
+
+async def test_the_drug_of_a_draft_may_come_along_with_the_medication_list():
+    answered = await in_stages(sent_with_medication(CLONAZEPAM))
+    assert "clonazepam-dementia" in answered.decision.found
+
+
+async def test_a_draft_that_turns_out_to_concern_no_rule_ends_there():
+    body = sent_with_medication(AMLODIPINE)
+    hook = parsed(body)
+    answered = await DECISIONS.answer(hook, service_of(body))
+    assert (answered.facts, answered.response.cards) == (None, ())
+    assert set(TEMPLATES) - {*hook.prefetch.states()["not read"]} == {*DRUG_KEYS}
+
+
+@pytest.mark.parametrize(("medication", "found"), [(CLONAZEPAM, True), (AMLODIPINE, False)])
+async def test_the_drug_of_a_draft_is_fetched_where_nobody_sent_it(ours, ehr, counted, medication, found):
+    patient = holds(ehr, "patient-78f", "condition-alzheimer", "condition-rbd")
+    ehr.answers["Medication"] = sends(searchset(medication))
+    body = asks("order-sign", patient, ehr, "draft-clonazepam-rbd")
+    entry = body["context"]["draftOrders"]["entry"][0]
+    entry["resource"] = referring(entry["resource"], "Medication/m-1")
+    answer = await ours.post("/cds-services/rbd-order-sign", json=body)
+    assert bool(answer.json()["cards"]) is found
+    assert counted["rounds"] == (2 if found else 1)
+    assert [one.name for one in ehr.asked].count("Medication") == 1
+
+
+@pytest.mark.parametrize("refers", [True, False])
+def test_what_a_draft_is_for_may_be_a_condition_that_no_rule_declares(refers):
+    body = copy.deepcopy(requests()["order-sign-early-onset-dream-enactment-psg"])
+    for entry in body["context"]["draftOrders"]["entry"]:
+        entry["resource"]["reasonReference"] = [{"reference": "Condition/c-1"}] if refers else []
+    service = msgspec.structs.replace(RULES.content.service(service_of(body).id), rules=("psg-repeat",))
+    hook = parsed(body)
+    unread = gathering.unread(hook, Sources(hook, service_of(body).prefetch), RULES.content, DAY)
+    assert "conditions" not in RULES.rules["psg-repeat"].keys
+    assert ("conditions" in Stages(RULES, service).first(unread)) is refers
+
+
+# No chart outlives its request
+
+
+@pytest.mark.parametrize("name", ["order-sign-clonazepam-many-risks", "patient-view-restless-legs"])
+async def test_a_chart_ends_with_its_request(ours, monkeypatch, name):
+    charts = []
+    make = gathering.Chart
+
+    def made(*given):
+        chart = make(*given)
+        charts.append(weakref.ref(chart))
+        return chart
+
+    monkeypatch.setattr(gathering, "Chart", made)
+    body = requests()[name]
+    gc.disable()
+    try:
+        await ours.post(f"/cds-services/rbd-{body['hook']}", json=body)
+        assert charts
+        assert [chart() for chart in charts] == [None] * len(charts)
+    finally:
+        gc.enable()
