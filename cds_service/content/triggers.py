@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from cds_service.content.model import About, RuleContent
-from cds_service.facts.patient import Collection, DraftedSets
+from cds_service.facts.patient import DraftedSets
 from cds_service.facts.queries import DRAFTS, MEDICATIONS
 from cds_service.hooks.hooks import Hook
 
@@ -35,28 +35,14 @@ class Trigger(msgspec.Struct, frozen=True):
             return True
         return self.of_drugs and drafted.reviewed_unreadable
 
-    def is_certain(self, drafted: DraftedSets) -> bool:
-        """Whether the drafts alone start the rule, whatever is in the chart."""
-        if self.drafts.isdisjoint(drafted.reviewed):
-            return False
-        return all(name == MEDICATIONS and not sets.isdisjoint(drafted.every) for name, sets in self.chart.items())
-
-    def starts(self, drafted: DraftedSets, held: Mapping[str, Collection]) -> bool:
-        """Whether all of it is there, or could be in what cannot be read.
+    def left_open(self, drafted: DraftedSets) -> Mapping[str, frozenset[str]]:
+        """What the chart must hold beside these drafts; empty where they alone start the rule.
 
         The drugs of all drafts count among the medications, as two drafts may be the pair that a rule is about.
         """
-        if not self.is_drafted(drafted):
-            return False
-        return all(
-            (name == MEDICATIONS and (drafted.unreadable or not sets.isdisjoint(drafted.every)))
-            or _may_hold(held[name], sets)
-            for name, sets in self.chart.items()
-        )
-
-
-def _may_hold(held: Collection, sets: frozenset[str]) -> bool:
-    return held.gap is not None or held.sets is None or not held.sets.isdisjoint(sets)
+        return {
+            name: sets for name, sets in self.chart.items() if name != MEDICATIONS or sets.isdisjoint(drafted.every)
+        }
 
 
 def triggers_of(text: RuleContent, drugs: frozenset[str]) -> Iterator[Trigger]:

@@ -18,10 +18,12 @@ from cds_service.facts.chart import Chart
 from cds_service.facts.collections import Collections
 from cds_service.facts.orders import Drafted
 from cds_service.facts.patient import PatientFacts
-from cds_service.facts.queries import DRUG_KEYS
+from cds_service.facts.queries import DRUG_KEYS, READS
 from cds_service.fhir.sources import Source
 from cds_service.fhir_client.target import REFERENCES
 from cds_service.hooks.requests import HookRequest
+
+_REASONS = frozenset(READS["conditions"])
 
 
 class Gathered(msgspec.Struct, frozen=True):
@@ -38,8 +40,9 @@ async def gather(hook: HookRequest, sources: Sources, stages: Stages, content: C
         collections.look(DRUG_KEYS)
     if not stages.can_start(collections.drafted):
         return None
-    whole = not sources.fits_two_rounds()
-    await _obtain(stages.possible(collections.drafted) if whole else stages.first(collections), sources, collections)
+    plan = stages.plan(collections.drafted)
+    keys = plan.first if sources.fits_two_rounds() else plan.whole
+    await _obtain(keys | _REASONS if collections.refers_to_conditions else keys, sources, collections)
     if has_died(collections.chart):
         return Gathered(facts_of(collections), Started())
     started = stages.start(collections.drafted, collections)
@@ -60,7 +63,7 @@ def gather_sent(hook: HookRequest, templates: Mapping[str, str], content: Conten
     return _built(hook, Sources(hook, templates), content, today)
 
 
-def unread(hook: HookRequest, sources: Sources, content: Content, today: date) -> Collections:
+def unread(hook: HookRequest, sources: Mapping[str, Source], content: Content, today: date) -> Collections:
     """The collections of a chart of which nothing but the drafts is read yet."""
     chart = Chart(sources, _drafted(hook), content.vocabulary, hook.patient_id)
     return Collections(chart, content.vocabulary, content.numbers, today, signing=hook.hook.is_signing)

@@ -89,7 +89,7 @@ class DecisionService:
     def _can_start(self, head: HookRequest, service: Service) -> bool:
         if user_gate(self.ruleset.content, head.user_id):
             return False
-        drafted = unread(head, Sources(head, {}), self.ruleset.content, self._today()).drafted
+        drafted = unread(head, {}, self.ruleset.content, self._today()).drafted
         return bool(head.not_r4) or self._stages[service.id].can_start(drafted)
 
     async def answer(

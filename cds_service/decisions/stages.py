@@ -3,50 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
+from functools import lru_cache
 
 import msgspec
 
 from cds_service.content.model import ServiceText
-from cds_service.content.triggers import Trigger
 from cds_service.decisions.ruleset import Ruleset
-from cds_service.facts.collections import Collections
 from cds_service.facts.patient import Collection, DraftedSets
-from cds_service.facts.queries import READS
+from cds_service.facts.queries import MEDICATIONS, READS
 from cds_service.hooks.hooks import HOOKS
 from cds_service.rules.review import Prepared
 
 ALWAYS = frozenset({"patient"})
 """Whether the patient is alive, and the one of the context, is asked before any rule."""
-_REASONS = READS["conditions"]
-
-
-class _Staged(msgspec.Struct, frozen=True, eq=False):
-    """A rule with the triggers that count at the hook of the service."""
-
-    prepared: Prepared
-    triggers: tuple[Trigger, ...]
-
-    @property
-    def name(self) -> str:
-        return self.prepared.rule.id
-
-    @property
-    def is_about_patient(self) -> bool:
-        return self.prepared.content.about == "patient"
-
-    def possible(self, drafted: DraftedSets) -> bool:
-        """Whether the drafts leave it to the chart, or start it themselves."""
-        return any(one.is_drafted(drafted) for one in self.triggers)
-
-    def first(self, drafted: DraftedSets) -> Iterable[str]:
-        """All that it reads where the drafts alone start it, else what tells whether it starts."""
-        if any(one.drafts and one.is_certain(drafted) for one in self.triggers):
-            return self.prepared.keys
-        names = {name for one in self.triggers if one.is_drafted(drafted) for name in one.chart}
-        return {key for name in names for key in READS[name]}
-
-    def starts(self, drafted: DraftedSets, held: Mapping[str, Collection]) -> bool:
-        return any(one.starts(drafted, held) for one in self.triggers)
+_MOST_PLANS = 256
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -60,44 +30,106 @@ class Started(msgspec.Struct, frozen=True):
     """Those among them that the chart keeps from starting: about the patient, or about a draft that is there."""
 
 
+class _Unsettled(msgspec.Struct, frozen=True):
+    """A rule that the drafts leave to the chart: any of the ways starts it, with all that it names."""
+
+    rule: Prepared
+    ways: tuple[Mapping[str, frozenset[str]], ...]
+    any_drug_drafted: bool
+    """A draft that cannot be read may be the medication that is looked for."""
+
+    def starts(self, held: Mapping[str, Collection]) -> bool:
+        return any(all(self._may_hold(name, sets, held) for name, sets in way.items()) for way in self.ways)
+
+    def _may_hold(self, name: str, sets: frozenset[str], held: Mapping[str, Collection]) -> bool:
+        return (name == MEDICATIONS and self.any_drug_drafted) or _may_hold(held[name], sets)
+
+    @property
+    def is_loose(self) -> bool:
+        """Whether the chart may be empty, and it starts."""
+        return self.any_drug_drafted or not all(self.ways)
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What the value sets of the drafts settle for a service, and what they leave to the chart."""
+
+    certain: tuple[Prepared, ...]
+    """The rules that the drafts start."""
+    unsettled: tuple[_Unsettled, ...]
+    first: frozenset[str]
+    """The keys that tell which of the unsettled rules start, and all those of the certain ones."""
+    whole: frozenset[str]
+    """All keys of certain and unsettled rules."""
+    watched: tuple[tuple[str, frozenset[str]], ...]
+    """By collection, every value set in it that could start an unsettled rule."""
+
+    def started(self, held: Mapping[str, Collection]) -> frozenset[str]:
+        """The rules that start on this chart; most charts hold nothing that could start any."""
+        certain = frozenset([one.rule.id for one in self.certain])
+        watching = any(one.is_loose for one in self.unsettled) or any(_may_hold(held[n], s) for n, s in self.watched)
+        return certain.union([one.rule.rule.id for one in self.unsettled if one.starts(held)]) if watching else certain
+
+
 class Stages:
     """The stages of one service."""
 
     def __init__(self, ruleset: Ruleset, service: ServiceText) -> None:
         hook = HOOKS[service.hook]
         self._orders = hook.brings_orders
-        prepared = (ruleset.rules[name] for name in service.rules)
-        self._rules = [
-            _Staged(one, tuple([t for t in one.triggers if t.counts(one.content.about, hook)]))
-            for one in prepared
-            if one.content.status != "retired"
-        ]
+        prepared = [ruleset.rules[name] for name in service.rules]
+        self._rules = [one for one in prepared if one.content.status != "retired"]
+        self._names = tuple([one.rule.id for one in self._rules])
+        self._triggers = {
+            one.rule.id: [t for t in one.triggers if t.counts(one.content.about, hook)] for one in self._rules
+        }
+        self.plan = lru_cache(_MOST_PLANS)(self._plan)
+        """By the value sets of the drafts, of which a few occur again and again; nothing else is kept of a chart."""
 
     def can_start(self, drafted: DraftedSets) -> bool:
         """Whether any rule is left by the drafts alone."""
-        return any(one.possible(drafted) for one in self._rules)
+        plan = self.plan(drafted)
+        return bool(plan.certain or plan.unsettled)
 
-    def first(self, collections: Collections) -> Set[str]:
-        """The keys that tell which rules start, and all those of the rules that the drafts start."""
-        drafted = collections.drafted
-        found = {key for one in self._rules if one.possible(drafted) for key in one.first(drafted)}
-        return ALWAYS | found | frozenset(_REASONS if collections.refers_to_conditions else ())
+    def _plan(self, drafted: DraftedSets) -> Plan:
+        certain: list[Prepared] = []
+        unsettled: list[_Unsettled] = []
+        for rule in self._rules:
+            ways = [(one, one.left_open(drafted)) for one in self._triggers[rule.rule.id] if one.is_drafted(drafted)]
+            if any(not rest and not one.drafts.isdisjoint(drafted.reviewed) for one, rest in ways):
+                certain.append(rule)
+            elif ways:
+                unsettled.append(_Unsettled(rule, tuple([rest for _, rest in ways]), drafted.unreadable))
+        return _planned(certain, unsettled)
 
-    def possible(self, drafted: DraftedSets) -> Set[str]:
-        """The keys of all rules that are left by the drafts."""
-        return ALWAYS.union(*[one.prepared.keys for one in self._rules if one.possible(drafted)])
+    def start(self, drafted: DraftedSets, held: Mapping[str, Collection]) -> Started:
+        """The rules that drafts or chart start; any other is not met, whatever else is known."""
+        plan = self.plan(drafted)
+        started = plan.started(held)
+        kept = [one.rule for one in plan.unsettled if self._orders or one.rule.content.about == "patient"]
+        return Started(
+            tuple([name for name in self._names if name in started]),
+            tuple([name for name in self._names if name not in started]),
+            tuple([one.rule.id for one in kept if one.rule.id not in started]),
+        )
 
     def second(self, started: Started) -> Set[str]:
         """All keys that the started rules read."""
-        return frozenset().union(*[one.prepared.keys for one in self._rules if one.name in started.rules])
-
-    def start(self, drafted: DraftedSets, held: Mapping[str, Collection]) -> Started:
-        started = [one for one in self._rules if one.starts(drafted, held)]
-        others = [one for one in self._rules if one not in started]
-        unmet = [one for one in others if one.is_about_patient or (self._orders and one.possible(drafted))]
-        rules, not_started, kept = (tuple([one.name for one in found]) for found in (started, others, unmet))
-        return Started(rules, not_started, kept)
+        return ALWAYS.union(*[one.keys for one in self._rules if one.rule.id in started.rules])
 
     def nothing(self) -> Started:
         """What the drafts alone leave: nothing."""
-        return Started(not_started=tuple([one.name for one in self._rules]))
+        return Started(not_started=self._names)
+
+
+def _planned(certain: Iterable[Prepared], unsettled: Iterable[_Unsettled]) -> Plan:
+    watched: dict[str, frozenset[str]] = {}
+    for name, sets in (part for one in unsettled for way in one.ways for part in way.items()):
+        watched[name] = watched.get(name, frozenset()) | sets
+    first = ALWAYS.union(*[one.keys for one in certain], *[READS[name] for name in watched])
+    whole = first.union(*[one.rule.keys for one in unsettled])
+    return Plan(tuple(certain), tuple(unsettled), first, whole, tuple(watched.items()))
+
+
+def _may_hold(held: Collection, sets: frozenset[str]) -> bool:
+    """Whether any of the value sets is there, or could be in what cannot be read."""
+    return held.gap is not None or held.sets is None or not held.sets.isdisjoint(sets)

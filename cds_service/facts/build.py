@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from cds_service.facts.chart import Chart
-from cds_service.facts.collections import Collections
+from cds_service.facts.collections import COLLECTIONS, Collections
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
 from cds_service.facts.numbers import Numbers
 from cds_service.facts.orders import Drafted
@@ -34,8 +34,8 @@ def build(
     chart = Chart(sources, drafts, vocabulary, patient_id)
     collections = Collections(chart, vocabulary, numbers, today, signing=signing)
     collections.need(dict.fromkeys((*sources, *TEMPLATES)))
-    for name in collections:
-        collections.get(name)
+    for name in COLLECTIONS:
+        collections[name]
     return facts_of(collections)
 
 

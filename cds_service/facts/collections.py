@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from functools import cached_property
 from operator import attrgetter
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -45,18 +45,18 @@ _WITHOUT_MEDICATION = "a Medication was not sent"
 _CONDITIONS, _ENCOUNTERS = "conditions", "encounters"
 
 
-class Collections(Mapping[str, Collection]):
-    """The collections of one chart on one day, by name.
+class Collections(dict[str, Collection]):
+    """The collections of one chart on one day, by name; each is made when it is first asked for.
 
     None of what is made of it leads back to it, so that a chart ends with its request.
     """
 
     def __init__(self, chart: Chart, vocabulary: Vocabulary, numbers: Numbers, today: date, *, signing: bool) -> None:
+        super().__init__()
         self.chart, self.today, self.numbers = chart, today, numbers
         self._vocabulary, self._signing = vocabulary, signing
         self._use = drugs.current_use(numbers, today)
         self._pharmacy = Pharmacy(vocabulary, chart.medications)
-        self._made: dict[str, Collection] = {}
         self._ordered: tuple[tuple[int, Ordered], ...] | None = None
         self._completed_by: dict[str, set[str]] = {}
         """By key that was not read yet, the collections that were made without what they refer to there."""
@@ -83,28 +83,12 @@ class Collections(Mapping[str, Collection]):
                 self._forget(name)
 
     def _forget(self, name: str) -> None:
-        self._made.pop(name, None)
+        self.pop(name, None)
         self.__dict__.pop(name, None)
 
-    @property
-    def made(self) -> KeysView[str]:
-        """The names of those that were asked for so far."""
-        return self._made.keys()
-
-    def __getitem__(self, name: str) -> Collection:
-        made = self._made.get(name)
-        if made is None:
-            made = self._made[name] = self._make(name)
+    def __missing__(self, name: str) -> Collection:
+        made = self[name] = self._make(name)
         return made
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return self[name] if name in _BUILDERS else default
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_BUILDERS)
-
-    def __len__(self) -> int:
-        return len(_BUILDERS)
 
     def _make(self, name: str) -> Collection:
         kinds, build = _BUILDERS[name]
@@ -283,6 +267,7 @@ _BUILDERS: dict[str, tuple[_Kinds, Callable[[Collections], tuple[Classified, ...
     "reports": ((fhir.DiagnosticReport,), Collections.reports),
 }
 """Each collection with the resources it is read from, without any of which it is empty."""
+COLLECTIONS = tuple(_BUILDERS)
 
 
 # The order of entries in a Bundle means nothing, so it must not tell which of two facts comes first.

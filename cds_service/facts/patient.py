@@ -286,10 +286,12 @@ class PatientFacts(msgspec.Struct, frozen=True):
         return ABSENT if held.gap is None else Unavailable(held.gap)
 
     def _held(self, name: str) -> Collection:
-        held = self.held.get(name) if self.declared is None or name in self.declared else None
-        if held is None:
+        if self.declared is not None and name not in self.declared:
             raise UndeclaredFact(name)
-        return held
+        try:
+            return self.held[name]
+        except KeyError:
+            raise UndeclaredFact(name) from None
 
     def unread(self, name: str) -> Absent | Unavailable:
         """Nothing of a collection is known: unavailable if not all of it could be read, else absent."""

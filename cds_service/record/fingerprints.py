@@ -20,6 +20,7 @@ from cds_service.rules.review import Evaluation
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _MOST_ENTRIES = 32
+_NO_COLLECTIONS = ("patient", "orders")
 Mark: TypeAlias = Callable[..., str]
 Prints = dict[tuple[str, str], Fingerprint]
 """By rule and subject."""
@@ -51,7 +52,9 @@ class Fingerprinter:
 
     def __init__(self, ruleset: Ruleset) -> None:
         self._rules = {name: prepared.content for name, prepared in ruleset.rules.items()}
-        self._declared = {name: collections(prepared.reads) for name, prepared in ruleset.rules.items()}
+        self._declared = {
+            name: collections(prepared.reads).difference(_NO_COLLECTIONS) for name, prepared in ruleset.rules.items()
+        }
         self.versions = {name: f"{p.content.version}+{p.digest}" for name, p in ruleset.rules.items()}
 
     def evidence(self, judged: Judged) -> Evidence:
@@ -59,7 +62,7 @@ class Fingerprinter:
         sources = {source for evaluation in judged.found for step in evaluation.steps for source in step.sources}
         names = {name for evaluation in judged.found for name in self._declared[evaluation.rule]}
         held = judged.facts.held
-        pools = {name: pool for name in sorted(names) if name in held and (pool := _akin(held[name].items, sources))}
+        pools = {name: pool for name in sorted(names) if (pool := _akin(held[name].items, sources))}
         return Evidence(judged.found, pools, tuple([o for o in judged.facts.orders if o.source in sources]))
 
     def indicator(self, evaluation: Evaluation) -> Indicator:
