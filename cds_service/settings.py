@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,8 @@ import msgspec
 from cds_service.errors import SettingsError
 
 T = TypeVar("T")
+PrefetchSet: TypeAlias = Literal["full", "lean"]
+"""Whether discovery asks for all that the rules read, or for what most answers need."""
 _SHORTEST_SECRET = 32
 _PASSWORD = re.compile(r"(//[^/@:]*):.*@")
 _PASSWORD_IN_QUERY = re.compile(r"password=[^&]*")
@@ -74,6 +76,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
     not_served: tuple[str, ...] = ()
     """In open mode, the prefetch keys whose data do not exist at the EHR, separated by commas or blanks."""
+    prefetch: PrefetchSet = "full"
+    """What discovery asks for in open mode; otherwise each client's own."""
     max_body_mb: float = 5
     max_concurrent: int = 100
     """Calls that one worker answers at a time, from the first byte of the body on."""
@@ -338,6 +342,7 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "CDS_DEADLINE_MS": ("deadline_ms", _number_from(1, 5000, int)),
     "CDS_FHIR_SERVERS": ("fhir_servers", _addresses),
     "CDS_NOT_SERVED": ("not_served", _names),
+    "CDS_PREFETCH": ("prefetch", _one_of("full", "lean")),
     "CDS_MAX_BODY_MB": ("max_body_mb", _number_from(0.001, 1000, float)),
     "CDS_MAX_CONCURRENT": ("max_concurrent", _number_from(1, 10_000, int)),
     "CDS_SPEC_VERSION": ("spec_version", _version),

@@ -88,16 +88,6 @@ async def test_the_first_card_is_the_one_that_the_curl_line_gets() -> None:
     assert without_uuids(await answer(path, body)) == without_uuids(written)
 
 
-@pytest.mark.anyio
-async def test_the_prefetch_table_says_what_each_service_asks_for_and_what_is_lost() -> None:
-    asked = {s["hook"]: s["prefetch"] for s in (await answer("/cds-services"))["services"]}
-    lost = tomllib.loads((ROOT / "cards/services.toml").read_text(encoding="utf-8"))["prefetch-loss"]
-    hooks = ("patient-view", "order-select", "order-sign")
-    for key in {key for prefetch in asked.values() for key in prefetch}:
-        marks = " | ".join("yes" if key in asked[hook] else "" for hook in hooks)
-        assert f"| `{key}` | {marks} | {lost[key]} |" in README
-
-
 def test_every_setting_is_in_the_table_and_every_one_in_the_table_exists() -> None:
     table = README.partition("## Settings")[2].partition("\n## ")[0]
     written = set(re.findall(r"`(CDS_[A-Z_]+)`", table.split("| setting |")[1]))

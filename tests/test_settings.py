@@ -44,6 +44,7 @@ def test_everything_can_be_set(tmp_path):
         "CDS_DEADLINE_MS": "250",
         "CDS_FHIR_SERVERS": "10.20.0.0/16",
         "CDS_NOT_SERVED": "medicationStatements, tasks",
+        "CDS_PREFETCH": "lean",
         "CDS_PROFILE": "epic",
         "CDS_DISCOVERY": "token",
         "CDS_AUDIT": str(tmp_path),
@@ -101,6 +102,7 @@ def test_every_fault_is_told_at_once():
         ("SPEC_VERSION", "STU2"),
         ("LOG_LEVEL", "chatty"),
         ("TIME_ZONE", "../etc"),
+        ("PREFETCH", "some"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_told_by_name(name, value):

@@ -120,7 +120,8 @@ def check() -> None:
     for name in settings.unknown_variables():
         click.echo(f"  {name} is set, but is no setting.")
     with _collected(found):
-        for line in _clients_in_force(trusted_clients(settings, ruleset)):
+        clients = trusted_clients(settings, ruleset)
+        for line in (*_clients_in_force(clients), *_lean_in_force(settings, clients)):
             click.echo(line)
     from cds_service.authoring.run_cases import switched_off
 
@@ -135,6 +136,8 @@ def check() -> None:
     click.echo(f"Cards in {short(content.folder)}: {', '.join(f'{n} {what}' for n, what in counted)}. No fault found.")
     if off := switched_off(content):
         click.echo(f"Switched off, though their cases hold: {len(off)} ({', '.join(off)}).")
+    for line in _lean_and_unread(ruleset):
+        click.echo(line)
 
 
 @contextmanager
@@ -154,6 +157,29 @@ def _clients_in_force(clients: Clients | None) -> Iterator[str]:
         yield f"  {client.name}: {client.issuer}, keys of {keys} by {', '.join(client.algorithms)}, {client.profile}"
         if client.keys_not_served:
             yield f"    not served, and taken for empty: {', '.join(sorted(client.keys_not_served))}"
+        if client.prefetch == "lean":
+            yield f"    prefetch: lean, what else is needed is fetched from {' or '.join(client.fhir_servers)}"
+
+
+def _lean_in_force(settings: Settings, clients: Clients | None) -> Iterator[str]:
+    """From where the rest is fetched, and whether discovery knows the callers who are to be asked for less."""
+    if clients is None:
+        if settings.prefetch == "lean":
+            allowed = ["servers on this machine", *(entry for entry in settings.fhir_servers if "://" in entry)]
+            yield f"Prefetch: lean, what else is needed is fetched from {' or '.join(allowed)}"
+        return
+    callers = clients.by_issuer.values()
+    if settings.discovery == "open" and len(callers) > 1 and any(client.prefetch == "lean" for client in callers):
+        yield "Discovery asks each of them for the full set: only with CDS_DISCOVERY=token does it know who asks."
+
+
+def _lean_and_unread(ruleset: Ruleset) -> Iterator[str]:
+    """A site that silences rules need not look after the lean set as well: it is told, and nothing is asked for."""
+    services = ruleset.content.services
+    for hook, keys in services.prefetch_lean.items():
+        read = {key for text in services.service if text.hook == hook for key in ruleset.prefetch(text)}
+        if unread := [key for key in keys if key not in read]:
+            yield f"services.toml: prefetch-lean: {hook}: no rule of its services reads {', '.join(unread)}."
 
 
 def _faults(ruleset: Ruleset) -> Iterator[str]:

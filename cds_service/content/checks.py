@@ -17,6 +17,7 @@ from cds_service.facts.queries import (
     OBSERVATIONS,
     QUESTIONS,
     READS,
+    TEMPLATES,
     collection,
     collections,
 )
@@ -33,7 +34,18 @@ def faults_of(content: Content) -> list[str]:
     """Every fault across the files."""
     sets = {s.name for s in content.value_sets}
     found = [fault for name, rule in content.written.items() for fault in _rule(name, rule, content, sets)]
-    shared = (_services, _families, _folds, _gates, _memory, _suggestions, _statements, _phenotypes, _current_drug)
+    shared = (
+        _services,
+        _families,
+        _folds,
+        _gates,
+        _memory,
+        _suggestions,
+        _statements,
+        _phenotypes,
+        _current_drug,
+        _lean,
+    )
     return [*found, *undeclared(content), *(fault for check in shared for fault in check(content))]
 
 
@@ -209,6 +221,18 @@ def _services(content: Content) -> Iterator[str]:
         for rule in service.rules:
             if rule not in content.rules:
                 yield f"services.toml: {service.id}: no card folder {rule!r}"
+
+
+def _lean(content: Content) -> Iterator[str]:
+    lean = content.services.prefetch_lean
+    for hook in sorted({service.hook for service in content.services.service} - lean.keys()):
+        yield f"services.toml: prefetch-lean: {hook!r} is missing"
+    for hook, keys in lean.items():
+        if hook not in HOOKS:
+            yield f"services.toml: prefetch-lean: {hook!r} is none of {', '.join(HOOKS)}"
+        for key in keys:
+            if key not in TEMPLATES:
+                yield f"services.toml: prefetch-lean: {hook}: {key!r} is none of {', '.join(TEMPLATES)}"
 
 
 def _families(content: Content) -> Iterator[str]:

@@ -15,6 +15,7 @@ from joserfc.jwk import JWKRegistry, Key, KeySet, RSAKey
 from cds_service.errors import SettingsError
 from cds_service.facts.queries import MAY_BE_UNSERVED
 from cds_service.hooks.profiles import PROFILES
+from cds_service.settings import PrefetchSet
 from cds_service.trust.vendors import CodeForm, code_form, vendors
 
 ALGORITHMS = ("ES384", "RS384", "ES256", "RS256", "PS384", "ES512", "RS512", "EdDSA")
@@ -55,6 +56,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     not_served: tuple[str, ...] | None = None
     """The prefetch keys whose data do not exist there; in place of the vendor's, if given."""
     observation_codes: CodeForm | None = None
+    prefetch: PrefetchSet = "full"
+    """What discovery asks of it; what it does not ask for is fetched from one of ``fhir_servers``."""
 
     @property
     def keys_not_served(self) -> frozenset[str]:
@@ -228,6 +231,8 @@ def _client_faults(client: Client) -> Iterator[str]:
     for address in client.origins:
         if _is_https(address) and not _is_origin(address):
             yield f"origins: {address!r} must be written as browsers do: in lower case, without path or usual port"
+    if client.prefetch == "lean" and not client.fhir_servers:
+        yield "prefetch: 'lean' needs fhir-servers, from which what discovery does not ask for is fetched"
     if client.name in _RESERVED or not client.name.isprintable():
         yield f"name: {client.name!r} cannot be used"
     if client.calls_per_minute < 1:

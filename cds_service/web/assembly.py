@@ -50,7 +50,7 @@ class Application:
         self._authenticator = Authenticator(self._clients, settings) if self._clients else None
         self._fhir = FhirAccess(settings.deadline_ms / 1000, Resolver(networks(settings.fhir_servers)))
         self._grants = _grants(self._fhir, self._clients, settings)
-        self._offers = _offers(self._decisions.services, self._grants, self._clients, settings)
+        self._offers = _offers(self._decisions, self._grants, self._clients, settings)
         self._digest = _digest(self._decisions.ruleset)
         self._recorder: Recorder | None = None
         self._audit: Audit | None = None
@@ -185,9 +185,14 @@ def _grants(access: FhirAccess, clients: Clients | None, settings: Settings) -> 
 
 
 def _offers(
-    services: Mapping[str, Service], grants: Mapping[str, FhirGrant], clients: Clients | None, settings: Settings
+    decisions: DecisionService, grants: Mapping[str, FhirGrant], clients: Clients | None, settings: Settings
 ) -> dict[str, Offer]:
     """What each caller is offered, by the caller's name."""
-    forms = {c.name: c.code_form for c in clients.by_issuer.values()} if clients else {}
-    usual = code_form(None, settings.profile)
-    return {name: Offer.of(services, grant.not_served, forms.get(name, usual)) for name, grant in grants.items()}
+    sets = {"full": None, "lean": decisions.ruleset.content.services.prefetch_lean}
+    wishes = {ANYONE.name: (code_form(None, settings.profile), settings.prefetch)}
+    if clients is not None:
+        wishes = {c.name: (c.code_form, c.prefetch) for c in clients.by_issuer.values()}
+    return {
+        name: Offer.of(decisions.services, grants[name].not_served, form, sets[prefetch])
+        for name, (form, prefetch) in wishes.items()
+    }

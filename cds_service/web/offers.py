@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -12,23 +12,36 @@ from cds_service.trust.vendors import CodeForm
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """The services as the caller's server is asked for their data, and the keys that it does not serve."""
+    """The services as the caller's server is asked for their data, and what discovery leaves out of it.
+
+    The answers are the same whatever is left out: ``services`` names all that the rules read.
+    """
 
     services: Mapping[str, Service]
     not_served: frozenset[str] = frozenset()
+    lean: Mapping[str, Iterable[str]] | None = None
+    """Per hook, the only keys that discovery asks for; None for all."""
 
     @classmethod
-    def of(cls, services: Mapping[str, Service], not_served: frozenset[str], form: CodeForm) -> Offer:
+    def of(
+        cls,
+        services: Mapping[str, Service],
+        not_served: frozenset[str],
+        form: CodeForm,
+        lean: Mapping[str, Iterable[str]] | None = None,
+    ) -> Offer:
         if form == "bare":
-            return cls(services, not_served)
+            return cls(services, not_served, lean)
         replace = msgspec.structs.replace
         asked = {name: replace(one, prefetch=with_systems(one.prefetch)) for name, one in services.items()}
-        return cls(asked, not_served)
+        return cls(asked, not_served, lean)
 
     def discovery(self, spec_version: str) -> Discovery:
-        """The discovery document: what the server does not serve is not asked for."""
-        return Discovery.of(map(self._served, self.services.values()), spec_version)
+        """The discovery document: neither what the server does not serve nor what is not lean is asked for."""
+        return Discovery.of(map(self._asked, self.services.values()), spec_version)
 
-    def _served(self, service: Service) -> Service:
-        served = {key: template for key, template in service.prefetch.items() if key not in self.not_served}
-        return msgspec.structs.replace(service, prefetch=served)
+    def _asked(self, service: Service) -> Service:
+        wanted = service.prefetch if self.lean is None else self.lean[service.hook]
+        keys = frozenset(wanted) - self.not_served
+        asked = {key: template for key, template in service.prefetch.items() if key in keys}
+        return msgspec.structs.replace(service, prefetch=asked)

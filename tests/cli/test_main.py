@@ -1,6 +1,7 @@
 """The command line: what it prints, where it ends, and with which code."""
 
 import json
+import re
 import shlex
 import shutil
 import signal
@@ -78,6 +79,45 @@ def test_check_tells_what_an_ehr_does_not_serve(tmp_path):
     assert "not served, and taken for empty: carePlans, medicationStatements" in said
     assert "CDS_NOT_SERVED    tasks" in run("check", CDS_NOT_SERVED="tasks")
     assert "CDS_NOT_SERVED: 'task' is none of" in run("check", code=1, CDS_NOT_SERVED="task")
+
+
+def test_check_tells_from_where_what_is_not_lean_is_fetched(tmp_path):
+    keys = {"keys": [EC_KEY.as_dict(private=False)]}
+    (tmp_path / "keys.json").write_text(json.dumps(keys))
+    path, lean = tmp_path / "clients.toml", CLIENTS + 'prefetch = "lean"\n'
+    served = lean + 'fhir-servers = ["https://fhir.example.org/r4", "https://fhir.example.org/test"]\n'
+    path.write_text(served)
+    said = run("check", CDS_CLIENTS=str(path))
+    fetched = "prefetch: lean, what else is needed is fetched from"
+    assert f"    {fetched} https://fhir.example.org/r4 or https://fhir.example.org/test" in said
+    assert "CDS_DISCOVERY=token" not in said
+    path.write_text(served + CLIENTS.replace("test-ehr", "other").replace("ehr.test.example", "other.test.example"))
+    said = run("check", CDS_CLIENTS=str(path))
+    assert said.count(fetched) == 1
+    assert "asks each of them for the full set: only with CDS_DISCOVERY=token" in said
+    assert "full set" not in run("check", CDS_CLIENTS=str(path), CDS_DISCOVERY="token")
+    path.write_text(lean)
+    for command in ("check", "serve"):
+        said = run(command, code=1, CDS_CLIENTS=str(path))
+        assert "clients.toml: test-ehr: prefetch: 'lean' needs fhir-servers" in said
+
+
+def test_check_tells_from_where_it_is_fetched_in_open_mode():
+    fetched = "Prefetch: lean, what else is needed is fetched from servers on this machine"
+    assert f"{fetched}\n" in run("check", CDS_PREFETCH="lean", CDS_FHIR_SERVERS="10.20.0.0/16")
+    listed = "https://fhir.example.org/r4 10.20.0.0/16"
+    assert f"{fetched} or https://fhir.example.org/r4\n" in run("check", CDS_PREFETCH="lean", CDS_FHIR_SERVERS=listed)
+    assert "what else is needed" not in run("check")
+
+
+def test_check_tells_a_lean_key_that_no_rule_of_the_service_reads_any_more(checkout):
+    assert "no rule of its services reads" not in run("check")
+    services = checkout / "cards" / "services.toml"
+    lists = re.compile(r'^rules = \["maoi.*"rbd-drug-current".*\]$', re.MULTILINE)
+    services.write_text(lists.sub('rules = ["rbd-drug-current", "myoclonus-workup"]', services.read_text(), count=1))
+    done = in_checkout(checkout, "check")
+    assert done.returncode == 0, done.stderr
+    assert "prefetch-lean: patient-view: no rule of its services reads diagnosticReports." in done.stdout
 
 
 def test_faults_of_the_settings_are_sentences():

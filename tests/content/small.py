@@ -12,6 +12,9 @@ FILES = {
         for name in (FILE, "wording.toml", "gates.toml", "phenotypes/age.toml", "phenotypes/current-drug.toml")
     },
     "services.toml": """
+[prefetch-lean]
+patient-view = ["patient", "conditions"]
+
 [prefetch-loss]
 conditions = "Everything."
 

@@ -177,6 +177,19 @@ EDITS = {
     ),
     "a-cap-of-no-hook": ("families.toml", "[cap.order-sign]", "[cap.order-sing]", "cap: 'order-sing' is none of"),
     "an-unknown-hook": ("services.toml", '"patient-view"', '"patient-veiw"', "one: hook: 'patient-veiw' is none of"),
+    "a-hook-without-lean-keys": ("services.toml", "patient-view =", "order-sign =", "lean: 'patient-view' is missing"),
+    "lean-keys-of-no-hook": (
+        "services.toml",
+        "[prefetch-lean]",
+        "[prefetch-lean]\nsign = []",
+        "lean: 'sign' is none of",
+    ),
+    "a-lean-key-that-is-none": (
+        "services.toml",
+        '"conditions"',
+        '"problems"',
+        "prefetch-lean: patient-view: 'problems' is none of patient, conditions,",
+    ),
     "a-resource-nobody-wrote": (
         "suggestions.toml",
         "referral.json",

@@ -4,6 +4,9 @@ import re
 
 import pytest
 
+from tests.calling import application_with
+from tests.contract import speaking_to
+
 pytestmark = pytest.mark.anyio
 
 PLAIN = re.compile(r"[A-Z][A-Za-z]+(/[^/?&]+|\?[^?]+)")
@@ -49,7 +52,10 @@ async def test_nothing_in_discovery_is_null_or_empty(services):
     assert all(value not in (None, "", {}, []) for value in values(services))
 
 
-async def test_each_template_is_a_plain_read_or_search(services):
+@pytest.mark.parametrize("prefetch", ["full", "lean"])
+async def test_each_template_is_a_plain_read_or_search(prefetch, anyio_backend):
+    async with speaking_to(application_with(CDS_PREFETCH=prefetch)) as client:
+        services = (await client.get("/cds-services")).json()["services"]
     for service in services:
         assert {"patient", "conditions", "medicationRequests"} <= service["prefetch"].keys()
         for template in service["prefetch"].values():

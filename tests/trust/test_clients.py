@@ -48,6 +48,9 @@ def test_a_good_file_is_read(clients_file: Path) -> None:
             "audiences: .* end with a slash",
         ),
         (CLIENTS + 'fhir-servers = ["https://["]', "fhir-servers: 'https://\\[' must be"),
+        (CLIENTS + 'prefetch = "lean"', "clients.toml: test-ehr: prefetch: 'lean' needs fhir-servers"),
+        (CLIENTS + 'prefetch = "lean"\nfhir-servers = []', "prefetch: 'lean' needs fhir-servers"),
+        (CLIENTS + 'prefetch = "some"', "prefetch: Invalid enum value 'some'"),
         (CLIENTS.replace("rbd-patient-view", "rbd-no-such"), "services: there is no service 'rbd-no-such'"),
     ],
 )

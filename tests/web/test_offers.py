@@ -11,9 +11,11 @@ import pytest
 import structlog
 
 from cds_service.errors import SettingsError
+from cds_service.hooks.services import Service
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
 from cds_service.web.assembly import Application
+from cds_service.web.offers import Offer
 from tests.calling import TODAY, requests
 from tests.fhir_client import misbehaving
 from tests.fhir_client.misbehaving import sends
@@ -23,6 +25,21 @@ __all__ = ["clients_file"]
 pytestmark = pytest.mark.anyio
 
 OTHER = CLIENTS.replace("test-ehr", "other-ehr").replace("https://ehr.test.example", "https://other.test.example")
+FETCHED = 'prefetch = "lean"\nfhir-servers = ["https://fhir.example.org/r4"]\n'
+DRUGS = ("medicationRequests", "medicationStatements")
+LEAN = {
+    "patient-view": (
+        "patient",
+        "conditions",
+        *DRUGS,
+        "medicationDispenses",
+        "observations",
+        "questionnaireResponses",
+        "diagnosticReports",
+    ),
+    "order-select": ("patient", "conditions", *DRUGS),
+    "order-sign": ("patient", "conditions", *DRUGS),
+}
 
 
 @asynccontextmanager
@@ -40,6 +57,14 @@ async def in_open_mode(**environ):
 async def offered(client, hook="patient-view", **headers):
     services = (await client.get("/cds-services", headers=headers)).json()["services"]
     return next(service["prefetch"] for service in services if service["hook"] == hook)
+
+
+async def offered_to_each(client):
+    """What the first and the second client of a file are offered."""
+    return [
+        await offered(client, Authorization=f"Bearer {token(aud=f'{BASE}/cds-services', iss=issuer)}")
+        for issuer in ("https://ehr.test.example", "https://other.test.example")
+    ]
 
 
 def vendors_file(path, *said):
@@ -68,13 +93,45 @@ async def test_of_several_clients_each_is_known_by_its_token_only(clients_file):
     assert "tasks" in anyone
     assert "loinc.org" not in anyone["observations"]
     async with guarding(clients_file, discovery="token") as client:
-        mine, other = [
-            await offered(client, Authorization=f"Bearer {token(aud=f'{BASE}/cds-services', iss=issuer)}")
-            for issuer in ("https://ehr.test.example", "https://other.test.example")
-        ]
+        mine, other = await offered_to_each(client)
     assert "tasks" not in mine
     assert "code=http://loinc.org|" in mine["observations"]
     assert other == anyone
+
+
+async def test_anyone_may_be_asked_for_less():
+    async with in_open_mode() as client:
+        whole = {hook: await offered(client, hook) for hook in LEAN}
+    async with in_open_mode(CDS_PREFETCH="lean") as client:
+        for hook, keys in LEAN.items():
+            assert await offered(client, hook) == {key: whole[hook][key] for key in keys}
+    async with in_open_mode(CDS_PREFETCH="full") as client:
+        assert {hook: await offered(client, hook) for hook in LEAN} == whole
+
+
+async def test_the_only_client_there_is_may_be_asked_for_less(clients_file):
+    async with guarding(vendors_file(clients_file, f'{FETCHED}vendor = "oracle-health"')) as client:
+        prefetch = await offered(client)
+    assert prefetch.keys() == set(LEAN["patient-view"]) - {"medicationStatements"}
+    assert "code=http://loinc.org|" in prefetch["observations"]
+
+
+async def test_a_client_is_asked_for_less_where_its_token_shows_it(clients_file):
+    vendors_file(clients_file, FETCHED, 'not-served = ["tasks", "conditions"]')
+    async with guarding(clients_file) as client:
+        assert len(await offered(client)) == 15
+    async with guarding(clients_file, discovery="token") as client:
+        mine, other = await offered_to_each(client)
+    assert mine.keys() == set(LEAN["patient-view"])
+    assert len(other) == 13
+
+
+def test_a_key_that_no_rule_of_a_service_reads_is_not_asked_for_because_it_is_lean():
+    one = Service(hook="patient-view", title="", description="", id="one", prefetch={"tasks": "T", "patient": "P"})
+    offer = Offer.of({"one": one}, frozenset(), "bare", {"patient-view": ("patient", "observations")})
+    (service,) = offer.discovery("2.0.1").services
+    assert service.prefetch == {"patient": "P"}
+    assert offer.services["one"].prefetch == one.prefetch
 
 
 @pytest.fixture
