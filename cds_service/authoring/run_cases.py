@@ -8,7 +8,7 @@ import msgspec
 
 from cds_service.authoring.cases import DAY, Case, Json, Parts, request
 from cds_service.authoring.page import CaseAnswer
-from cds_service.content.model import Content, RuleContent
+from cds_service.content.model import LARGEST, Cap, Content, RuleContent, ServiceText
 from cds_service.content.text import plain
 from cds_service.decisions.cards import Visit
 from cds_service.decisions.decide import Decision, decide
@@ -21,6 +21,9 @@ from cds_service.hooks.requests import parse_request
 from cds_service.hooks.responses import Card
 from cds_service.hooks.services import Service
 from cds_service.rules.review import Evaluation, Outcome
+
+_NO_CAPS = {hook: Cap(cards=LARGEST) for hook in HOOKS}
+"""For hooks to which a site gives no cap, as it does not answer them."""
 
 
 class CaseResult(msgspec.Struct, frozen=True):
@@ -57,14 +60,19 @@ class CaseResult(msgspec.Struct, frozen=True):
 class CaseRunner:
     """The rules on the day of the cases.
 
-    A case is judged on its rule, not on where a site shows it: the rule is asked whether it is switched off or not.
+    A case is judged on its rule, not on where a site shows it: the rule is asked whether it is switched off or not,
+    and whether the site answers the case's hook or not.
     """
 
     def __init__(self, ruleset: Ruleset, parts: Parts) -> None:
         self.ruleset = ruleset
         self._parts = parts
-        self._asking = {rule: _asking(ruleset, (rule,)) for rule in switched_off(ruleset.content)}
-        self._all = _asking(ruleset, ruleset.content.rules) if self._asking else ruleset
+        services = ruleset.content.services.service
+        self._shows = {service.id: service.rules for service in services}
+        self._shown = {(service.hook, rule) for service in services for rule in service.rules}
+        self._off = switched_off(ruleset.content)
+        self._asking: dict[str, Ruleset] = {}
+        self._all = _asking(ruleset, ruleset.content.rules)
         self._services = DecisionService(self._all, lambda: DAY).services.values()
 
     def request(self, rule: str, case: Case) -> Json:
@@ -73,7 +81,17 @@ class CaseRunner:
 
     def run(self, rule: str, case: Case) -> CaseResult:
         """The case's answer; raises CallRefused for a case that leaves out more than an answer needs."""
-        return self._run(rule, case, self._asking.get(rule, self.ruleset))
+        return self._run(rule, case, self._asked(rule, case))
+
+    def _asked(self, rule: str, case: Case) -> Ruleset:
+        """The site's own rules if they show this one at the case's hook, else with it, else with every one."""
+        if (case.hook, rule) in self._shown and rule not in self._off:
+            return self.ruleset
+        if case.hook not in {hook for hook, _ in self._shown}:
+            return self._all
+        if rule not in self._asking:
+            self._asking[rule] = _asking(self.ruleset, (rule,))
+        return self._asking[rule]
 
     def _run(self, rule: str, case: Case, ruleset: Ruleset) -> CaseResult:
         service = self._service(rule, case)
@@ -86,7 +104,7 @@ class CaseRunner:
     def _service(self, rule: str, case: Case) -> Service:
         """The service of the case's hook that shows the rule; where none does, the first."""
         answering = [service for service in self._services if service.hook == case.hook]
-        return next((one for one in answering if rule in self.ruleset.content.service(one.id).rules), answering[0])
+        return next((one for one in answering if rule in self._shows.get(one.id, ())), answering[0])
 
     def faults(self, rule: str, case: Case) -> list[str]:
         """What differs from what the case expects, be it asked as the site has its rules or with every rule on.
@@ -94,9 +112,7 @@ class CaseRunner:
         A card speaks for other rules too, and a site that switched one of those off has not broken this one.
         """
         found = list(self.disagreements(self.run(rule, case)))
-        if found and self._asking:
-            return list(self.disagreements(self._run(rule, case, self._all))) and found
-        return found
+        return found and list(self.disagreements(self._run(rule, case, self._all))) and found
 
     def indicator(self, rule: str, evaluation: Evaluation) -> str:
         assert evaluation.finding is not None, "only a finding has an indicator"  # noqa: S101
@@ -152,14 +168,14 @@ def _asking(ruleset: Ruleset, names: Iterable[str]) -> Ruleset:
     rules = {name: _active(content.rules[name]) for name in names}
     services = tuple(
         msgspec.structs.replace(service, rules=tuple(dict.fromkeys((*service.rules, *_askable(rules, service.hook)))))
-        for service in content.services.service
+        for service in (*content.services.service, *_missing_services(content))
     )
     prepared = {name: msgspec.structs.replace(ruleset.rules[name], content=text) for name, text in rules.items()}
     weight = tuple(dict.fromkeys((*content.families.weight, *rules)))
     changed = msgspec.structs.replace(
         content,
         rules={**content.rules, **rules},
-        families=msgspec.structs.replace(content.families, weight=weight),
+        families=msgspec.structs.replace(content.families, weight=weight, cap=_NO_CAPS | content.families.cap),
         services=msgspec.structs.replace(content.services, service=services),
     )
     return msgspec.structs.replace(
@@ -168,6 +184,12 @@ def _asking(ruleset: Ruleset, names: Iterable[str]) -> Ruleset:
         rules={**ruleset.rules, **prepared},
         weight={name: place for place, name in enumerate(weight)},
     )
+
+
+def _missing_services(content: Content) -> Iterator[ServiceText]:
+    """A service for each hook that the site does not answer."""
+    for hook in sorted(HOOKS.keys() - {service.hook for service in content.services.service}):
+        yield ServiceText(id=hook, hook=hook, title=hook, description=hook, usage_requirements=hook, rules=())
 
 
 def _askable(rules: Mapping[str, RuleContent], hook: str) -> Iterator[str]:

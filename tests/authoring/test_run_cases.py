@@ -4,6 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cds_service.authoring.run_cases import CaseRunner, switched_off
@@ -60,3 +61,35 @@ def test_a_case_that_a_site_s_own_words_broke_is_told_though_another_rule_is_off
     runner = CaseRunner(assemble(load(folder)), PARTS)
     faults = [fault for case in cases()["clonazepam-dementia"] for fault in runner.faults("clonazepam-dementia", case)]
     assert any("risk of confusion" in fault for fault in faults)
+
+
+def offered(services, *, only: str = "", but: str = "", split: str = ""):
+    """Services as a site may offer them: of one hook alone, without a rule at it, or with a rule in a second one."""
+    for service in services:
+        if service.hook == only and but + split:
+            rest = tuple(name for name in service.rules if name not in (but, split))
+            yield msgspec.structs.replace(service, rules=rest)
+            if split:
+                yield msgspec.structs.replace(service, id="second", rules=(split,))
+        elif but + split or service.hook == only:
+            yield service
+
+
+@pytest.mark.parametrize(
+    "site",
+    [
+        {"only": "patient-view"},
+        {"only": "order-sign"},
+        {"only": "patient-view", "but": "clonazepam-falls"},
+        {"only": "patient-view", "split": "rbd-prognosis"},
+    ],
+    ids=str,
+)
+def test_cases_hold_whatever_services_a_site_offers(site):
+    content = ruleset().content
+    services = msgspec.structs.replace(content.services, service=tuple(offered(content.services.service, **site)))
+    cap = {service.hook: content.families.cap[service.hook] for service in services.service}
+    families = msgspec.structs.replace(content.families, cap=cap)
+    of_site = msgspec.structs.replace(content, services=services, families=families)
+    runner = CaseRunner(msgspec.structs.replace(ruleset(), content=of_site), PARTS)
+    assert [(rule, case.name) for rule in cases() for case in cases()[rule] if runner.faults(rule, case)] == []
