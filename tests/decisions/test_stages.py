@@ -10,7 +10,6 @@ import msgspec
 import pytest
 
 from cds_service.authoring.cases import DAY, Case
-from cds_service.content.model import Services
 from cds_service.decisions import gather as gathering
 from cds_service.decisions.cards import Visit
 from cds_service.decisions.decide import conclude, judge
@@ -408,7 +407,8 @@ STUDIED = Case(
 
 async def test_what_a_draft_is_for_may_be_a_condition_that_no_rule_declares():
     services = tuple(msgspec.structs.replace(one, rules=("psg-repeat",)) for one in RULES.content.services.service)
-    content = msgspec.structs.replace(RULES.content, services=Services(service=services, prefetch_loss={}))
+    offered = msgspec.structs.replace(RULES.content.services, service=services)
+    content = msgspec.structs.replace(RULES.content, services=offered)
     alone = DecisionService(msgspec.structs.replace(RULES, content=content), lambda: DAY)
     body = runner().request("psg-repeat", STUDIED)
     (entry,) = body["context"]["draftOrders"]["entry"]
