@@ -479,9 +479,10 @@ async def test_other_failures_of_a_search_lead_to_no_read(ehr, fetch, status):
     assert not route.called
 
 
-async def test_there_is_an_end_to_reads_and_what_is_left_is_told(ehr):
+@pytest.mark.parametrize("names", [[f"m-{n}" for n in range(8)], LONG_IDS], ids=["in one search", "in several"])
+async def test_there_is_an_end_to_reads_and_what_is_left_is_told(ehr, names):
     access = FhirAccess(1.0, bounds=Bounds(reads=5))
-    ehr.get(f"{EHR}/MedicationRequest").mock(orders_of([f"m-{n}" for n in range(8)]))
+    ehr.get(f"{EHR}/MedicationRequest").mock(orders_of(names))
     ehr.get(f"{EHR}/Medication").respond(400)
     route = ehr.get(url__startswith=f"{EHR}/Medication/").mock(side_effect=read)
     found = await access.fetch(TARGET, {"medicationRequests": REQUESTS}, deadline=Deadline(1))
