@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from cds_service.content import numbers as spelt
 from cds_service.content.contract import undeclared
 from cds_service.content.model import GATES_OF_ALL, LARGEST, CardText, Content, Criterion, Parameter, RuleContent
+from cds_service.content.not_checked import faults_of_not_checked
 from cds_service.content.text import names_alone, placeholders
 from cds_service.facts import drugs
 from cds_service.facts.queries import (
@@ -45,6 +46,7 @@ def faults_of(content: Content) -> list[str]:
         _phenotypes,
         _current_drug,
         _lean,
+        faults_of_not_checked,
     )
     return [*found, *undeclared(content), *(fault for check in shared for fault in check(content))]
 

@@ -22,6 +22,7 @@ from cds_service.content.model import (
     Gate,
     LinkText,
     MemoryText,
+    NotCheckedText,
     OverrideText,
     Phenotype,
     RuleContent,
@@ -30,6 +31,7 @@ from cds_service.content.model import (
     Statement,
     SuggestionText,
 )
+from cds_service.content.not_checked import FILE as NOT_CHECKED
 from cds_service.content.wording import Wording
 from cds_service.errors import ContentError
 from cds_service.facts.numbers import Numbers
@@ -79,6 +81,7 @@ def load(folder: Path) -> Content:
     evidence = reading.toml("evidence.toml", dict[str, Source])
     overrides = reading.toml("override-reasons.toml", dict[str, OverrideText])
     memory = reading.toml("memory.toml", MemoryText)
+    not_checked = reading.toml(NOT_CHECKED, NotCheckedText)
     suggestions = reading.toml("suggestions.toml", dict[str, SuggestionText])
     links = reading.toml("links.toml", dict[str, LinkText])
     statements = reading.toml("statements.toml", dict[str, Statement])
@@ -89,7 +92,9 @@ def load(folder: Path) -> Content:
     value_sets = _value_sets(reading)
     if services is None or families is None or evidence is None:
         raise ContentError(reading.faults)
-    if overrides is None or memory is None or suggestions is None or wording is None or gates is None:
+    if overrides is None or memory is None or not_checked is None:
+        raise ContentError(reading.faults)
+    if suggestions is None or wording is None or gates is None:
         raise ContentError(reading.faults)
     written = {name: _with_gates(rule, gates) for name, rule in rules.items()}
     of_all = spelt.shared(phenotypes.values())
@@ -103,6 +108,8 @@ def load(folder: Path) -> Content:
         evidence=evidence,
         overrides=overrides,
         memory=memory,
+        not_checked=not_checked,
+        not_checked_digest=digest(folder / NOT_CHECKED),
         suggestions={name: spelt.suggestion_with(one, of_all) for name, one in suggestions.items()},
         resources={name: spelt.resource_with(one, of_all) for name, one in resources.items()},
         links=links or {},

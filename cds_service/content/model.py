@@ -260,6 +260,26 @@ class MemoryText(Strict, frozen=True, kw_only=True):
     once_months: dict[str, Count] = {}
 
 
+class NotCheckedText(Strict, frozen=True, kw_only=True):
+    """``not-checked.toml``: the card that says what could not be checked for a draft."""
+
+    enabled: bool
+    version: str
+    title: str
+    summary: str
+    summary_short: str
+    """Where the other would be too long."""
+    detail: str
+    source_label: str
+    reason: str
+    topic: dict[str, str]
+    """Per safety rule, what it looks for."""
+    data: dict[str, str]
+    """Per prefetch key, its plain name."""
+    why: dict[str, str]
+    """Per reason why data were not had, its plain words."""
+
+
 class Statement(Strict, frozen=True, kw_only=True):
     """A statement of the two sources, in our own words, with the homes it has besides rules."""
 
@@ -315,6 +335,8 @@ class Content(msgspec.Struct, frozen=True):
     evidence: dict[str, Source]
     overrides: dict[str, OverrideText]
     memory: MemoryText
+    not_checked: NotCheckedText
+    not_checked_digest: str
     suggestions: dict[str, SuggestionText]
     resources: dict[str, dict[str, object]]
     links: dict[str, LinkText]

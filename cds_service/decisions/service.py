@@ -15,6 +15,7 @@ from cds_service.content.model import ServiceText
 from cds_service.decisions.cards import SERVICE_URL, Visit
 from cds_service.decisions.decide import Decision, Judged, Recall, conclude, judge, user_gate
 from cds_service.decisions.gather import Gathered, gather, gather_all, unread
+from cds_service.decisions.not_checked import not_checked_card
 from cds_service.decisions.ruleset import Ruleset, assemble
 from cds_service.decisions.sources import Pace, Sources
 from cds_service.decisions.stages import Stages, Started
@@ -23,7 +24,7 @@ from cds_service.facts.patient import PatientFacts
 from cds_service.fhir_client.access import FhirGrant
 from cds_service.hooks.hooks import Hook
 from cds_service.hooks.requests import HookRequest, parse_head, parse_request
-from cds_service.hooks.responses import Response
+from cds_service.hooks.responses import Card, Response
 from cds_service.hooks.services import Service
 from cds_service.rules.review import Outcome
 
@@ -122,9 +123,17 @@ class DecisionService:
         except OtherRelease as release:
             return _not_r4(release)
         extension = decision.outcomes(gathered.facts.gaps)
-        response = Response(cards=() if self._silent else decision.cards, extension=extension or None)
+        cards = self._shown(decision, sources)
+        response = Response(cards=cards, extension=extension or None)
         timings = {"gather": deciding - started, "decide": perf_counter() - deciding}
         return DecidedHook(decision, response, timings, gathered.facts, sources.fetched)
+
+    def _shown(self, decision: Decision, sources: Sources) -> tuple[Card, ...]:
+        """The cards, and last the one for what could not be checked of a draft."""
+        if self._silent:
+            return ()
+        unchecked = not_checked_card(self.ruleset, decision, sources.fetched)
+        return (*decision.cards, unchecked) if unchecked else decision.cards
 
     async def _gathered(
         self, hook: HookRequest, service: Service, sources: Sources, *, everything: bool

@@ -61,6 +61,19 @@ without-reason = "data-wrong"
 ignored-days = 30
 session-hours = 8
 """,
+    "not-checked.toml": """
+enabled = false
+version = "1.0.0"
+title = "Not checked"
+summary = "{drugs}: {topics} not checked ({reasons})"
+summary-short = "{drugs}: {topics} not checked"
+detail = "{reasons}"
+source-label = "Somebody"
+reason = "{data} {why}"
+topic = {}
+data = {}
+why = {}
+""",
     "links.toml": "",
     "statements.toml": "",
     "suggestions.toml": """

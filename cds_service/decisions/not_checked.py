@@ -1,0 +1,94 @@
+"""One quiet card that says which safety rules could not be decided, as what was asked for could not be had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from cds_service.content.not_checked import FILE
+from cds_service.content.text import SUMMARY_LIMIT, clipped
+from cds_service.decisions.cards import TOPICS
+from cds_service.decisions.decide import Decision
+from cds_service.decisions.ruleset import Ruleset
+from cds_service.facts.patient import Order
+from cds_service.facts.queries import DRAFTS, MEDICATIONS
+from cds_service.fhir_client.target import REFERENCES
+from cds_service.hooks.responses import Card, Coding, Source
+from cds_service.rules.review import Evaluation, Outcome
+
+ID = FILE.removesuffix(".toml")
+
+
+class _Unchecked(msgspec.Struct, frozen=True):
+    """A safety rule about a draft that could not be decided, and the keys whose data lack."""
+
+    rule: str
+    drug: str
+    keys: tuple[str, ...]
+
+
+def not_checked_card(ruleset: Ruleset, decision: Decision, fetched: Mapping[str, str]) -> Card | None:
+    """The card for what the FHIR server was asked for in vain; ``fetched`` are the keys with how that went."""
+    text = ruleset.content.not_checked
+    lacking = {key: why for key, why in fetched.items() if why in text.why and key in text.data}
+    if not text.enabled or not lacking:
+        return None
+    unchecked = tuple(_unchecked(ruleset, decision, lacking))
+    return _card(ruleset, unchecked, lacking) if unchecked else None
+
+
+def _unchecked(ruleset: Ruleset, decision: Decision, lacking: Mapping[str, str]) -> Iterator[_Unchecked]:
+    """In the order of the file; a rule that applies has a card of its own, or was answered before."""
+    for name in ruleset.content.not_checked.topic:
+        for evaluation in decision.evaluations if name in decision.undetermined else ():
+            drug = _drug(ruleset, evaluation) if evaluation.rule == name else ""
+            keys = tuple(_keys(evaluation, lacking)) if drug else ()
+            if keys:
+                yield _Unchecked(name, drug, keys)
+
+
+def _drug(ruleset: Ruleset, evaluation: Evaluation) -> str:
+    """The drug of a draft that starts the rule and left it undecided; empty where there is none."""
+    order = evaluation.subject
+    if evaluation.outcome is not Outcome.UNDETERMINED or not isinstance(order, Order) or order.drug is None:
+        return ""
+    triggers = ruleset.rules[evaluation.rule].content.triggers
+    return order.drug.ingredient(*(name for one in triggers for name in one.get(DRAFTS, ())))
+
+
+def _keys(evaluation: Evaluation, lacking: Iterable[str]) -> Iterator[str]:
+    """The keys that the rule ended for want of; a drug without its Medication lacks what it refers to."""
+    named = {part.partition(":")[0] for part in evaluation.missing.split("; ")}
+    wanted = named | ({REFERENCES} if MEDICATIONS in named else set())
+    yield from (key for key in lacking if key in wanted)
+
+
+def _card(ruleset: Ruleset, unchecked: tuple[_Unchecked, ...], lacking: Mapping[str, str]) -> Card:
+    content = ruleset.content
+    text, values = content.not_checked, _values(ruleset, unchecked, lacking)
+    summary = content.wording.fill(text.summary, values)
+    if len(summary) > SUMMARY_LIMIT:
+        summary = content.wording.fill(text.summary_short, values)
+    return Card(
+        summary=clipped(summary),
+        indicator="info",
+        detail=content.wording.fill(text.detail, values),
+        source=Source(label=text.source_label, topic=Coding(system=TOPICS, code=ID, display=text.title)),
+        extension={
+            "org.rbd-cds.rules": [ID],
+            "org.rbd-cds.versions": {ID: f"{text.version}+{content.not_checked_digest}"},
+        },
+    )
+
+
+def _values(ruleset: Ruleset, unchecked: tuple[_Unchecked, ...], lacking: Mapping[str, str]) -> dict[str, str]:
+    text, wording = ruleset.content.not_checked, ruleset.content.wording
+    drugs = wording.listed(one.drug for one in unchecked)
+    keys = dict.fromkeys(key for one in unchecked for key in one.keys)
+    reasons = (wording.fill(text.reason, {"data": text.data[key], "why": text.why[lacking[key]]}) for key in keys)
+    return {
+        "drugs": drugs[:1].upper() + drugs[1:],
+        "topics": wording.listed(text.topic[one.rule] for one in unchecked),
+        "reasons": wording.listed(reasons, "comma"),
+    }
