@@ -20,9 +20,10 @@ from cds_service.decisions.ruleset import Ruleset, assemble
 from cds_service.decisions.sources import Pace, Sources
 from cds_service.decisions.stages import Stages, Started
 from cds_service.errors import DataMissing, OtherRelease
-from cds_service.facts.patient import PatientFacts
+from cds_service.facts.patient import NOTHING_DRAFTED, PatientFacts
 from cds_service.fhir_client.access import FhirGrant
-from cds_service.hooks.hooks import Hook
+from cds_service.hooks.envelope import may_come_twice
+from cds_service.hooks.hooks import HOOKS, Hook
 from cds_service.hooks.requests import HookRequest, parse_head, parse_request
 from cds_service.hooks.responses import Card, Response
 from cds_service.hooks.services import Service
@@ -82,16 +83,16 @@ class DecisionService:
 
         Raises NotJson or ContractBroken.
         """
+        stages = self._stages[service.id]
+        if HOOKS[service.hook].is_chart_view:
+            return parse_request(body, service, stages.plan(NOTHING_DRAFTED).first)
         head = parse_head(body, service)
-        if head is not None and not self._can_start(head, service):
-            return head
-        return parse_request(body, service)
-
-    def _can_start(self, head: HookRequest, service: Service) -> bool:
-        if user_gate(self.ruleset.content, head.user_id):
-            return False
+        if head is None:
+            return parse_request(body, service)
         drafted = unread(head, {}, self.ruleset.content, self._today()).drafted
-        return bool(head.not_r4) or self._stages[service.id].can_start(drafted)
+        if head.not_r4 or (stages.can_start(drafted) and not user_gate(self.ruleset.content, head.user_id)):
+            return parse_request(body, service, stages.plan(drafted).first)
+        return parse_request(body, service) if may_come_twice(body) else head
 
     async def answer(
         self,

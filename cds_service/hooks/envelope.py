@@ -2,20 +2,24 @@
 
 Two ways lead to the same values. The first decodes the whole body in one typed pass; when anything in it is not
 typed as CDS Hooks has it, the second reads member by member. A member that cannot be read is as if it were not there.
-The values of the prefetch are left as they were written.
+Values of the prefetch are left as they were written unless they are to be read at once.
 
 Bytes of members that nobody reads are passed over, so a fault of encoding inside them goes unnoticed.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
 from cds_service.errors import ContractBroken, NotJson
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.decoding import OBJECT, TEXT, LenientReader, has_endless_number, read_as
+
+_MOST_DECODERS = 64
 
 
 class FhirAuthorization(msgspec.Struct):
@@ -53,40 +57,69 @@ class Context(msgspec.Struct, gc=False, rename="camel"):
     draft_orders: DraftBundle | None = None
 
 
-class Envelope(msgspec.Struct, gc=False, rename="camel"):
+P = TypeVar("P")
+
+
+class Envelope(msgspec.Struct, Generic[P], gc=False, rename="camel"):
+    """A body; its prefetch is read as what the decoder was made for."""
+
     hook: str = ""
     hook_instance: str = ""
     fhir_server: str | None = None
     fhir_authorization: FhirAuthorization | None = None
     context: Context | None = None
-    prefetch: dict[str, msgspec.Raw] | None = None
-    """Each value as it was written."""
+    prefetch: P | None = None
 
 
-def read_envelope(body: bytes) -> Envelope:
-    """The body's members; raises what the decoder raises when it is no JSON, or JSON nested beyond reason."""
+Sent: TypeAlias = Mapping[str, fhir.Resource | msgspec.Raw | msgspec.UnsetType | None]
+"""Prefetch values by key: as they were written, or the resource where they were read at once."""
+
+
+def read_envelope(
+    body: bytes, keys: frozenset[str] = frozenset(), at_once: frozenset[str] = frozenset()
+) -> Envelope[Sent]:
+    """The body's members, of its prefetch some keys read at once, or every value as it was written.
+
+    Raises what the decoder raises when it is no JSON, or JSON nested beyond reason.
+    """
     if has_endless_number(body):
         raise NotJson
     try:
-        return _ENVELOPE.decode(body)
+        if not at_once:
+            return _ENVELOPE.decode(body)
+        typed = _decoder(keys, at_once).decode(body)
+        sent = None if typed.prefetch is None else msgspec.structs.asdict(typed.prefetch)
+        return msgspec.structs.replace(typed, prefetch=sent)
     except msgspec.ValidationError:
         return _member_by_member(body)
 
 
-def read_head(body: bytes) -> Envelope | None:
-    """The members before ``prefetch``, which is not looked at; None where these are not all that matters.
+@lru_cache(_MOST_DECODERS)
+def _decoder(keys: frozenset[str], at_once: frozenset[str]) -> msgspec.json.Decoder[Envelope[Any]]:
+    """Reads a body in one pass: to pass over a value first and to read it then takes a fifth more."""
+    kinds = {True: fhir.AnyResource | None | msgspec.UnsetType, False: msgspec.Raw | msgspec.UnsetType}
+    members = [(key, kinds[key in at_once], msgspec.UNSET) for key in sorted(keys)]
+    return msgspec.json.Decoder(Envelope[msgspec.defstruct("Values", members, gc=False)])  # type: ignore[misc]
+
+
+def read_head(body: bytes) -> Envelope[Sent] | None:
+    """The members before ``prefetch``, which is not looked at; None where they cannot be told without it.
 
     What stands before the name, with a brace to end it, is a JSON object only where the name stands at the outermost
     level and in no string.
     """
-    place = body.find(_PREFETCH)
-    head = body[: max(place, 0)].rstrip()
-    if not head.endswith(b",") or has_endless_number(head) or any(body.rfind(name, place) > 0 for name in _TWICE):
+    head = body[: max(body.find(_PREFETCH), 0)].rstrip()
+    if not head.endswith(b",") or has_endless_number(head):
         return None
     try:
         return _ENVELOPE.decode(head[:-1] + b"}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def may_come_twice(body: bytes) -> bool:
+    """Whether another context may stand behind the prefetch, which would count instead of the one before it."""
+    return body.rfind(_CONTEXT, body.find(_PREFETCH)) > 0
 
 
 def read_draft(raw: msgspec.Raw, reader: LenientReader) -> fhir.Resource | None:
@@ -99,7 +132,7 @@ def _is_text(written: bytes) -> bool:
     return written.isascii() or bool(written.decode())
 
 
-def _member_by_member(body: bytes) -> Envelope:
+def _member_by_member(body: bytes) -> Envelope[Sent]:
     members = read_as(OBJECT, msgspec.json.decode(body, type=msgspec.Raw))
     if members is None:
         raise ContractBroken("", "The body must be a JSON object.")
@@ -150,9 +183,8 @@ def _items(raw: msgspec.Raw | None) -> list[msgspec.Raw]:
 
 
 _PREFETCH = b'"prefetch"'
-_TWICE = (b'"context"', b'"hook')
-"""Of a member that comes twice the last one counts; of these it may be one behind the prefetch."""
-_ENVELOPE = msgspec.json.Decoder(Envelope)
+_CONTEXT = b'"context"'
+_ENVELOPE: msgspec.json.Decoder[Envelope[Sent]] = msgspec.json.Decoder(Envelope[dict[str, msgspec.Raw]])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _TEXTS = msgspec.json.Decoder(list[str])
 _AUTHORIZATION = msgspec.json.Decoder(FhirAuthorization)

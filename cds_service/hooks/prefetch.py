@@ -8,7 +8,9 @@ import msgspec
 
 from cds_service.errors import NotJson, OtherRelease
 from cds_service.fhir.decoding import LenientReader, read_value
+from cds_service.fhir.elements import Resource
 from cds_service.fhir.sources import FAILED, NOT_SENT, Source, other_release, query, read_source, resources_in
+from cds_service.hooks.envelope import Sent
 
 PATIENT_TOKEN = "{{context.patientId}}"  # noqa: S105
 
@@ -25,7 +27,7 @@ class Prefetch(Mapping[str, Source]):
     OtherRelease where it is not R4.
     """
 
-    def __init__(self, sent: Mapping[str, msgspec.Raw], templates: Mapping[str, str]) -> None:
+    def __init__(self, sent: Sent, templates: Mapping[str, str]) -> None:
         self._sent, self._templates = sent, templates
         self._reader = LenientReader()
         self._read: dict[str, Source] = {}
@@ -52,25 +54,28 @@ class Prefetch(Mapping[str, Source]):
     def _state(self, key: str) -> str:
         source = self._read.get(key)
         if source is None:
-            return "not read" if key in self._sent else "left out"
+            return "left out" if self._sent.get(key, msgspec.UNSET) is msgspec.UNSET else "not read"
         if source.gap is None:
             return "given" if source.resources else "empty"
         return _STATES.get(source.gap, "partial")
 
     def _source(self, key: str) -> Source:
-        asked, raw = query(self._templates[key]), self._sent.get(key)
-        if raw is None:
-            return NOT_SENT
-        try:
-            value = read_value(raw, self._reader)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise NotJson from None
-        if value is None and bytes(raw) != b"null":
+        asked, value = query(self._templates[key]), self._sent.get(key, msgspec.UNSET)
+        if isinstance(value, msgspec.Raw):
+            value = self._value(value)
+        if isinstance(value, msgspec.UnsetType):
             return NOT_SENT
         foreign = other_release(resources_in(value))
         if foreign:
             raise OtherRelease(foreign)
         return read_source(value, asked)
+
+    def _value(self, raw: msgspec.Raw) -> Resource | msgspec.UnsetType | None:
+        try:
+            value = read_value(raw, self._reader)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise NotJson from None
+        return msgspec.UNSET if value is None and bytes(raw) != b"null" else value
 
 
 _STATES = {FAILED.gap: "failed", NOT_SENT.gap: "left out"}

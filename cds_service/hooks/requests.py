@@ -18,6 +18,7 @@ from cds_service.hooks.envelope import (
     DraftEntry,
     Envelope,
     FhirAuthorization,
+    Sent,
     read_draft,
     read_envelope,
     read_head,
@@ -76,24 +77,27 @@ class HookRequest(msgspec.Struct, frozen=True, kw_only=True):
         return None if other_patient or expired or other_kind else granted.access_token
 
 
-def parse_request(body: bytes, service: Service) -> HookRequest:
-    """The call in a body sent to a service; NotJson or ContractBroken otherwise."""
+def parse_request(body: bytes, service: Service, at_once: frozenset[str] = frozenset()) -> HookRequest:
+    """The call in a body sent to a service; NotJson or ContractBroken otherwise.
+
+    Keys that are sure to be asked for are read best ``at_once``; any other when it is.
+    """
     try:
-        return _request(read_envelope(body), service)
+        return _request(read_envelope(body, frozenset(service.prefetch), at_once), service)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise NotJson from None
 
 
 def parse_head(body: bytes, service: Service) -> HookRequest | None:
     """The call as far as the members before its prefetch tell it; None where they are not enough."""
-    head = read_head(body) if HOOKS[service.hook].brings_orders else None
+    head = read_head(body)
     try:
         return _request(head, service, is_head=True) if head else None
     except (ContractBroken, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
-def _request(envelope: Envelope, service: Service, *, is_head: bool = False) -> HookRequest:
+def _request(envelope: Envelope[Sent], service: Service, *, is_head: bool = False) -> HookRequest:
     hook = HOOKS[service.hook]
     context = _checked_context(envelope, hook)
     drafts = tuple(_drafts(context, hook))
@@ -113,7 +117,7 @@ def _request(envelope: Envelope, service: Service, *, is_head: bool = False) -> 
     )
 
 
-def _checked_context(envelope: Envelope, hook: Hook) -> Context:
+def _checked_context(envelope: Envelope[Sent], hook: Hook) -> Context:
     """The context, once everything the hook requires is known to be there."""
     _require(envelope.hook, "hook")
     if envelope.hook != hook.name:
