@@ -52,6 +52,13 @@ async def test_only_selected_orders_are_spoken_about(post, select):
     assert (await post(selecting(select, ["ServiceRequest/draft-3"]))).json() == {"cards": []}
 
 
+async def test_of_two_orders_of_one_drug_only_the_selected_one_is_spoken_about(post, select, order):
+    twice = with_orders(select, order, order | {"id": "draft-4"})
+    for selected in (CLONAZEPAM, "MedicationRequest/draft-4"):
+        assert set(spoken_about(await post(selecting(twice, [selected])))) == {selected}
+    assert len(seen(await post(selecting(twice, [CLONAZEPAM, "MedicationRequest/draft-4"])))) == 2
+
+
 async def test_every_order_is_in_scope_at_signing(post, sign, order, melatonin):
     assert len(seen(await post(sign))) == 2
     for orders in ((order, melatonin), (melatonin, order), (LAB, melatonin, LAB | {"id": "draft-4"}, order)):
