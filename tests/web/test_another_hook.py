@@ -20,6 +20,7 @@ description = "Bedroom safety, for tests."
 usage-requirements = "FHIR R4."
 rules = ["clonazepam-falls", "rbd-red-flags"]
 """
+LEAN = 'encounter-start = ["patient", "conditions", "medicationRequests"]'
 FELL = requests()["patient-view-clonazepam-fall"]
 STARTED = FELL | {"hook": "encounter-start", "context": FELL["context"] | {"encounterId": "enc-1"}}
 PATH = "/cds-services/our-encounter-start"
@@ -31,8 +32,9 @@ def site(tmp_path, monkeypatch):
     monkeypatch.setitem(HOOKS, "encounter-start", Hook(name="encounter-start", version="1.1"))
     folder = tmp_path / "cards"
     shutil.copytree(cards(Settings()), folder)
-    with (folder / "services.toml").open("a") as services, (folder / "families.toml").open("a") as families:
-        services.write(SERVICE)
+    services = folder / "services.toml"
+    services.write_text(services.read_text().replace("[prefetch-lean]\n", f"[prefetch-lean]\n{LEAN}\n") + SERVICE)
+    with (folder / "families.toml").open("a") as families:
         families.write("\n[cap.encounter-start]\ncards = 1\n")
     card = folder / "clonazepam-falls" / "card.toml"
     card.write_text(card.read_text().replace('summary = "', 'summary = "Ours: '))
