@@ -144,9 +144,7 @@ class CaseRunner:
         if finding is None:
             return CaseAnswer(result.case, said, missing=missing)
         alone = card is not None and (card.extension or {})["org.rbd-cds.rules"] == [result.rule]
-        return CaseAnswer(
-            result.case, said, finding.card, finding.notes, {"clause": "", **finding.values}, card=card, alone=alone
-        )
+        return CaseAnswer(result.case, said, finding.card, finding.notes, finding.values, card=card, alone=alone)
 
     def _answer(self, result: CaseResult) -> str:
         if result.outcome is Outcome.NOT_MET:

@@ -17,10 +17,9 @@ from cds_service.content.wording import DATES, LISTS, Wording
 from cds_service.facts.words import PHRASINGS, Phrasing
 
 # Values that whoever writes the card adds to those of the finding, by the texts that get them.
-_OF_CARDS = frozenset({"phrase", "clause"})
-_OF_JOINT_SUMMARIES = _OF_CARDS | {"phrases"}
-_OF_FAMILY_NOTES = _OF_CARDS | {"because"}
-_OF_RESOURCES = _OF_CARDS | {"patient", "service"}
+_OF_JOINT_SUMMARIES = frozenset({"phrases", "clause"})
+_OF_FAMILY_NOTES = frozenset({"because"})
+_OF_RESOURCES = frozenset({"patient", "service"})
 
 
 class Contract(msgspec.Struct, frozen=True):
@@ -71,7 +70,7 @@ def undeclared(content: Content) -> Iterator[str]:
     for key, family in content.families.family.items():
         where = f"families.toml: family.{key}"
         joint = (family.together_order, family.together_drug)
-        yield from _declared(where, joint, family.values, _OF_JOINT_SUMMARIES)
+        yield from _declared(where, joint, (), _OF_JOINT_SUMMARIES)
         for name, note in family.note.items():
             yield from _declared(f"{where}.note.{name}", (note.text,), note.values, _OF_FAMILY_NOTES)
             yield from _declared(f"{where}.note.{name}.when", (note.when,))
@@ -83,9 +82,9 @@ def undeclared(content: Content) -> Iterator[str]:
 def _of_rule(file: str, rule: RuleContent, known: Set[str]) -> Iterator[str]:
     for key, card in rule.card.items():
         texts = (card.summary, card.phrase, card.detail, card.folded)
-        yield from _declared(f"{file}: card.{key}", texts, card.values, known | _OF_CARDS)
+        yield from _declared(f"{file}: card.{key}", texts, card.values, known)
     for key, note in rule.note.items():
-        yield from _declared(f"{file}: note.{key}", (note.text,), note.values, known | _OF_CARDS)
+        yield from _declared(f"{file}: note.{key}", (note.text,), note.values, known)
     for key, phrase in rule.phrase.items():
         yield from _declared(f"{file}: phrase.{key}", (phrase.text,), phrase.values, known)
 
@@ -93,7 +92,7 @@ def _of_rule(file: str, rule: RuleContent, known: Set[str]) -> Iterator[str]:
 def _of_suggestion(key: str, suggestion: SuggestionText, content: Content) -> Iterator[str]:
     where = f"suggestions.toml: {key}"
     own = (suggestion.label, suggestion.remove_draft, suggestion.change_dose)
-    told = [(where, (*own, *(one.description for one in suggestion.create)), _OF_CARDS)]
+    told = [(where, (*own, *(one.description for one in suggestion.create)), frozenset[str]())]
     for create in suggestion.create:
         within = tuple(_strings(content.resources.get(create.resource)))
         told.append((f"suggestions/{create.resource}", within, _OF_RESOURCES))

@@ -218,9 +218,8 @@ class Family(Strict, frozen=True, kw_only=True):
 
     title: str
     together_order: str | None = None
-    """Summary of a card that joins several findings about one order."""
+    """Summary of a card that joins several findings about one order; it names their ``phrases`` and the ``clause``."""
     together_drug: str | None = None
-    values: tuple[str, ...] = ()
     note: dict[str, Note] = {}
 
 

@@ -93,7 +93,8 @@ class CardWriter:
             return own
         phrases = [self._fill(j, j.card.phrase or j.text.title) for j in group.members[:_MOST_PHRASES]]
         while phrases:
-            joint = self._fill(lead, template, phrases=Listed(tuple(phrases), "comma"))
+            named = Listed(tuple(phrases), "comma")
+            joint = self._fill(lead, template, phrases=named, clause=lead.finding.values.get("clause", ""))
             if len(joint) <= SUMMARY_LIMIT:
                 return joint
             phrases.pop()
@@ -143,7 +144,7 @@ class CardWriter:
 
     def _fill(self, joined: WordedFinding, template: str, **more: Value) -> str:
         """A text of the finding's card file with the values of the finding."""
-        values = {**joined.values, **more} if more else joined.values
+        values = {**joined.finding.values, **more} if more else joined.finding.values
         return self._wording_of(joined).fill(template, values)
 
     def _wording_of(self, joined: WordedFinding) -> Wording:
@@ -175,7 +176,7 @@ class CardWriter:
         return tuple(name for name in offered if not (unnamed and self._content.suggestions[name].changes_draft))
 
     def _suggestion(self, text: SuggestionText, joined: WordedFinding, *, recommended: bool) -> Suggestion:
-        values = joined.values
+        values = joined.finding.values
         actions = []
         subject = joined.evaluation.subject
         fill = partial(self._fill, joined)
@@ -190,7 +191,7 @@ class CardWriter:
         return Suggestion(label=fill(text.label), is_recommended=recommended, actions=tuple(actions))
 
     def _resource(self, name: str, joined: WordedFinding) -> dict[str, object]:
-        addressed = {**joined.values, "patient": self._visit.patient_id, "service": self._visit.service_url}
+        addressed = {**joined.finding.values, "patient": self._visit.patient_id, "service": self._visit.service_url}
         made = self._resources[name](self._wording_of(joined).fill, addressed)
         assert isinstance(made, dict)  # noqa: S101 - the loader admits objects only
         if self._visit.encounter_id:

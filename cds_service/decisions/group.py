@@ -8,7 +8,6 @@ import msgspec
 
 from cds_service.content.model import WEIGHT_OF, CardText, Content, Families, Fold, Indicator, RuleContent
 from cds_service.facts.patient import Medication, Order
-from cds_service.facts.words import Values
 from cds_service.rules.review import Evaluation, Finding
 
 
@@ -19,7 +18,6 @@ class WordedFinding(msgspec.Struct, frozen=True):
     finding: Finding
     text: RuleContent
     card: CardText
-    values: Values
     indicator: Indicator
     weight: int
 
@@ -83,10 +81,9 @@ def group(found: Iterable[Evaluation], content: Content) -> list[CardGroup]:
 
 def _joined(evaluation: Evaluation, finding: Finding, content: Content) -> WordedFinding:
     text = content.rules[evaluation.rule]
-    values = {"phrase": finding.values.get("label"), "clause": "", **finding.values}
     indicator = text.indicator[finding.indicator].indicator
     weight = content.families.weight.index(evaluation.rule)
-    return WordedFinding(evaluation, finding, text, text.card[finding.card], values, indicator, weight)
+    return WordedFinding(evaluation, finding, text, text.card[finding.card], indicator, weight)
 
 
 def _place(joined: WordedFinding) -> tuple[int, int]:

@@ -88,11 +88,17 @@ EDITS = {
     "a-brace-twice": (CARD, "{limit} times", "{{limit}} times", "criteria.shakes: write a name alone in braces"),
     "a-value-for-resources-on-a-card": (CARD, "{what} found", "{what} {patient}", "card.found: {patient} is no number"),
     "a-value-for-families-in-a-note": (CARD, "is common", "is {because}", "note.common: {because} is no number"),
-    "a-value-for-cards-in-a-shared-phrase": (
+    "a-value-for-resources-in-a-shared-phrase": (
         "wording.toml",
         "is alive and an adult",
-        "is {phrase}",
-        "phrase.alive-and-adult: {phrase} is no number",
+        "is {patient}",
+        "phrase.alive-and-adult: {patient} is no number",
+    ),
+    "a-value-of-one-rule-in-a-joint-summary": (
+        "families.toml",
+        'title = "Tremor"',
+        'title = "Tremor"\ntogether-order = "{what} with {phrases}"',
+        "family.tremor: {what} is no number",
     ),
     "a-number-nobody-gives-in-not-checked": (
         CARD,

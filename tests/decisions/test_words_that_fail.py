@@ -199,3 +199,28 @@ def test_every_phrase_is_known_to_whoever_assembles_the_rules_and_does_nothing_e
 
 def test_the_shipped_cards_keep_the_contract():
     assert assemble(load(cards(Settings())))
+
+
+def test_why_nothing_is_shown_is_said_in_the_words_of_the_site():
+    gates = {
+        name: msgspec.structs.replace(gate, closed=f"ours: {name}") for name, gate in ruleset().content.gates.items()
+    }
+    site = msgspec.structs.replace(ruleset(), content=msgspec.structs.replace(ruleset().content, gates=gates))
+    service = site.content.services.service[0]
+    someone = first_case(lambda r: bool(r.decision.cards))
+    died = msgspec.structs.replace(someone.facts, dead=True)
+    assert decide(site, service, someone.facts, Visit("Patient/example", "pat")).gate == "ours: clinician"
+    assert decide(site, service, died, Visit("Practitioner/example", "pat")).gate == "ours: alive"
+
+
+def test_a_dose_that_is_no_number_costs_the_card_that_offers_it():
+    offering = first_case(
+        lambda r: any(action.type == "update" for c in r.decision.cards for s in c.suggestions for action in s.actions)
+    )
+    suggestions = {
+        name: msgspec.structs.replace(text, dose_from="found") if text.change_dose else text
+        for name, text in ruleset().content.suggestions.items()
+    }
+    content = msgspec.structs.replace(ruleset().content, suggestions=suggestions)
+    after = decided(msgspec.structs.replace(ruleset(), content=content), offering)
+    assert offering.rule in told(after)["failed"]
