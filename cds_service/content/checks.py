@@ -37,6 +37,7 @@ def faults_of(content: Content) -> list[str]:
     found = [fault for name, rule in content.written.items() for fault in _rule(name, rule, content, sets)]
     shared = (
         _services,
+        _addresses,
         _families,
         _folds,
         _gates,
@@ -199,9 +200,19 @@ def _known_names(file: str, key: str, text: str, names: set[str]) -> Iterator[st
 def _card(file: str, key: str, card: CardText, content: Content) -> Iterator[str]:
     for member, text in (("summary", card.summary), ("detail", card.detail), ("phrase", card.phrase or "")):
         yield from _said(file, f"card.{key}.{member}", text)
+    yield from _written(f"{file}: card.{key}.summary", card.summary)
+    yield from _written(f"{file}: card.{key}.detail", card.detail, lines=True)
     for name in card.suggestions:
         if name not in content.suggestions:
             yield f"{file}: card.{key}.suggestions: {name!r} is not in suggestions.toml"
+
+
+def _written(where: str, text: str | None, *, lines: bool = False) -> Iterator[str]:
+    """What a card cannot be without: words, and no more than one line of them where it has room for one."""
+    if text is not None and not text.strip():
+        yield f"{where}: is empty"
+    elif text and not lines and "\n" in text:
+        yield f"{where}: write it in one line"
 
 
 def _said(file: str, key: str, text: str) -> Iterator[str]:
@@ -218,6 +229,8 @@ def _services(content: Content) -> Iterator[str]:
     for twice in {name for name in ids if ids.count(name) > 1}:
         yield f"services.toml: {twice}: two services have this id"
     for service in content.services.service:
+        if not _ID.fullmatch(service.id):
+            yield f"services.toml: {service.id}: id: write lower-case words with hyphens, as it is a part of an address"
         if service.hook not in HOOKS:
             yield f"services.toml: {service.id}: hook: {service.hook!r} is none of {', '.join(HOOKS)}"
         for rule in service.rules:
@@ -235,6 +248,13 @@ def _lean(content: Content) -> Iterator[str]:
         for key in keys:
             if key not in TEMPLATES:
                 yield f"services.toml: prefetch-lean: {hook}: {key!r} is none of {', '.join(TEMPLATES)}"
+
+
+def _addresses(content: Content) -> Iterator[str]:
+    for file, given in (("evidence.toml", content.evidence), ("links.toml", content.links)):
+        for key, one in given.items():
+            if not one.url.startswith("https://"):
+                yield f"{file}: {key}: url: {one.url!r} does not begin with https://"
 
 
 def _families(content: Content) -> Iterator[str]:
@@ -272,6 +292,8 @@ def _memory(content: Content) -> Iterator[str]:
 
 def _suggestions(content: Content) -> Iterator[str]:
     for name, text in content.suggestions.items():
+        for told in (text.label, text.remove_draft, text.change_dose, *(one.description for one in text.create)):
+            yield from _written(f"suggestions.toml: {name}", told)
         for create in text.create:
             if create.resource not in content.resources:
                 yield f"suggestions.toml: {name}: no file suggestions/{create.resource}"

@@ -174,6 +174,11 @@ EDITS = {
     "an-order-in-a-note": (CARD, "Tremor is common", "Tremor must go", "note.common: says should or must"),
     "going-on-in-silence": (CARD, 'not-checked = "the temperature"', "", "criteria.cold: goes on without knowing"),
     "an-unknown-rule": ("services.toml", '["tremor"]', '["tremor", "chorea"]', "one: no card folder 'chorea'"),
+    "a-service-that-no-address-can-name": ("services.toml", 'id = "one"', 'id = "a/b"', "a/b: id: write lower-case"),
+    "a-source-without-address": ("evidence.toml", "https://example.org", "example.org", "source-1: url: 'example.org"),
+    "a-summary-of-two-lines": (CARD, '"{what} found"', '"{what}\\nfound"', "card.found.summary: write it in one line"),
+    "a-card-without-detail": (CARD, '"**Found:** {what}."', '" "', "card.found.detail: is empty"),
+    "a-button-without-words": ("suggestions.toml", '"Refer"', '""', "refer: is empty"),
     "a-rule-without-weight": ("families.toml", '["tremor"]', "[]", "weight: 'tremor' is missing"),
     "a-hook-without-cap": (
         "families.toml",
