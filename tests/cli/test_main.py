@@ -215,6 +215,14 @@ def test_try_says_in_one_line_why_a_rule_is_silent():
     assert "no card, because this is not so: A fall within 12 months" in falls
 
 
+def test_try_says_what_was_not_there_to_start_a_rule():
+    lines = run("try", str(REQUESTS / "order-select-rbd-dementia.json")).splitlines()
+    (dose,) = [line for line in lines if line.startswith("melatonin-dose")]
+    (pair,) = [line for line in lines if line.startswith("clonazepam-opioid")]
+    assert dose.endswith("not started: no draft of melatonin")
+    assert "no draft of clonazepam with medications of opioid; no draft of opioid with" in pair
+
+
 def test_try_all_prints_the_steps_of_silent_rules_too():
     request = str(REQUESTS / "order-select-rbd-dementia.json")
     assert run("try", "--all", request).count("The draft stops or cancels it.") > run("try", request).count(

@@ -17,7 +17,7 @@ from cds_service.decisions.gather import gather_sent
 from cds_service.decisions.service import DecisionService
 from cds_service.decisions.sources import Pace, Sources
 from cds_service.decisions.stages import Started
-from cds_service.errors import DataMissing
+from cds_service.errors import ContractBroken, DataMissing
 from cds_service.facts.queries import DRUG_KEYS, READS, TEMPLATES, collections
 from cds_service.fhir_client.access import FhirAccess, FhirGrant
 from cds_service.fhir_client.egress import Resolver, Servers, networks
@@ -150,6 +150,9 @@ UNRELATED = Case(
 )
 
 
+DIED = msgspec.structs.replace(UNRELATED, chart=("patient-deceased", "condition-alzheimer"))
+
+
 def as_written(body, **changed):
     """The request with its prefetch last, as most clients send it."""
     return json.dumps({name: body[name] for name in sorted(body, key=lambda n: n == "prefetch")} | changed).encode()
@@ -218,6 +221,71 @@ async def test_of_a_member_that_stands_twice_the_last_counts_wherever_it_stands(
     other = runner().request("clonazepam-dementia", UNRELATED)["context"]
     answered = await DECISIONS.answer(DECISIONS.request(twice(body, "context", other), service), service)
     assert answered.decision.found
+
+
+# What is not enough to answer
+
+
+async def refused(body):
+    with pytest.raises(DataMissing) as refusal:
+        await in_stages(body)
+    return set(refusal.value.keys)
+
+
+def viewed(*keys):
+    """A chart view with these keys alone, each empty but for the patient."""
+    body = requests()["patient-view-hypertension"]
+    sent = {key: searchset(total=0) for key in keys} | {"patient": body["prefetch"]["patient"]}
+    return body | {"prefetch": {key: sent[key] for key in keys}}
+
+
+@pytest.mark.parametrize("had", [(), ("patient",), ("medicationStatements",), ("patient", "procedures", "encounters")])
+async def test_a_chart_of_which_nothing_could_be_judged_is_refused_with_the_keys(had):
+    assert await refused(viewed(*had)) == {"patient", "conditions", *DRUG_KEYS} - set(had)
+
+
+@pytest.mark.parametrize("had", ["conditions", "medicationRequests"])
+async def test_conditions_or_drugs_are_enough_for_an_answer(had):
+    assert (await in_stages(viewed(had))).decision.undetermined
+
+
+async def test_a_rule_that_was_judged_is_an_answer_whatever_else_is_missing():
+    assert "psg-result" in (await in_stages(viewed("diagnosticReports", "observations"))).decision.started.not_started
+
+
+def ordered(*drafts, **sent):
+    case = msgspec.structs.replace(UNRELATED, drafts=drafts)
+    return runner().request("clonazepam-dementia", case) | {"prefetch": sent}
+
+
+async def test_an_order_that_starts_a_rule_is_refused_where_nothing_of_the_chart_could_be_had():
+    assert await refused(ordered("draft-clonazepam-rbd")) == {"patient", "conditions", *DRUG_KEYS}
+
+
+async def test_an_order_that_starts_nothing_is_answered_without_any_chart():
+    assert (await in_stages(ordered("draft-aspirin"))).response.cards == ()
+
+
+async def test_what_the_draft_itself_tells_is_shown_without_any_chart():
+    assert "clonazepam-dose" in (await in_stages(ordered("draft-clonazepam-3mg-rbd"))).decision.found
+
+
+async def test_a_key_that_no_started_rule_needs_is_not_missing():
+    answered = await in_stages(ordered("draft-melatonin-20mg", conditions=None, medicationRequests=None))
+    assert answered.facts.gaps.keys() == {"patient", "medicationStatements", "medicationDispenses"}
+
+
+async def test_no_rule_is_started_for_a_patient_who_has_died():
+    body = runner().request("clonazepam-dementia", msgspec.structs.replace(DIED, drafts=("draft-clonazepam-rbd",)))
+    decision = (await in_stages(body)).decision
+    assert (bool(decision.gate), decision.started) == (True, Started())
+
+
+async def test_the_patient_of_another_id_is_met_before_any_card_and_not_where_none_can_be():
+    another = {"patient": {"resourceType": "Patient", "id": "another"}, "conditions": None}
+    with pytest.raises(ContractBroken):
+        await in_stages(ordered("draft-clonazepam-rbd", **another))
+    assert (await in_stages(ordered("draft-aspirin", **another))).response.cards == ()
 
 
 # Passes and rounds

@@ -20,8 +20,11 @@ HALF = draft(CLONAZEPAM, id="the-draft", dosageInstruction=[dosage(0.5)])
 
 
 def prints(*chart, hook="order-select", drafts=(HALF,), patient_key="p"):
+    return prints_of(facts(*chart, drafts=drafts, signing=hook == "order-sign"), hook, patient_key)
+
+
+def prints_of(read, hook, patient_key="p"):
     text = ruleset().content.service(f"rbd-{hook}")
-    read = facts(*chart, drafts=drafts, signing=hook == "order-sign")
     started = Stages(ruleset(), text).start(read.drafted, read.held)
     fingerprinter = Fingerprinter(ruleset())
     evidence = fingerprinter.evidence(judge(ruleset(), text, read, VISIT, started))
@@ -72,3 +75,12 @@ def test_the_evidence_changes_with_the_entries_it_rests_on_and_with_no_others():
 )
 def test_each_band_of_doses_is_twice_as_wide_as_the_one_below(daily, expected):
     assert band(daily) == expected
+
+
+def test_what_else_was_read_of_the_chart_changes_no_fingerprint():
+    """The collections that a finding's own rule does not declare are for other rules."""
+    assert "events" not in ruleset().rules["clonazepam-dementia"].reads
+    read = facts(*DEMENTIA, drafts=(HALF,))
+    alone = prints_of(read, "order-select")["clonazepam-dementia"]
+    read.held["events"] = read.held["conditions"]
+    assert prints_of(read, "order-select")["clonazepam-dementia"] == alone
