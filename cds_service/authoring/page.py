@@ -273,7 +273,8 @@ def _evidence(content: Content, rule: RuleContent) -> Iterator[str]:
         source = content.evidence[cited.id]
         yield f"- **{source.label}** (grade {cited.grade}, {GRADES[cited.grade]}; {source.strength}): {cited.says}"
         yield f"  {source.citation}."
-        yield f"  <{source.url}>"
+        if source.url:
+            yield f"  <{source.url}>"
     yield ""
     if rule.statements:
         yield from (f"Statements of the two source documents that live here: {', '.join(rule.statements)}.", "")

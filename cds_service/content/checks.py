@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from cds_service.content import numbers as spelt
 from cds_service.content.contract import undeclared
+from cds_service.content.leaflets import faults_of_leaflets, link_name
 from cds_service.content.model import GATES_OF_ALL, LARGEST, CardText, Content, Criterion, Parameter, RuleContent
 from cds_service.content.not_checked import faults_of_not_checked
 from cds_service.content.text import names_alone, placeholders
@@ -47,6 +48,7 @@ def faults_of(content: Content) -> list[str]:
         _phenotypes,
         _current_drug,
         _lean,
+        faults_of_leaflets,
         faults_of_not_checked,
     )
     return [*found, *undeclared(content), *(fault for check in shared for fault in check(content))]
@@ -76,9 +78,10 @@ def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> I
             yield f"{file}: override: {code!r} is not in override-reasons.toml"
     if len(rule.override) > OVERRIDES_AT_MOST:
         yield f"{file}: override: {len(rule.override)} reasons; a card offers at most {OVERRIDES_AT_MOST}"
-    for link in rule.links:
-        if link not in content.links:
-            yield f"{file}: links: {link!r} is not in links.toml"
+    known = content.links.keys() | map(link_name, content.leaflets)
+    for link in (*rule.links, *(name for card in rule.card.values() for name in card.links)):
+        if link not in known:
+            yield f"{file}: links: {link!r} is neither in links.toml nor a leaflet"
     yield from _parameters(file, rule.parameter)
     names = set(spelt.of_rule(rule, spelt.shared(content.phenotypes.values())))
     for gate in rule.gates:
@@ -251,10 +254,12 @@ def _lean(content: Content) -> Iterator[str]:
 
 
 def _addresses(content: Content) -> Iterator[str]:
-    for file, given in (("evidence.toml", content.evidence), ("links.toml", content.links)):
-        for key, one in given.items():
-            if not one.url.startswith("https://"):
-                yield f"{file}: {key}: url: {one.url!r} does not begin with https://"
+    for key, source in content.evidence.items():
+        if source.url is not None and not source.url.startswith("https://"):
+            yield f"evidence.toml: {key}: url: {source.url!r} does not begin with https://"
+    for key, link in content.links.items():
+        if not link.url.startswith(("https://", "{service}/")):
+            yield f"links.toml: {key}: url: {link.url!r} begins neither with https:// nor with {{service}}/"
 
 
 def _families(content: Content) -> Iterator[str]:

@@ -16,10 +16,12 @@ import msgspec
 from cds_service.content import numbers as spelt
 from cds_service.content.checks import faults_of
 from cds_service.content.forms import faults_of_form
+from cds_service.content.leaflets import links_to
 from cds_service.content.model import (
     Content,
     Families,
     Gate,
+    Leaflet,
     LinkText,
     MemoryText,
     NotCheckedText,
@@ -84,6 +86,7 @@ def load(folder: Path) -> Content:
     not_checked = reading.toml(NOT_CHECKED, NotCheckedText)
     suggestions = reading.toml("suggestions.toml", dict[str, SuggestionText])
     links = reading.toml("links.toml", dict[str, LinkText])
+    leaflets = reading.toml("leaflets.toml", dict[str, Leaflet]) or {}
     statements = reading.toml("statements.toml", dict[str, Statement])
     resources = {p.name: reading.json(p) for p in sorted(folder.glob("suggestions/*.json"))}
     phenotypes = _phenotypes(reading)
@@ -112,7 +115,8 @@ def load(folder: Path) -> Content:
         not_checked_digest=digest(folder / NOT_CHECKED),
         suggestions={name: spelt.suggestion_with(one, of_all) for name, one in suggestions.items()},
         resources={name: spelt.resource_with(one, of_all) for name, one in resources.items()},
-        links=links or {},
+        links={**(links or {}), **links_to(leaflets)},
+        leaflets=leaflets,
         statements=statements or {},
         phenotypes=phenotypes,
         numbers=Numbers({name: {key: p.value for key, p in one.parameter.items()} for name, one in phenotypes.items()}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -109,6 +110,8 @@ class CardText(Strict, frozen=True, kw_only=True):
     """Sources of this variant, the one that the card names first; those of the whole rule where there are none."""
     override: tuple[str, ...] = ()
     """Those of the rule's reasons to override that can be true of this variant; all where there are none."""
+    links: tuple[str, ...] = ()
+    """Links of this variant, before those of the rule."""
 
 
 class Note(Strict, frozen=True, kw_only=True):
@@ -151,6 +154,7 @@ class RuleContent(Strict, frozen=True, kw_only=True):
     evidence: tuple[Cited, ...]
     override: tuple[str, ...]
     links: tuple[str, ...] = ()
+    """Names of ``links.toml``, or ``leaflet-`` and a name of ``leaflets.toml``."""
     remark: str | None = None
     """For the page: what a site may wish to know, such as that it may switch the rule off."""
 
@@ -160,8 +164,9 @@ class Source(Strict, frozen=True, kw_only=True):
 
     label: str
     citation: str
-    url: str
     strength: str
+    url: str | None = None
+    """Where the source itself can be read; a source that has no such address is named and not linked."""
 
 
 class OverrideText(Strict, frozen=True, kw_only=True):
@@ -208,9 +213,28 @@ class SuggestionText(Strict, frozen=True, kw_only=True):
 
 
 class LinkText(Strict, frozen=True, kw_only=True):
+    """A link of a card; its address may begin with ``{service}`` and name the leading ``{rule}``."""
+
     label: str
     url: str
     type: Literal["absolute", "smart"] = "absolute"
+
+
+class Leaflet(Strict, frozen=True, kw_only=True):
+    """A page for patients: ``leaflets/NAME.md`` holds its words, ``label`` is what a card calls it."""
+
+    label: str
+    written_on: date
+    reviewed_by: str | None = None
+    reviewed_on: date | None = None
+    enabled: bool = True
+
+    @property
+    def review(self) -> str:
+        """The sentence of review at the foot of the page."""
+        if self.reviewed_by and self.reviewed_on:
+            return f"Reviewed by {self.reviewed_by}, {self.reviewed_on}."
+        return "Not yet reviewed by a clinician."
 
 
 class Family(Strict, frozen=True, kw_only=True):
@@ -339,6 +363,8 @@ class Content(msgspec.Struct, frozen=True):
     suggestions: dict[str, SuggestionText]
     resources: dict[str, dict[str, object]]
     links: dict[str, LinkText]
+    """Those of ``links.toml``, and one for each leaflet that is given out."""
+    leaflets: dict[str, Leaflet]
     statements: dict[str, Statement]
     phenotypes: dict[str, Phenotype]
     numbers: Numbers

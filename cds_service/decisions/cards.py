@@ -26,12 +26,16 @@ from cds_service.hooks.responses import (
     SelectionBehavior,
     Source,
     Suggestion,
+    may_be_linked,
 )
 
 TOPICS = "urn:org.rbd-cds:topics"
 SERVICE_URL = "http://127.0.0.1:8000"
 """Where the service is as long as nothing else is set."""
 _MOST_PHRASES = 3
+_MOST_LINKS = 4
+_WHY = "why-this-card"
+_SERVICE = "{service}"
 log = structlog.get_logger()
 
 
@@ -72,7 +76,7 @@ class CardWriter:
             suggestions=suggestions,
             selection_behavior=pick if suggestions else None,
             override_reasons=tuple(map(self._override, group.leader.card.override or lead.override)),
-            links=tuple(self._links(group.leader)),
+            links=tuple(self._links(group)),
             extension={
                 "org.rbd-cds.rules": list(group.rules),
                 "org.rbd-cds.versions": {name: self._version(name) for name in group.rules},
@@ -202,12 +206,29 @@ class CardWriter:
         text = self._content.overrides[code]
         return OverrideReason(system=text.system, code=code, display=text.display)
 
-    def _links(self, lead: WordedFinding) -> Iterator[Link]:
-        cited = self._content.evidence[_cited(lead)[0]]
-        yield Link(label=cited.label, url=cited.url, type="absolute")
-        for name in lead.text.links:
-            text = self._content.links[name]
-            yield Link(label=text.label, url=text.url, type=text.type)
+    def _links(self, group: CardGroup) -> Iterable[Link]:
+        """Why this card, its first source, what the cards link to, then the other findings' sources (2.5)."""
+        lead, others = group.leader, group.findings[1:]
+        named = dict.fromkeys(name for joined in group.findings for name in (*joined.card.links, *joined.text.links))
+        links = [
+            self._link(_WHY, lead),
+            self._evidence(lead),
+            *[self._link(name, lead) for name in named],
+            *map(self._evidence, others),
+        ]
+        return list({link.url: link for link in links if link}.values())[:_MOST_LINKS]
+
+    def _link(self, name: str, lead: WordedFinding) -> Link | None:
+        """A link of the cards; None where it is not given out, or where this service has no address to lead to."""
+        text = self._content.links.get(name)
+        if text is None or (_SERVICE in text.url and not may_be_linked(self._visit.service_url)):
+            return None
+        address = text.url.replace(_SERVICE, self._visit.service_url).replace("{rule}", lead.text.id)
+        return Link(label=text.label, url=address, type=text.type)
+
+    def _evidence(self, joined: WordedFinding) -> Link | None:
+        cited = self._content.evidence[_cited(joined)[0]]
+        return Link(label=cited.label, url=cited.url, type="absolute") if cited.url else None
 
 
 def write_cards(

@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from cds_service.content import forms, places
 from cds_service.errors import CallRefused
 from cds_service.settings import Settings, hand_down
-from cds_service.web import catalogue, endpoints, feedback, gc_tuning, metrics, pages
+from cds_service.web import catalogue, endpoints, feedback, gc_tuning, leaflets, metrics, pages
 from cds_service.web.assembly import Application
 from cds_service.web.capacity import Capacity
 from cds_service.web.logs import configure
@@ -64,6 +64,7 @@ def _addresses(service: Application) -> dict[str, Address]:
         "/health/ready": get(endpoints.ready),
         "/": get(pages.start(service.discovery(), settings)),
         **catalogue.addresses(cards, settings),
+        **leaflets.addresses(service.content),
         "/static/house.css": get(pages.stylesheet),
     }
 

@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from cds_service import __version__
 from cds_service.content import places
+from cds_service.content.model import Content
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.decisions.service import DecisionService
 from cds_service.fhir_client.access import FhirAccess, FhirGrant
@@ -54,6 +55,10 @@ class Application:
         self._digest = _digest(self._decisions.ruleset)
         self._recorder: Recorder | None = None
         self._audit: Audit | None = None
+
+    @property
+    def content(self) -> Content:
+        return self._decisions.ruleset.content
 
     @property
     def services(self) -> Mapping[str, Service]:
@@ -136,7 +141,7 @@ class Application:
             metrics.LOST.set(self._recorder.writer.lost)
 
     def reasons(self, batch: FeedbackBatch) -> Mapping[str, int]:
-        known = self._decisions.ruleset.content.overrides
+        known = self.content.overrides
         given = (entry.reason.code for entry in batch.entries if entry.reason)
         return Counter(code if code in known else "other" for code in given)
 

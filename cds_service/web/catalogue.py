@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import partial
 from pathlib import Path
-
-from starlette.requests import Request
-from starlette.responses import Response
 
 from cds_service import __version__
 from cds_service.settings import Settings
-from cds_service.web.answers import HTML, Written
-from cds_service.web.pages import PAGE_HEADERS, templates
-from cds_service.web.routes import Address, Endpoint, get
+from cds_service.web.pages import as_html, page, title_of
+from cds_service.web.routes import Address, get
 
 _PAGE_LINK = re.compile(r'href="(?:\.\./)?([a-z0-9-]+)(/README)?\.md(#[^"]*)?"')
 
@@ -23,26 +19,18 @@ def addresses(cards: Path, settings: Settings) -> dict[str, Address]:
     found = {"/catalogue": cards / "README.md"}
     found |= {f"/catalogue/{path.parent.name}": path for path in sorted(cards.glob("*/README.md"))}
     found |= {f"/catalogue/{path.stem}": path for path in sorted(cards.glob("*.md")) if path.stem != "README"}
-    return {address: get(_page(path, settings)) for address, path in found.items() if path.is_file()}
+    return {
+        address: get(page("catalogue.html", partial(_names, path, settings)))
+        for address, path in found.items()
+        if path.is_file()
+    }
 
 
-def _page(path: Path, settings: Settings) -> Endpoint:
-    @cache
-    def page() -> bytes:
-        names = {"version": __version__, "settings": settings}
-        text = path.read_text(encoding="utf-8")
-        title = text.partition("\n")[0].lstrip("# ")
-        return templates().get_template("catalogue.html").render(title=title, body=rendered(text), **names).encode()
-
-    async def answer(_: Request) -> Response:
-        return Written(page(), HTML, headers=PAGE_HEADERS)
-
-    return answer
+def _names(path: Path, settings: Settings) -> dict[str, object]:
+    text = path.read_text(encoding="utf-8")
+    return {"title": title_of(text), "body": rendered(text), "version": __version__, "settings": settings}
 
 
 def rendered(text: str) -> str:
-    """Markdown as HTML; raw HTML in it is shown, not obeyed, and links between pages lead within the catalogue."""
-    from markdown_it import MarkdownIt
-
-    html = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    return _PAGE_LINK.sub(r'href="/catalogue/\1"', html)
+    """A page as HTML; links between pages lead within the catalogue."""
+    return _PAGE_LINK.sub(r'href="/catalogue/\1"', as_html(text))

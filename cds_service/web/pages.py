@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -46,21 +47,43 @@ def templates() -> Environment:
     )
 
 
+def page(template: str, names: Callable[[], Mapping[str, object]]) -> Endpoint:
+    """A page that is rendered when it is first asked for."""
+
+    @cache
+    def rendered() -> bytes:
+        return templates().get_template(template).render(**names()).encode()
+
+    async def answer(_: Request) -> Response:
+        return Written(rendered(), HTML, headers=PAGE_HEADERS)
+
+    return answer
+
+
 def start(offered: Discovery, settings: Settings) -> Endpoint:
     """GET /: what this is, which services it has, and how to try them."""
 
-    @cache
-    def page() -> bytes:
+    def names() -> dict[str, object]:
         discovery = f"{settings.public_url}/cds-services"
         try_it = {"fhirServiceUrl": R4_SERVER, "serviceDiscoveryURL": discovery}
         sandbox = f"{SANDBOX}?{urlencode(try_it)}"
-        names = {"version": __version__, "discovery": discovery, "sandbox": sandbox, "settings": settings}
-        return templates().get_template("start.html").render(services=offered.services, **names).encode()
+        shown = {"version": __version__, "discovery": discovery, "sandbox": sandbox, "settings": settings}
+        return {"services": offered.services, **shown}
 
-    async def answer(_: Request) -> Response:
-        return Written(page(), HTML, headers=PAGE_HEADERS)
+    return page("start.html", names)
 
-    return answer
+
+def title_of(markdown: str) -> str:
+    """The heading that a page begins with."""
+    return markdown.partition("\n")[0].lstrip("# ")
+
+
+def as_html(markdown: str) -> str:
+    """Raw HTML in it is shown, not obeyed."""
+    from markdown_it import MarkdownIt
+
+    html: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
+    return html
 
 
 async def stylesheet(_: Request) -> Response:

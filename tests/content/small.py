@@ -74,6 +74,7 @@ topic = {}
 data = {}
 why = {}
 """,
+    "leaflets.toml": "",
     "links.toml": "",
     "statements.toml": "",
     "suggestions.toml": """

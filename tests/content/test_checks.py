@@ -58,7 +58,12 @@ EDITS = {
         '["S1-01"]\nsays = "x"\nquestions = ["colour"]\n',
         "'colour' is no question of the screening form",
     ),
-    "an-unknown-link": (CARD, "statements = []", 'statements = []\nlinks = ["x"]', "links: 'x' is not in links.toml"),
+    "an-unknown-link": (
+        CARD,
+        "statements = []",
+        'statements = []\nlinks = ["x"]',
+        "links: 'x' is neither in links.toml nor a leaflet",
+    ),
     "a-criterion-twice": (CARD, 'id = "cold"', 'id = "shakes"', "criteria: 'shakes' stands twice"),
     "a-number-nobody-gives": (CARD, "{limit}", "{speed}", "criteria.shakes: {speed} is no parameter"),
     "a-number-without-which-no-drug-is-read": (

@@ -1,0 +1,39 @@
+"""The pages for patients that cards link to: their words, and their places under the public address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from cds_service.content.model import Content, Leaflet, LinkText
+
+PATH = "/leaflets"
+
+
+def link_name(name: str) -> str:
+    """What a card file calls the link to a leaflet."""
+    return f"leaflet-{name}"
+
+
+def links_to(leaflets: Mapping[str, Leaflet]) -> dict[str, LinkText]:
+    """The links to those that are given out, by the names that card files use."""
+    return {
+        link_name(name): LinkText(label=leaflet.label, url=f"{{service}}{PATH}/{name}")
+        for name, leaflet in leaflets.items()
+        if leaflet.enabled
+    }
+
+
+def text_of(folder: Path, name: str) -> Path:
+    return folder / "leaflets" / f"{name}.md"
+
+
+def faults_of_leaflets(content: Content) -> Iterator[str]:
+    for name, leaflet in content.leaflets.items():
+        text = text_of(content.folder, name)
+        if not text.is_file():
+            yield f"leaflets.toml: {name}: no file leaflets/{name}.md"
+        elif not text.read_text(encoding="utf-8").startswith("# "):
+            yield f"leaflets/{name}.md: begins with its title, '# ...'"
+        if (leaflet.reviewed_by is None) != (leaflet.reviewed_on is None):
+            yield f"leaflets.toml: {name}: reviewed-by and reviewed-on come together"
