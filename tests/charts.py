@@ -24,7 +24,7 @@ from cds_service.facts.patient import PatientFacts
 from cds_service.facts.queries import TEMPLATES
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.decoding import LenientReader
-from cds_service.fhir.sources import Source
+from cds_service.fhir.sources import Reading, Source
 from cds_service.settings import Settings
 from cds_service.terminology.vocabulary import Vocabulary, read_value_sets
 
@@ -193,16 +193,17 @@ def facts(
     today: date = TODAY,
 ) -> PatientFacts:
     """The facts of a chart that was read in full, but for the gaps that are named by prefetch key."""
-    held: dict[str, list[fhir.Resource]] = {key: [] for key in TEMPLATES}
+    held: dict[str, list[Reading]] = {key: [] for key in TEMPLATES}
     for one in chart:
-        held[KEYS.get(one["resourceType"], "medicationRequests")].append(typed(one))
-    found = {key: Source(tuple(kept), gap=(gaps or {}).get(key)) for key, kept in held.items()}
+        held[KEYS.get(one["resourceType"], "medicationRequests")].append(reading(one))
+    found = {key: _source(kept, (gaps or {}).get(key)) for key, kept in held.items()}
     drafted = tuple(
         Drafted(
-            typed(d),
+            reading(d).resource,
             f"{d['resourceType']}/{d['id']}" if "id" in d else "",
             selected is None or d["id"] in selected,
             written(d),
+            reading(d).unreadable,
         )
         for d in drafts
     )
@@ -214,8 +215,17 @@ def concepts(found: PatientFacts) -> frozenset[str]:
     return found.drafted.every.union(*(held.sets or () for held in found.held.values()))
 
 
+def _source(found: list[Reading], gap: str | None) -> Source:
+    resources = tuple(one.resource for one in found if one.resource)
+    return Source(resources, tuple(one for one in found if one.unreadable), gap)
+
+
+def reading(one: Json) -> Reading:
+    return LenientReader().reading(written(one))
+
+
 def typed(one: Json) -> fhir.Resource:
-    read = LenientReader().resource(written(one))
+    read = reading(one).resource
     assert read is not None, "a resource that can be read"
     return read
 

@@ -293,6 +293,9 @@ class NotCheckedText(Strict, frozen=True, kw_only=True):
     summary_short: str
     """Where the other would be too long."""
     detail: str
+    summary_unread: str
+    """Of an order that cannot be read."""
+    detail_unread: str
     source_label: str
     reason: str
     topic: dict[str, str]

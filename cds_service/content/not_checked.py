@@ -1,4 +1,4 @@
-"""``not-checked.toml``: the words of the card that says what could not be checked."""
+"""``not-checked.toml``: the words of the cards that say what could not be checked."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from cds_service.fhir_client.target import REFERENCES, Why
 
 FILE = "not-checked.toml"
 _VALUES = frozenset({"drugs", "topics", "reasons"})
+_OF_UNREAD = frozenset({"topics"})
 _OF_REASON = frozenset({"data", "why"})
 
 
@@ -35,6 +36,8 @@ def _undeclared(text: NotCheckedText) -> Iterator[str]:
         "summary-short": (text.summary_short, _VALUES),
         "detail": (text.detail, _VALUES),
         "reason": (text.reason, _OF_REASON),
+        "summary-unread": (text.summary_unread, _OF_UNREAD),
+        "detail-unread": (text.detail_unread, _OF_UNREAD),
     }
     for name, (template, values) in templates.items():
         for unknown in sorted(placeholders(template) - values):

@@ -30,10 +30,10 @@ class Trigger(msgspec.Struct, frozen=True):
         return hook.is_chart_view or about in ("patient", "each-drug")
 
     def is_drafted(self, drafted: DraftedSets) -> bool:
-        """Whether the drafts under review hold what it names; a drug that cannot be read could be any."""
+        """Whether the drafts under review hold what it names; what cannot be read could be any drug, or any service."""
         if not self.drafts or not self.drafts.isdisjoint(drafted.reviewed):
             return True
-        return self.of_drugs and drafted.reviewed_unreadable
+        return drafted.reviewed_unreadable if self.of_drugs else drafted.service_unreadable
 
     def left_open(self, drafted: DraftedSets) -> Mapping[str, frozenset[str]]:
         """What the chart must hold beside these drafts; empty where they alone start the rule.

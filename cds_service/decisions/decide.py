@@ -6,6 +6,7 @@ Families, weight, folding and caps are data (``cards/families.toml``, clinical s
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import TypeAlias
 
 import msgspec
@@ -16,12 +17,15 @@ from cds_service.decisions.group import CardGroup, WordedFinding, fold, group, s
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.decisions.stages import Stages, Started
 from cds_service.facts.knowledge import Unavailable
+from cds_service.facts.losses import Loss
 from cds_service.facts.patient import Medication, Order, PatientFacts
 from cds_service.hooks.hooks import HOOKS, Hook
 from cds_service.hooks.responses import Card
 from cds_service.rules.review import Evaluation, Outcome, Prepared, Step, evaluate, view
 
 _NOTHING = Started()
+_MOST_LOSSES = 50
+"""Of what cannot be read, so many members are named: as many kinds as a request could hold are no help."""
 CLINICIANS = ("Practitioner/", "PractitionerRole/")
 
 
@@ -59,11 +63,13 @@ class Decision(msgspec.Struct, frozen=True):
     muted: Muted = {}
     started: Started = _NOTHING
 
-    def outcomes(self, unavailable: Mapping[str, str], reason: str | None = None) -> dict[str, object]:
+    def outcomes(
+        self, unavailable: Mapping[str, str], reason: str | None = None, unreadable: Iterable[Loss] = ()
+    ) -> dict[str, object]:
         """The response's extension: "could not look" in machine-readable form, never patient data.
 
         ``unavailable`` are the prefetch keys that could not be had, or not in full, each with why; ``reason`` is why
-        nothing could be looked at.
+        nothing could be looked at; ``unreadable`` is what is there and stands for nothing.
         """
         told = {
             "found": list(self.found),
@@ -71,6 +77,7 @@ class Decision(msgspec.Struct, frozen=True):
             "failed": list(_names(self.evaluations, Outcome.FAILED)),
             "muted": {rule: why for (rule, _), why in self.muted.items()},
             "unavailable": unavailable,
+            "unreadable": [msgspec.structs.asdict(loss) for loss in islice(unreadable, _MOST_LOSSES)],
             "reason": reason,
         }
         # CDS Hooks: what has no value is left out, and nothing empty is written.

@@ -82,4 +82,4 @@ def _built(hook: HookRequest, sources: Mapping[str, Source], content: Content, t
 
 
 def _drafted(hook: HookRequest) -> tuple[Drafted, ...]:
-    return tuple([Drafted(d.resource, d.reference or "", d.selected, d.raw) for d in hook.drafts])
+    return tuple([Drafted(d.resource, d.reference or "", d.selected, d.raw, d.unreadable) for d in hook.drafts])

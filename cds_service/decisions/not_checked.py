@@ -1,4 +1,7 @@
-"""One quiet card that says which safety rules could not be decided, as what was asked for could not be had."""
+"""Quiet cards that say which safety rules could not be decided for a draft.
+
+What was asked for could not be had, or the draft itself cannot be read.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,35 @@ class _Unchecked(msgspec.Struct, frozen=True):
     keys: tuple[str, ...]
 
 
-def not_checked_card(ruleset: Ruleset, decision: Decision, fetched: Mapping[str, str]) -> Card | None:
-    """The card for what the FHIR server was asked for in vain; ``fetched`` are the keys with how that went."""
+def not_checked_cards(ruleset: Ruleset, decision: Decision, fetched: Mapping[str, str]) -> Iterator[Card]:
+    """The cards for orders that cannot be read, and for what the FHIR server was asked for in vain.
+
+    ``fetched`` are the keys with how that went.
+    """
+    yield from (card for card in (_unread_card(ruleset, decision), _lacking_card(ruleset, decision, fetched)) if card)
+
+
+def _unread_card(ruleset: Ruleset, decision: Decision) -> Card | None:
+    text, wording = ruleset.content.not_checked, ruleset.content.wording
+    topics = [
+        topic
+        for name, topic in text.topic.items()
+        if name in decision.undetermined and any(_is_about_unread(e, name) for e in decision.evaluations)
+    ]
+    if not text.enabled or not topics:
+        return None
+    values = {"topics": wording.listed(topics)}
+    return _written(ruleset, wording.fill(text.summary_unread, values), wording.fill(text.detail_unread, values))
+
+
+def _is_about_unread(evaluation: Evaluation, rule: str) -> bool:
+    """Whether the rule was left undecided by a draft of which it cannot be told what it orders."""
+    order = evaluation.subject
+    left_open = evaluation.rule == rule and evaluation.outcome is Outcome.UNDETERMINED
+    return left_open and isinstance(order, Order) and bool(order.unread)
+
+
+def _lacking_card(ruleset: Ruleset, decision: Decision, fetched: Mapping[str, str]) -> Card | None:
     text = ruleset.content.not_checked
     lacking = {key: why for key, why in fetched.items() if why in text.why and key in text.data}
     if not text.enabled or not lacking:
@@ -70,14 +100,19 @@ def _card(ruleset: Ruleset, unchecked: tuple[_Unchecked, ...], lacking: Mapping[
     summary = content.wording.fill(text.summary, values)
     if len(summary) > SUMMARY_LIMIT:
         summary = content.wording.fill(text.summary_short, values)
+    return _written(ruleset, summary, content.wording.fill(text.detail, values))
+
+
+def _written(ruleset: Ruleset, summary: str, detail: str) -> Card:
+    text = ruleset.content.not_checked
     return Card(
         summary=clipped(summary),
         indicator="info",
-        detail=content.wording.fill(text.detail, values),
+        detail=detail,
         source=Source(label=text.source_label, topic=Coding(system=TOPICS, code=ID, display=text.title)),
         extension={
             "org.rbd-cds.rules": [ID],
-            "org.rbd-cds.versions": {ID: f"{text.version}+{content.not_checked_digest}"},
+            "org.rbd-cds.versions": {ID: f"{text.version}+{ruleset.content.not_checked_digest}"},
         },
     )
 

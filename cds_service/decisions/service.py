@@ -15,11 +15,12 @@ from cds_service.content.model import ServiceText
 from cds_service.decisions.cards import SERVICE_URL, Visit
 from cds_service.decisions.decide import Decision, Judged, Recall, conclude, judge, user_gate
 from cds_service.decisions.gather import Gathered, gather, gather_all, unread
-from cds_service.decisions.not_checked import not_checked_card
+from cds_service.decisions.not_checked import not_checked_cards
 from cds_service.decisions.ruleset import Ruleset, assemble
 from cds_service.decisions.sources import Pace, Sources
-from cds_service.decisions.stages import Stages, Started
+from cds_service.decisions.stages import Stages
 from cds_service.errors import DataMissing, OtherRelease
+from cds_service.facts.losses import Loss
 from cds_service.facts.patient import NOTHING_DRAFTED, PatientFacts
 from cds_service.fhir_client.access import FhirGrant
 from cds_service.hooks.envelope import may_come_twice
@@ -39,6 +40,8 @@ class DecidedHook(msgspec.Struct, frozen=True):
     facts: PatientFacts | None = None
     fetched: Mapping[str, str] = {}
     """What the FHIR server was asked for, by key, each with how that went."""
+    unreadable: tuple[Loss, ...] = ()
+    """What is there and could not be read."""
 
     @property
     def noted(self) -> dict[str, Any]:
@@ -52,6 +55,7 @@ class DecidedHook(msgspec.Struct, frozen=True):
             "found": self.decision.found,
             "undetermined": list(self.decision.undetermined),
             "gate": self.decision.gate,
+            "unreadable": sorted({f"{one.key}: {one.place}" for one in self.unreadable}),
             **looked,
         }
 
@@ -110,8 +114,10 @@ class DecisionService:
         """
         started = perf_counter()
         closed = user_gate(self.ruleset.content, hook.user_id)
-        if closed or hook.is_head:
-            return self._silence(service, closed)
+        if closed:
+            return DecidedHook(Decision(gate=closed), Response(cards=()))
+        if hook.is_head:
+            return self._silence(service, hook)
         if hook.not_r4:
             return _not_r4(OtherRelease(hook.not_r4))
         sources = Sources(hook, service.prefetch, grant, self._pace)
@@ -119,22 +125,22 @@ class DecisionService:
             gathered = await self._gathered(hook, service, sources, everything=everything)
             deciding = perf_counter()
             if gathered is None:
-                return self._silence(service)
+                return self._silence(service, hook)
             decision = await self._decision(hook, service, gathered, sources, recall)
         except OtherRelease as release:
             return _not_r4(release)
-        extension = decision.outcomes(gathered.facts.gaps)
+        unreadable = gathered.facts.unreadable
+        extension = decision.outcomes(gathered.facts.gaps, unreadable=unreadable)
         cards = self._shown(decision, sources)
         response = Response(cards=cards, extension=extension or None)
         timings = {"gather": deciding - started, "decide": perf_counter() - deciding}
-        return DecidedHook(decision, response, timings, gathered.facts, sources.fetched)
+        return DecidedHook(decision, response, timings, gathered.facts, sources.fetched, unreadable)
 
     def _shown(self, decision: Decision, sources: Sources) -> tuple[Card, ...]:
-        """The cards, and last the one for what could not be checked of a draft."""
+        """The cards, and last those for what could not be checked of a draft."""
         if self._silent:
             return ()
-        unchecked = not_checked_card(self.ruleset, decision, sources.fetched)
-        return (*decision.cards, unchecked) if unchecked else decision.cards
+        return (*decision.cards, *not_checked_cards(self.ruleset, decision, sources.fetched))
 
     async def _gathered(
         self, hook: HookRequest, service: Service, sources: Sources, *, everything: bool
@@ -145,10 +151,13 @@ class DecisionService:
         facts = await gather_all(hook, sources, content, self._today())
         return Gathered(facts, stages.start(facts.drafted, facts.held))
 
-    def _silence(self, service: Service, closed: str | None = None) -> DecidedHook:
-        """The answer where nothing was looked at: nobody to be shown anything, or no draft that starts a rule."""
-        started = Started() if closed else self._stages[service.id].nothing()
-        return DecidedHook(Decision(gate=closed, started=started), Response(cards=()))
+    def _silence(self, service: Service, hook: HookRequest) -> DecidedHook:
+        """The answer where no draft starts a rule, so that nothing else was looked at."""
+        decision = Decision(started=self._stages[service.id].nothing())
+        losses = unread(hook, {}, self.ruleset.content, self._today()).chart.losses
+        unreadable = tuple(losses.named)
+        response = Response(cards=(), extension=decision.outcomes({}, unreadable=unreadable) or None)
+        return DecidedHook(decision, response, unreadable=unreadable)
 
     async def _decision(
         self, hook: HookRequest, service: Service, gathered: Gathered, sources: Sources, recall: Recall | None

@@ -64,7 +64,7 @@ class Sources(Mapping[str, Source]):
         self._target = _target(hook, grant)
         self._deadline: Deadline | None = None
         self._obtained: dict[str, Source] = {}
-        self._referring: list[fhir.Resource] = [draft.resource for draft in hook.drafts]
+        self._referring: list[fhir.Resource] = [draft.resource for draft in hook.drafts if draft.resource]
         """Resources whose references were not followed yet."""
         self._referred = list(self._referring)
         """What can be referred to."""
@@ -196,13 +196,13 @@ def _completed(sent: Source, fetched: Source, asked: FhirQuery) -> Source:
     """What the server added to what the client had in part; an answer of its own that is complete replaces it."""
     if asked.before is not None or fetched.gap is None:
         return fetched
-    unreadable = (*sent.unreadable, *fetched.unreadable)
-    return msgspec.structs.replace(fetched, resources=(*sent.resources, *fetched.resources), unreadable=unreadable)
+    odd = (*sent.odd, *fetched.odd)
+    return msgspec.structs.replace(fetched, resources=(*sent.resources, *fetched.resources), odd=odd)
 
 
 def _together(first: Source, then: Source) -> Source:
     """What two rounds brought of what is referred to."""
-    return Source((*first.resources, *then.resources), gap=then.gap or first.gap)
+    return Source((*first.resources, *then.resources), (*first.odd, *then.odd), gap=then.gap or first.gap)
 
 
 def _require_same_patient(source: Source, patient_id: str, member: str) -> None:

@@ -9,7 +9,8 @@ import msgspec
 
 from cds_service.content.model import ServiceText
 from cds_service.decisions.ruleset import Ruleset
-from cds_service.facts.patient import Collection, DraftedSets
+from cds_service.facts.collection import Collection
+from cds_service.facts.patient import DraftedSets
 from cds_service.facts.queries import MEDICATIONS, READS
 from cds_service.hooks.hooks import HOOKS
 from cds_service.rules.review import Prepared
@@ -42,7 +43,7 @@ class _Unsettled(msgspec.Struct, frozen=True):
         return any(all(self._may_hold(name, sets, held) for name, sets in way.items()) for way in self.ways)
 
     def _may_hold(self, name: str, sets: frozenset[str], held: Mapping[str, Collection]) -> bool:
-        return (name == MEDICATIONS and self.any_drug_drafted) or _may_hold(held[name], sets)
+        return (name == MEDICATIONS and self.any_drug_drafted) or held[name].may_hold(sets)
 
     @property
     def is_loose(self) -> bool:
@@ -66,7 +67,7 @@ class Plan(msgspec.Struct, frozen=True):
     def started(self, held: Mapping[str, Collection]) -> frozenset[str]:
         """The rules that start on this chart; most charts hold nothing that could start any."""
         certain = frozenset([one.rule.id for one in self.certain])
-        watching = any(one.is_loose for one in self.unsettled) or any(_may_hold(held[n], s) for n, s in self.watched)
+        watching = any(one.is_loose for one in self.unsettled) or any(held[n].may_hold(s) for n, s in self.watched)
         return certain.union([one.rule.rule.id for one in self.unsettled if one.starts(held)]) if watching else certain
 
 
@@ -128,8 +129,3 @@ def _planned(certain: Iterable[Prepared], unsettled: Iterable[_Unsettled]) -> Pl
     first = ALWAYS.union(*[one.keys for one in certain], *[READS[name] for name in watched])
     whole = first.union(*[one.rule.keys for one in unsettled])
     return Plan(tuple(certain), tuple(unsettled), first, whole, tuple(watched.items()))
-
-
-def _may_hold(held: Collection, sets: frozenset[str]) -> bool:
-    """Whether any of the value sets is there, or could be in what cannot be read."""
-    return held.gap is not None or held.sets is None or not held.sets.isdisjoint(sets)

@@ -54,6 +54,7 @@ def facts_of(collections: Collections) -> PatientFacts:
         held=collections,
         gaps=chart.gaps,
         dropped=chart.dropped,
+        unreadable=tuple(chart.losses.named),
     )
 
 
@@ -66,6 +67,8 @@ def has_died(chart: Chart) -> bool:
 def _age(patient: fhir.Patient | None, chart: Chart, today: date) -> Fact[Age]:
     if patient is None:
         return Unavailable(f"patient: {chart.why_not('patient') or 'not sent'}")
+    if "birthDate" in chart.losses.of(patient):
+        return Unavailable("patient: Patient.birthDate cannot be read")
     born: Interval | None = interval(patient.birth_date)
     age = age_on(born, today) if born else None
     return Known(age, (f"Patient/{patient.id}",)) if age else ABSENT
@@ -74,6 +77,8 @@ def _age(patient: fhir.Patient | None, chart: Chart, today: date) -> Fact[Age]:
 def _sex(patient: fhir.Patient | None, chart: Chart) -> Fact[str]:
     if patient is None:
         return Unavailable(f"patient: {chart.why_not('patient') or 'not sent'}")
+    if "gender" in chart.losses.of(patient):
+        return Unavailable("patient: Patient.gender cannot be read")
     return Known(patient.gender, (f"Patient/{patient.id}",)) if patient.gender in ("male", "female") else ABSENT
 
 

@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from cds_service.facts import results
+from cds_service.facts.losses import Losses
 from cds_service.facts.orders import Drafted
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.sources import EMPTY, Source
@@ -40,7 +41,10 @@ class Chart:
         self.by_type: dict[type[fhir.Resource], list[fhir.Resource]] = {}
         self.gaps: dict[str, str] = {}
         """Why a key that was asked for could not be read in full."""
-        self.drafts = [d for d in drafts if self._is_for_patient(d.resource)]
+        self.losses = Losses()
+        for draft in drafts:
+            self.losses.note_draft(draft.resource, draft.unreadable)
+        self.drafts = [d for d in drafts if self._may_be_for_patient(d.resource)]
         self.dropped = len(drafts) - len(self.drafts)
         """Resources of another patient, left out; results that no value set knows do not count."""
         self.medications = {
@@ -77,19 +81,20 @@ class Chart:
     def _take(self, key: str, source: Source) -> None:
         before = self._taken.get(key, EMPTY)
         self._taken[key] = source
+        self.losses.note(key, source)
         fresh = source.resources
         if before.resources:
             known = set(map(id, before.resources))
             fresh = tuple([resource for resource in fresh if id(resource) not in known])
         for kind, found in _by_type(fresh).items() if fresh else ():
-            self._add(kind, found)
+            self._add(key, kind, found)
 
-    def _add(self, kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> None:
+    def _add(self, key: str, kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> None:
         if kind is fhir.Observation:
             found = results.perhaps_known(found, self._vocabulary)  # type: ignore[arg-type]  # of that type
         mine = self._about_patient(kind, found)
         self.dropped += len(found) - len(mine)
-        kept = self._once(kind, mine)
+        kept = self.losses.settle(key, kind, self._once(kind, mine))
         self.by_type.setdefault(kind, []).extend(kept)
         if kind is fhir.Medication:
             for one in kept:
@@ -121,6 +126,9 @@ class Chart:
                 seen.add(resource.id)
                 kept.append(resource)
         return kept
+
+    def _may_be_for_patient(self, draft: fhir.Resource | None) -> bool:
+        return draft is None or "subject" in self.losses.of(draft) or self._is_for_patient(draft)
 
     def _is_for_patient(self, resource: fhir.Resource) -> bool:
         """Whether a draft names the patient; only a Medication need not name anybody."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from functools import cached_property
@@ -12,13 +13,13 @@ import msgspec
 
 from cds_service.facts import conditions, drugs, results
 from cds_service.facts.chart import Chart
+from cds_service.facts.collection import Classified, Collection, Untold
 from cds_service.facts.drugs import Entry, Indication, Pharmacy
+from cds_service.facts.losses import CONCEPTS, is_named
 from cds_service.facts.numbers import Numbers
 from cds_service.facts.orders import Ordered, drafted_sets, order, ordered
 from cds_service.facts.patient import (
     Allergy,
-    Classified,
-    Collection,
     Condition,
     DiagnosticReport,
     DraftedSets,
@@ -40,8 +41,8 @@ Taken = TypeVar("Taken", fhir.MedicationRequest, fhir.MedicationStatement, fhir.
 _NO_SETS: frozenset[str] = frozenset()
 _NOTHING = Collection(sets=_NO_SETS)
 _NO_INDICATION = Indication()
-_UNSENT = Drug(_NO_SETS, _NO_SETS, "")
-_WITHOUT_MEDICATION = "a Medication was not sent"
+_UNKNOWN = Drug(_NO_SETS, _NO_SETS, "")
+_DIAGNOSES = (fhir.Condition, fhir.Encounter, fhir.AdverseEvent)
 _CONDITIONS, _ENCOUNTERS = "conditions", "encounters"
 
 
@@ -56,12 +57,12 @@ class Collections(dict[str, Collection]):
         self.chart, self.today, self.numbers = chart, today, numbers
         self._vocabulary, self._signing = vocabulary, signing
         self._use = drugs.current_use(numbers, today)
-        self._pharmacy = Pharmacy(vocabulary, chart.medications)
+        self._pharmacy = Pharmacy(vocabulary, chart.medications, chart.losses)
         self._ordered: tuple[tuple[int, Ordered], ...] | None = None
         self._completed_by: dict[str, set[str]] = {}
         """By key that was not read yet, the collections that were made without what they refer to there."""
-        self._unsent: set[str] = set()
-        """The keys of current drugs whose Medication was not sent."""
+        self._unknown: dict[str, str] = {}
+        """By key why a current drug of it could be any: its Medication was not sent, or cannot be read."""
 
     def need(self, keys: Iterable[str]) -> None:
         """Reads these keys as what rules asked for."""
@@ -95,13 +96,35 @@ class Collections(dict[str, Collection]):
         found = () if self.chart.by_type.keys().isdisjoint(kinds) else build(self)
         whys = [(key, self.chart.why_not(key)) for key in READS[name]]
         gap = "; ".join([f"{key}: {why}" for key, why in whys if why]) or None
-        if name == MEDICATIONS and self._unsent:
-            for key in self._unsent:
-                self.chart.gaps.setdefault(key, _WITHOUT_MEDICATION)
-            gap = gap or f"{MEDICATIONS}: {_WITHOUT_MEDICATION}"
-        if not found and gap is None:
+        if name == MEDICATIONS and self._unknown:
+            for key, why in self._unknown.items():
+                self.chart.gaps.setdefault(key, why)
+            gap = gap or f"{MEDICATIONS}: {next(iter(self._unknown.values()))}"
+        untold = tuple(self._untold(kinds))
+        if not found and gap is None and not untold:
             return _NOTHING
-        return Collection(found, gap, _NO_SETS.union(*[item.sets for item in found]))
+        return Collection(found, gap, _NO_SETS.union(*[item.sets for item in found]), untold)
+
+    def _untold(self, kinds: _Kinds) -> Iterator[Untold]:
+        """The resources of which it cannot be told whether or how they count, unless no value set knows them."""
+        for unsure in itertools.chain.from_iterable(self.chart.losses.unsure.get(kind, ()) for kind in kinds):
+            sets = self._sets(unsure.resource)
+            if sets is None or sets:
+                yield Untold(sets, unsure.why)
+
+    def _sets(self, resource: fhir.Resource) -> frozenset[str] | None:
+        """The value sets of what a resource is about; None where it could be any."""
+        if isinstance(resource, fhir.MedicationRequest | fhir.MedicationStatement | fhir.MedicationDispense):
+            named = self._pharmacy.drug_of(resource)
+            return named.drug.sets if named.drug else None if named.unreadable else _NO_SETS
+        if type(resource) not in CONCEPTS or not is_named(resource):
+            return None
+        match = self._vocabulary.diagnosis if isinstance(resource, _DIAGNOSES) else self._vocabulary.codes
+        if isinstance(resource, fhir.AllergyIntolerance):
+            match = self._vocabulary.drug
+        values = [value for name in CONCEPTS[type(resource)].values() for value in fhir.many(getattr(resource, name))]
+        concepts = [fhir.CodeableConcept(text=one) if isinstance(one, str) else one for one in values]
+        return _NO_SETS.union(*[found.sets for found in map(match, concepts) if found])
 
     @cached_property
     def drafted(self) -> DraftedSets:
@@ -117,7 +140,7 @@ class Collections(dict[str, Collection]):
         """What each draft orders, with its place."""
         if self._ordered is None:
             read = [
-                (place, ordered(draft, self._vocabulary, self._pharmacy, signing=self._signing))
+                (place, ordered(draft, self._vocabulary, self._pharmacy, self.chart.losses, signing=self._signing))
                 for place, draft in enumerate(self.chart.drafts, 1)
             ]
             self._ordered = tuple([(place, one) for place, one in read if one is not None])
@@ -190,14 +213,13 @@ class Collections(dict[str, Collection]):
 
     def _entry(self, resource: Taken, key: str, read: Callable[[Taken, Drug], Entry | None]) -> Iterator[Entry]:
         """The entry of a drug we know; a current one whose Medication was not sent could be any drug."""
-        concept, reference = resource.medication_codeable_concept, resource.medication_reference
-        named = self._pharmacy.name(concept, reference, fhir.many(resource.contained))
-        drug = named.drug or (_UNSENT if named.unreadable else None)
+        named = self._pharmacy.drug_of(resource)
+        drug = named.drug or (_UNKNOWN if named.unreadable else None)
         entry = read(resource, drug) if drug else None
         if entry and named.drug:
             yield entry
         elif entry and entry.current:
-            self._unsent.add(key)
+            self._unknown[key] = named.unreadable
 
     def _request_entry(self, resource: fhir.MedicationRequest, drug: Drug) -> Entry | None:
         return drugs.request_entry(

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 import msgspec
 
 from cds_service.facts.doses import dose
+from cds_service.facts.losses import Losses, decisive, lost_drug
 from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import Dose, Drug, Medication
 from cds_service.fhir import elements as fhir
@@ -85,11 +86,19 @@ class Entry(msgspec.Struct, frozen=True):
 class Pharmacy:
     """Reads the drug of medication entries; the Medications that came along are looked up by id."""
 
-    def __init__(self, vocabulary: Vocabulary, medications: Mapping[str, fhir.Medication]) -> None:
+    def __init__(self, vocabulary: Vocabulary, medications: Mapping[str, fhir.Medication], losses: Losses) -> None:
         self._vocabulary = vocabulary
         self._medications = medications
+        self._losses = losses
         # Charts repeat a few drugs many times; the cache lives and dies with the request.
         self._seen: dict[tuple[object, ...], Match | None] = {}
+
+    def drug_of(self, entry: fhir.MedicationRequest | fhir.MedicationStatement | fhir.MedicationDispense) -> Named:
+        """The drug of an order, statement or dispense."""
+        named = self.name(entry.medication_codeable_concept, entry.medication_reference, fhir.many(entry.contained))
+        if named.drug or named.unreadable:
+            return named
+        return Named(unreadable=lost_drug(entry, self._losses.of(entry)))
 
     def name(
         self,
@@ -121,7 +130,8 @@ class Pharmacy:
         if match is None:
             match = self._from_parts(parts)
         if match is None:
-            return Named()
+            lost = decisive(medication, self._losses.of(medication)) if medication else None
+            return Named(unreadable=f"Medication.{lost} cannot be read" if lost else "")
         words = next(fhir.texts(concept), "") or display
         made = known_product(match.display) if match.display else None
         strength = (made.strength_mg if made else None) or (_strength(parts[0]) if len(parts) == 1 else None)

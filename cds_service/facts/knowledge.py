@@ -25,43 +25,6 @@ class Sourced(Protocol):
 S = TypeVar("S", bound=Sourced)
 
 
-class Known(msgspec.Struct, Generic[T_co], frozen=True):
-    """A fact with the resources it was read from, such as ``Observation/8841``."""
-
-    value: T_co
-    sources: tuple[str, ...] = ()
-    known: ClassVar[Literal[True]] = True
-    why: ClassVar[str] = ""
-
-    def value_or(self, _: object) -> T_co:
-        """What is known, or what stands in its place where nothing is."""
-        return self.value
-
-    def read_as(self, read: Callable[[T_co], U]) -> Known[U]:
-        """The same fact in other terms, from the same resources."""
-        return Known(read(self.value), self.sources)
-
-    def then(self, look: Callable[[T_co], Fact[U]]) -> Fact[U]:
-        """What is found by looking further from here; its own resources tell it."""
-        return look(self.value)
-
-    def provided(self, holds: Callable[[T_co], bool]) -> Fact[T_co]:
-        """The fact if this holds of it, else absent."""
-        return self if holds(self.value) else ABSENT
-
-    def where(self: Known[tuple[S, ...]], wanted: Callable[[S], object]) -> Fact[tuple[S, ...]]:
-        """Those of a collection that are wanted; absent where none is."""
-        return all_of([one for one in self.value if wanted(one)])
-
-    def best(self: Known[tuple[S, ...]], rank: Callable[[S], Any]) -> Known[S]:
-        """The one of a collection that ranks lowest, the first of equals."""
-        return of(min(self.value, key=rank))
-
-    def first(self: Known[tuple[S, ...]]) -> Known[S]:
-        """The first of a collection: of results the newest."""
-        return of(self.value[0])
-
-
 class _Unknown(msgspec.Struct, frozen=True):
     known: ClassVar[Literal[False]] = False
     sources: ClassVar[tuple[str, ...]] = ()
@@ -90,8 +53,49 @@ class Unavailable(_Unknown, frozen=True):
     why: str
 
 
-Fact: TypeAlias = Known[T] | Absent | Unavailable
 ABSENT = Absent()
+
+
+class Known(msgspec.Struct, Generic[T_co], frozen=True):
+    """A fact with the resources it was read from, such as ``Observation/8841``."""
+
+    value: T_co
+    sources: tuple[str, ...] = ()
+    rest: Absent | Unavailable = ABSENT
+    """Of a collection, whether there may be more of the kind that could not be read."""
+    known: ClassVar[Literal[True]] = True
+    why: ClassVar[str] = ""
+
+    def value_or(self, _: object) -> T_co:
+        """What is known, or what stands in its place where nothing is."""
+        return self.value
+
+    def read_as(self, read: Callable[[T_co], U]) -> Known[U]:
+        """The same fact in other terms, from the same resources."""
+        return Known(read(self.value), self.sources)
+
+    def then(self, look: Callable[[T_co], Fact[U]]) -> Fact[U]:
+        """What is found by looking further from here; its own resources tell it."""
+        return look(self.value)
+
+    def provided(self, holds: Callable[[T_co], bool]) -> Fact[T_co]:
+        """The fact if this holds of it, else absent."""
+        return self if holds(self.value) else ABSENT
+
+    def where(self: Known[tuple[S, ...]], wanted: Callable[[S], object]) -> Fact[tuple[S, ...]]:
+        """Those of a collection that are wanted; without any, absent only if all of it could be read."""
+        return all_of([one for one in self.value if wanted(one)], self.rest)
+
+    def best(self: Known[tuple[S, ...]], rank: Callable[[S], Any]) -> Known[S]:
+        """The one of a collection that ranks lowest, the first of equals."""
+        return of(min(self.value, key=rank))
+
+    def first(self: Known[tuple[S, ...]]) -> Known[S]:
+        """The first of a collection: of results the newest."""
+        return of(self.value[0])
+
+
+Fact: TypeAlias = Known[T] | Absent | Unavailable
 
 
 def of(one: S) -> Known[S]:
@@ -99,10 +103,10 @@ def of(one: S) -> Known[S]:
     return Known(one, (one.source,))
 
 
-def all_of(found: Iterable[S]) -> Known[tuple[S, ...]] | Absent:
-    """Known, each from its own resource; absent where nothing was found."""
+def all_of(found: Iterable[S], rest: Absent | Unavailable = ABSENT) -> Fact[tuple[S, ...]]:
+    """Known, each from its own resource; where nothing was found, what is told of the rest."""
     kept = tuple(found)
-    return Known(kept, tuple([one.source for one in kept])) if kept else ABSENT
+    return Known(kept, tuple([one.source for one in kept]), rest) if kept else rest
 
 
 def unread(*facts: Fact[object]) -> Absent | Unavailable:

@@ -8,23 +8,33 @@ import msgspec
 
 from cds_service.facts.doses import dose
 from cds_service.facts.drugs import Indication, Named, Pharmacy
+from cds_service.facts.losses import NAMES_THE_DRUG, Losses, decisive
 from cds_service.facts.patient import NOTHING_DRAFTED, Dose, DraftedSets, Order
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import interval
+from cds_service.fhir.sources import Unreadable
 from cds_service.terminology.vocabulary import Vocabulary
 
 _NOT_TOLD = Dose(why_not="the drug is none that the value sets know")
 _INTENTS = {None, "order", "original-order", "instance-order", "reflex-order", "filler-order"}
 _NO_SETS: frozenset[str] = frozenset()
+_DECIDES = frozenset({"status", "intent", "doNotPerform", "subject"})
+"""Members without which it cannot be told whether a draft is an order for the patient."""
+_REASONS = frozenset({"reasonCode", "reasonReference"})
+_UNREAD = "a draft cannot be read"
 
 
 class Drafted(msgspec.Struct, frozen=True):
-    """An entry of draftOrders as it came: the typed resource, its bytes, and its ``Type/id``."""
+    """An entry of draftOrders as it came: the typed resource, its bytes, and its ``Type/id``.
 
-    resource: fhir.Resource
+    Without a resource it is one that cannot be read at all.
+    """
+
+    resource: fhir.Resource | None
     reference: str
     selected: bool = True
     raw: bytes = b""
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 class Ordered(msgspec.Struct, frozen=True):
@@ -36,24 +46,44 @@ class Ordered(msgspec.Struct, frozen=True):
     """The drug of a MedicationRequest."""
     sets: frozenset[str] = _NO_SETS
     """The value sets of the drug or of the service."""
+    lost: frozenset[str] = _NO_SETS
+    """Members of the request of which something cannot be read."""
+    unread: str = ""
+    """What cannot be read, where it leaves open whether the draft orders something or what."""
+    may_be_service: bool = False
+    """Whether that is open of a service."""
 
 
-def ordered(draft: Drafted, vocabulary: Vocabulary, pharmacy: Pharmacy, *, signing: bool) -> Ordered | None:
+def ordered(
+    draft: Drafted, vocabulary: Vocabulary, pharmacy: Pharmacy, losses: Losses, *, signing: bool
+) -> Ordered | None:
     """What a draft orders, or None for a resource that orders nothing (proposal, on hold, not to be done)."""
     resource = draft.resource
+    if resource is None:
+        return Ordered(draft, fhir.MedicationRequest(), Named(unreadable=_UNREAD), unread=_UNREAD, may_be_service=True)
     if not isinstance(resource, fhir.MedicationRequest | fhir.ServiceRequest) or not _counts(resource, signing=signing):
         return None
+    lost = losses.of(resource)
+    unsure = _lost_of(resource, lost & _DECIDES)
     if isinstance(resource, fhir.ServiceRequest):
         match = vocabulary.codes(resource.code)
-        return Ordered(draft, resource, sets=match.sets if match else _NO_SETS)
-    named = pharmacy.name(
-        resource.medication_codeable_concept, resource.medication_reference, fhir.many(resource.contained)
-    )
-    return Ordered(draft, resource, named, named.drug.sets if named.drug else _NO_SETS)
+        unnamed = decisive(resource, lost & {"code"}) is not None
+        why = _lost_of(resource, {"code"}) if unnamed else unsure if match else ""
+        return Ordered(draft, resource, Named(), match.sets if match else _NO_SETS, lost, why, may_be_service=bool(why))
+    named = pharmacy.drug_of(resource)
+    if named.drug and unsure:
+        named = msgspec.structs.replace(named, drug=msgspec.structs.replace(named.drug, uncertain=unsure))
+    why = unsure if named.drug else named.unreadable if lost & NAMES_THE_DRUG else ""
+    return Ordered(draft, resource, named, named.drug.sets if named.drug else _NO_SETS, lost, why)
+
+
+def _lost_of(resource: fhir.Resource, lost: Iterable[str]) -> str:
+    member = min(lost, default=None)
+    return f"{fhir.type_of(resource)}.{member} cannot be read" if member else ""
 
 
 def drafted_sets(found: Iterable[Ordered], *, signing: bool) -> DraftedSets:
-    known = [one for one in found if one.sets or one.named.unreadable]
+    known = [one for one in found if one.sets or one.named.unreadable or one.may_be_service]
     if not known:
         return NOTHING_DRAFTED
     reviewed = [one for one in known if signing or one.draft.selected]
@@ -62,6 +92,7 @@ def drafted_sets(found: Iterable[Ordered], *, signing: bool) -> DraftedSets:
         _NO_SETS.union(*[one.sets for one in known]),
         any(one.named.unreadable for one in reviewed),
         any(one.named.unreadable for one in known),
+        any(one.may_be_service for one in reviewed),
     )
 
 
@@ -83,6 +114,9 @@ def order(one: Ordered, reason: Callable[..., Indication]) -> Order:
         reasons=why.sets,
         reason_words=why.words,
         each_reason=why.each,
+        reasons_unreadable="" if one.lost.isdisjoint(_REASONS) else "the reason of an order cannot be read",
+        unread=one.unread,
+        service_unreadable=one.unread if one.may_be_service else "",
         raw=draft.raw,
     )
     if isinstance(request, fhir.ServiceRequest):

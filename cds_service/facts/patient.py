@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from enum import Enum
 from operator import attrgetter
-from typing import Protocol, TypeGuard, TypeVar
+from typing import TypeGuard, TypeVar
 
 import msgspec
 
 from cds_service.errors import UndeclaredFact
-from cds_service.facts.knowledge import ABSENT, Absent, Fact, Sourced, Unavailable, all_of
+from cds_service.facts.collection import Classified, Collection
+from cds_service.facts.knowledge import Absent, Fact, Unavailable, all_of
+from cds_service.facts.losses import Loss
 from cds_service.facts.numbers import Numbers
 from cds_service.facts.words import Value, possible
 from cds_service.fhir.dates import Age, Interval, within_days, within_months
@@ -114,7 +116,11 @@ class Order(msgspec.Struct, frozen=True):
     """A draft that stops or cancels what the patient takes."""
     drug: Drug | None = None
     drug_unreadable: str = ""
-    """Why the drug could not be read: a Medication that was not sent."""
+    """Why the drug could not be read: a Medication that was not sent, or what stands for nothing."""
+    service_unreadable: str = ""
+    """Why it cannot be told whether it orders a service, or which."""
+    unread: str = ""
+    """What of the draft itself cannot be read, where it leaves open whether it orders something or what."""
     sets: frozenset[str] = frozenset()
     """Value sets of a ServiceRequest's code."""
     words: str = ""
@@ -123,6 +129,8 @@ class Order(msgspec.Struct, frozen=True):
     reason_words: str = ""
     each_reason: tuple[frozenset[str], ...] = ()
     """The value sets of every single reason; empty for a reason that no value set knows."""
+    reasons_unreadable: str = ""
+    """Why not every reason could be read."""
     written: Interval | None = None
     """authoredOn: of a draft that stops something, the day it was first ordered."""
     dose: Dose = Dose()
@@ -140,6 +148,8 @@ class DraftedSets(msgspec.Struct, frozen=True):
     """The drug of a draft under review cannot be read: it could be any."""
     unreadable: bool = False
     """The same of any draft."""
+    service_unreadable: bool = False
+    """A draft under review may order a service that cannot be read."""
 
 
 NOTHING_DRAFTED = DraftedSets()
@@ -222,22 +232,6 @@ class Change(Enum):
     UNKNOWN = "unknown"
 
 
-class Classified(Sourced, Protocol):
-    """What the value sets know."""
-
-    @property
-    def sets(self) -> frozenset[str]: ...
-
-
-class Collection(msgspec.Struct, frozen=True):
-    """What was read from some prefetch keys; ``gap`` says why it may not be all."""
-
-    items: tuple[Classified, ...] = ()
-    gap: str | None = None
-    sets: frozenset[str] | None = None
-    """Every value set that an item belongs to; None where that was not worked out."""
-
-
 Item = TypeVar("Item", bound=Classified)
 _IS_ACTIVE = attrgetter("active")
 CERTAIN_FIRST = attrgetter("possible")
@@ -259,6 +253,8 @@ class PatientFacts(msgspec.Struct, frozen=True):
     """The value sets of the drafts."""
     gaps: Mapping[str, str] = {}
     """Why a prefetch key that was asked for could not be read in full, by key."""
+    unreadable: tuple[Loss, ...] = ()
+    """What is there and could not be read."""
     dropped: int = 0
     """Resources of another patient, left out; results that no value set knows do not count."""
     declared: frozenset[str] | None = None
@@ -282,8 +278,8 @@ class PatientFacts(msgspec.Struct, frozen=True):
             of_sets = held.items if sets is None else [item for item in held.items if not item.sets.isdisjoint(sets)]
             found = [item for item in of_sets if isinstance(item, kind) and (wanted is None or wanted(item))]
             if found:
-                return all_of(found)
-        return ABSENT if held.gap is None else Unavailable(held.gap)
+                return all_of(found, held.lacks(sets))
+        return held.lacks(sets)
 
     def _held(self, name: str) -> Collection:
         if self.declared is not None and name not in self.declared:
@@ -293,10 +289,9 @@ class PatientFacts(msgspec.Struct, frozen=True):
         except KeyError:
             raise UndeclaredFact(name) from None
 
-    def unread(self, name: str) -> Absent | Unavailable:
-        """Nothing of a collection is known: unavailable if not all of it could be read, else absent."""
-        held = self._held(name)
-        return ABSENT if held.gap is None else Unavailable(held.gap)
+    def unread(self, name: str, *sets: str) -> Absent | Unavailable:
+        """Nothing of a collection is known: unavailable if not all of these value sets could be read, else absent."""
+        return self._held(name).lacks(sets or None)
 
     def within_months(self, day: Interval | None, months: int) -> TypeGuard[Interval]:
         """Whether a day may lie in the last calendar months; what has no day does not."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
+from math import isfinite
 from time import thread_time
 from typing import Any, TypeVar
 
 import msgspec
 
 from cds_service.fhir import elements as fhir
-from cds_service.fhir.lenient import is_known, read_resource
+from cds_service.fhir.lenient import walk
+from cds_service.fhir.sources import Answer, Reading, Unreadable
 
 T = TypeVar("T")
 
@@ -18,6 +21,8 @@ _DIGITS = 16_384
 """No number of a chart needs this many digits, and one that has them takes long to read."""
 _MENDING_SECONDS = 0.25
 """Processor time for mending in one request: a body of nothing but oddities must not hold up everyone else."""
+_NO_TIME = Reading(None, (Unreadable("resource", "too much of the request is odd"),))
+_NO_BUNDLE = Unreadable("Bundle.entry", "not a list")
 
 
 class LenientReader:
@@ -26,44 +31,65 @@ class LenientReader:
     def __init__(self, seconds: float = _MENDING_SECONDS) -> None:
         self._left = seconds
 
-    def resource(self, raw: bytes | msgspec.Raw) -> fhir.Resource | None:
+    def reading(self, raw: bytes | msgspec.Raw) -> Reading:
         try:
-            return _RESOURCE.decode(raw)
+            return Reading(_RESOURCE.decode(raw))
         except msgspec.ValidationError:
             return self._mended(raw)
 
-    def _mended(self, raw: bytes | msgspec.Raw) -> fhir.Resource | None:
+    def _mended(self, raw: bytes | msgspec.Raw) -> Reading:
         if self._left <= 0:
-            return None
+            return _NO_TIME
         started = thread_time()
-        resource = read_resource(read_as(_ANYTHING, raw))
+        reading = walk(_anything(raw))
         self._left -= thread_time() - started
-        return resource
+        return reading
 
 
 class _LooseBundle(msgspec.Struct, gc=False, rename="camel"):
-    """A Bundle whose entries are read one by one."""
+    """A Bundle whose members are read one by one."""
 
-    resource_type: Any = None
-    total: Any = None
-    link: Any = None
-    entry: list[msgspec.Raw] | None = None
+    resource_type: msgspec.Raw = msgspec.Raw()
+    total: msgspec.Raw = msgspec.Raw()
+    link: msgspec.Raw = msgspec.Raw()
+    entry: msgspec.Raw = msgspec.Raw()
 
 
-def read_value(raw: bytes | msgspec.Raw, mender: LenientReader) -> fhir.Resource | None:
-    """The resource in some JSON; None when it cannot be read. In a Bundle each entry is read for itself."""
+def read_value(raw: bytes | msgspec.Raw, reader: LenientReader) -> Answer:
+    """The resource in some JSON. In a Bundle each entry is read for itself."""
     try:
-        return _RESOURCE.decode(raw)
+        return Answer(_NULL_OR_RESOURCE.decode(raw))
     except msgspec.ValidationError:
         bundle = read_as(_LOOSE_BUNDLE, raw)
-    if bundle is None or bundle.resource_type != "Bundle":
-        return mender.resource(raw)
-    entries = [_entry(entry, mender) for entry in bundle.entry or ()]
-    return fhir.Bundle(
-        total=bundle.total if isinstance(bundle.total, (int, float, str)) else None,
-        link=list(_links(bundle.link)),
-        entry=[entry for entry in entries if entry is not None],
-    )
+    if bundle is not None and read_as(TEXT, bundle.resource_type) == "Bundle":
+        return _bundle(bundle, reader)
+    reading = reader.reading(raw)
+    return Answer(reading.resource, (reading,) if reading.unreadable else ())
+
+
+def _bundle(bundle: _LooseBundle, reader: LenientReader) -> Answer:
+    entries: list[fhir.Entry] = []
+    odd: list[Reading] = []
+    written = items(bundle.entry)
+    for raw in written or ():
+        try:
+            entries.append(_ENTRY.decode(raw))
+        except msgspec.ValidationError:
+            if bytes(raw) != b"null":
+                reading = _mended_entry(raw, reader)
+                entries.append(fhir.Entry(resource=reading.resource))
+                odd += [reading] if reading.unreadable else ()
+    odd += [Reading(None, (_NO_BUNDLE,))] if written is None else ()
+    total = read_as(_NUMBER, bundle.total)
+    return Answer(fhir.Bundle(total=total, link=list(_links(bundle.link)), entry=entries), tuple(odd))
+
+
+def items(raw: msgspec.Raw | None) -> list[msgspec.Raw] | None:
+    """The members of an array, none for nothing; a single object stands for its only member, and None for the rest."""
+    if raw is None or bytes(raw) in (b"", b"null"):
+        return []
+    listed = read_as(_ARRAY, raw)
+    return [raw] if listed is None and read_as(OBJECT, raw) is not None else listed
 
 
 def has_endless_number(body: bytes) -> bool:
@@ -73,41 +99,51 @@ def has_endless_number(body: bytes) -> bool:
 def read_as(decoder: msgspec.json.Decoder[T], raw: bytes | msgspec.Raw | None) -> T | None:
     """What the decoder makes of some JSON; None for nothing, and for JSON of another shape."""
     try:
-        return None if raw is None else decoder.decode(raw)
+        return decoder.decode(raw) if raw is not None and memoryview(raw).nbytes else None
     except msgspec.ValidationError:
         return None
 
 
-def _links(value: object) -> Iterator[fhir.BundleLink]:
-    for link in value if isinstance(value, list) else [value]:
-        with suppress(msgspec.ValidationError):
-            yield msgspec.convert(link, fhir.BundleLink)
-
-
-def _entry(raw: msgspec.Raw, mender: LenientReader) -> fhir.Entry | None:
+def _anything(raw: bytes | msgspec.Raw) -> Any:
+    """Some JSON untyped; what stands for a number beyond all measure is no value of any type."""
     try:
-        return _ENTRY.decode(raw)
+        return _ANYTHING.decode(raw)
     except msgspec.ValidationError:
-        return None if bytes(raw) == b"null" else _mended_entry(raw, mender)
+        return json.loads(bytes(raw), parse_int=_whole, parse_float=_decimal)
 
 
-def _mended_entry(raw: msgspec.Raw, mender: LenientReader) -> fhir.Entry | None:
-    """An entry without a resource stands for one that cannot be read; None for a type that is not of FHIR."""
+def _whole(digits: str) -> object:
+    try:
+        return int(digits)
+    except ValueError:
+        return _BEYOND_MEASURE
+
+
+def _decimal(digits: str) -> object:
+    found = float(digits)
+    return found if isfinite(found) else _BEYOND_MEASURE
+
+
+def _links(raw: msgspec.Raw | None) -> Iterator[fhir.BundleLink]:
+    for link in items(raw) or ():
+        with suppress(msgspec.ValidationError):
+            yield _LINK.decode(link)
+
+
+def _mended_entry(raw: msgspec.Raw, reader: LenientReader) -> Reading:
+    """The resource of an entry, as far as it can be read."""
     written = (read_as(OBJECT, raw) or {}).get("resource")
-    if written is None:
-        return fhir.Entry()
-    resource = mender.resource(written)
-    return None if resource is None and _is_of_no_known_type(written) else fhir.Entry(resource=resource)
+    return reader.reading(written) if written is not None else Reading(None)
 
 
-def _is_of_no_known_type(raw: msgspec.Raw) -> bool:
-    name = read_as(TEXT, (read_as(OBJECT, raw) or {}).get("resourceType"))
-    return name is not None and not is_known({"resourceType": name})
-
-
+_BEYOND_MEASURE = object()
 OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 TEXT = msgspec.json.Decoder(str)
+_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_NUMBER: msgspec.json.Decoder[fhir.Number] = msgspec.json.Decoder(float | str | None)
+_LINK = msgspec.json.Decoder(fhir.BundleLink)
 _LOOSE_BUNDLE = msgspec.json.Decoder(_LooseBundle)
 _ENTRY = msgspec.json.Decoder(fhir.Entry)
 _ANYTHING = msgspec.json.Decoder()
 _RESOURCE: msgspec.json.Decoder[fhir.Resource] = msgspec.json.Decoder(fhir.AnyResource)
+_NULL_OR_RESOURCE: msgspec.json.Decoder[fhir.Resource | None] = msgspec.json.Decoder(fhir.AnyResource | None)

@@ -6,6 +6,7 @@ nothing of its type is left out and named. The cost follows from the size, howev
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import TypeAlias, TypeVar, get_args, get_origin
@@ -14,7 +15,7 @@ import msgspec
 
 from cds_service.fhir import elements
 from cds_service.fhir.elements import OTHERS, READ, Resource, number
-from cds_service.fhir.sources import Unreadable
+from cds_service.fhir.sources import Reading, Unreadable
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 _Value: TypeAlias = "Json | msgspec.Struct | list[_Value]"
@@ -26,14 +27,10 @@ _TEXT_MEMBER: dict[type[msgspec.Struct], str] = {
     elements.Dosage: "text",
     elements.Reference: "reference",
 }
+_TRUTHS = {"true": True, "yes": True, "y": True, "false": False, "no": False, "n": False}
+_MEASURED = re.compile(r"\s*(?P<value>\d{1,12}(?:\.\d{1,12})?)\s*(?P<unit>[^\d\s.,][^\d,]{0,30}?)\s*")
+"""A number and its unit, such as "0.5 mg"; a comma could be either kind."""
 _UNKNOWN = "of no known type"
-
-
-class Reading(msgspec.Struct, frozen=True):
-    """What could be read of a resource, None of one of an unknown type, and what was left out."""
-
-    resource: Resource | None
-    unreadable: tuple[Unreadable, ...] = ()
 
 
 def resource_type(raw: object) -> str | None:
@@ -42,26 +39,8 @@ def resource_type(raw: object) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def is_known(raw: object) -> bool:
-    """Whether it is a resource of a type this service can name, of R4 or of another release."""
-    return _kind(raw) is not None
-
-
 def _kind(raw: object) -> type[Resource] | None:
     return _BY_NAME.get(resource_type(raw) or "")
-
-
-def read_resource(raw: Json) -> Resource | None:
-    """The resource, unless its type is unknown or a member is left out that might turn its meaning around."""
-    reading = walk(raw)
-    return None if any(_bears_on_meaning(one.member) for one in reading.unreadable) else reading.resource
-
-
-def _bears_on_meaning(member: str) -> bool:
-    names = member.split(".")
-    # What refers to a contained resource of unknown type is found unresolved later.
-    unknown = names[1:2] == ["contained"] and names[-1] == "resourceType"
-    return not unknown and names[-1] != "display"
 
 
 def walk(raw: Json) -> Reading:
@@ -169,8 +148,13 @@ def _wrapped(found: Json, kind: type[msgspec.Struct]) -> dict[str, Json]:
     """The element that a bare value stands for."""
     if isinstance(found, str) and kind in _TEXT_MEMBER:
         return {_TEXT_MEMBER[kind]: found}
+    if isinstance(found, str) and kind is elements.Timing:
+        return {"code": {"text": found}}
     if kind is elements.Quantity and _is_number(found):
         return {"value": found}
+    measured = _MEASURED.fullmatch(found) if isinstance(found, str) and kind is elements.Quantity else None
+    if measured:
+        return {"value": measured["value"], "unit": measured["unit"]}
     raise _Odd("not an object")
 
 
@@ -187,10 +171,10 @@ def _scalar(found: Json, plain: frozenset[type]) -> _Value:
 
 
 def _truth(found: Json) -> bool:
-    written = found.strip().lower() if isinstance(found, str) else None
-    if written not in ("true", "false"):
+    truth = _TRUTHS.get(found.strip().lower()) if isinstance(found, str) else None
+    if truth is None:
         raise _Odd("neither true nor false")
-    return written == "true"
+    return truth
 
 
 def _number(bare: int | float | str) -> float | str:

@@ -25,6 +25,21 @@ class Unreadable(msgspec.Struct, frozen=True):
     why: str
 
 
+class Reading(msgspec.Struct, frozen=True):
+    """What could be read of a resource, None where nothing could, and what was left out."""
+
+    resource: fhir.Resource | None
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came for a query, a resource or a Bundle; None is JSON null, unless something odd stands for it."""
+
+    value: fhir.Resource | None
+    odd: tuple[Reading, ...] = ()
+    """The value itself, or resources in it, of which not all could be read."""
+
+
 class Source(msgspec.Struct, frozen=True):
     """The resources for a key: all there are, unless ``gap`` says why not.
 
@@ -32,7 +47,8 @@ class Source(msgspec.Struct, frozen=True):
     """
 
     resources: tuple[fhir.Resource, ...] = ()
-    unreadable: tuple[Unreadable, ...] = ()
+    odd: tuple[Reading, ...] = ()
+    """Those among them of which a part could not be read, and those of which nothing could."""
     gap: str | None = None
     next_page: str | None = None
 
@@ -47,9 +63,12 @@ EMPTY = Source()
 NOT_SENT = Source(gap="not sent")
 """Nothing was said of the key, or nothing that can be its answer."""
 FAILED = Source(gap="the query failed")
+NOT_READABLE = "unreadable"
+"""The gap of a key whose whole value stands for nothing."""
 
 _UNREADABLE = "unreadable resource"
 _MORE_PAGES = "more pages"
+_NO_RESOURCE = Reading(None, (Unreadable("Bundle.entry.resource", "missing"),))
 
 
 class FhirQuery(msgspec.Struct, frozen=True):
@@ -77,17 +96,18 @@ def query(template: str) -> FhirQuery:
     return FhirQuery(_KINDS[head.partition("/")[0]], template, is_read=not mark)
 
 
-def read_source(value: fhir.Resource | None, asked: FhirQuery) -> Source:
-    """What a value says about the query, whoever ran it; None is JSON null."""
+def read_source(answer: Answer, asked: FhirQuery) -> Source:
+    """What an answer says about the query, whoever ran it."""
     if asked.before is not None:
-        return _continued(asked.before, value, msgspec.structs.replace(asked, before=None))
+        return _continued(asked.before, answer, msgspec.structs.replace(asked, before=None))
+    value = answer.value
     if isinstance(value, fhir.Bundle):
-        return _of_bundle(value, asked)
+        return _of_bundle(value, answer.odd, asked)
     if isinstance(value, fhir.OperationOutcome):
         return FAILED
     if value is not None:
-        return Source((value,)) if isinstance(value, asked.kind) else NOT_SENT
-    return _none_found(asked)
+        return Source((value,), answer.odd) if isinstance(value, asked.kind) else NOT_SENT
+    return Source(odd=answer.odd, gap=NOT_READABLE) if answer.odd else _none_found(asked)
 
 
 def resources_in(value: fhir.Resource | None) -> Sequence[fhir.Resource | None]:
@@ -121,24 +141,27 @@ def matches_in(entries: Sequence[fhir.Resource | None]) -> tuple[fhir.Resource, 
     return tuple([one for one in entries if one is not None and not isinstance(one, fhir.OperationOutcome)])
 
 
-def _continued(before: Source, value: fhir.Resource | None, asked: FhirQuery) -> Source:
+def _continued(before: Source, answer: Answer, asked: FhirQuery) -> Source:
     """Further pages together with those that came before, so that all can be held against the total."""
+    value = answer.value
     if isinstance(value, fhir.Bundle):
         entries = [*(fhir.Entry(resource=one) for one in before.resources), *fhir.many(value.entry)]
-        whole = _of_bundle(fhir.Bundle(total=value.total, link=value.link, entry=entries), asked)
+        whole = _of_bundle(fhir.Bundle(total=value.total, link=value.link, entry=entries), answer.odd, asked)
     else:
-        page = read_source(value, asked)
+        page = read_source(answer, asked)
         whole = msgspec.structs.replace(page, resources=(*before.resources, *page.resources))
     gap = whole.gap or (None if before.gap == _MORE_PAGES else before.gap)
-    return msgspec.structs.replace(whole, unreadable=(*before.unreadable, *whole.unreadable), gap=gap)
+    return msgspec.structs.replace(whole, odd=(*before.odd, *whole.odd), gap=gap)
 
 
-def _of_bundle(bundle: fhir.Bundle, asked: FhirQuery) -> Source:
+def _of_bundle(bundle: fhir.Bundle, odd: tuple[Reading, ...], asked: FhirQuery) -> Source:
     entries = resources_in(bundle)
     kinds = list(map(type, entries))
     matches, present = kinds.count(asked.kind), set(kinds)
-    unread, remarked = _UNREAD in present, fhir.OperationOutcome in present
-    resources = matches_in(entries) if unread or remarked else tuple(entries)
+    empty, remarked = _UNREAD in present, fhir.OperationOutcome in present
+    lost = any(one.resource is None for one in odd)
+    unread = empty or lost
+    resources = matches_in(entries) if empty or remarked else tuple(entries)
     if resources and not matches and not unread:
         return NOT_SENT
     failed = remarked and _tells_failure(entries)
@@ -155,9 +178,8 @@ def _of_bundle(bundle: fhir.Bundle, asked: FhirQuery) -> Source:
     gap = next((why for why, there in gaps.items() if there), None)
     if not resources and not gap:
         return _none_found(asked)
-    places = [place for place, resource in enumerate(entries) if resource is None] if unread else ()
-    unreadable = tuple([Unreadable(f"entry[{place}].resource", _UNREADABLE) for place in places])
-    return Source(resources, unreadable, gap, further)  # type: ignore[arg-type]  # no None among them, unless unread
+    odd = (*odd, _NO_RESOURCE) if empty and not lost else odd
+    return Source(resources, odd, gap, further)  # type: ignore[arg-type]  # no None among them, unless empty
 
 
 def _none_found(asked: FhirQuery) -> Source:

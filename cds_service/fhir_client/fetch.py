@@ -14,7 +14,17 @@ import msgspec
 from cds_service.errors import OtherRelease
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.decoding import LenientReader, has_endless_number, read_value
-from cds_service.fhir.sources import NOT_SENT, FhirQuery, Source, matches_in, next_page, other_release, read_source
+from cds_service.fhir.sources import (
+    NOT_SENT,
+    Answer,
+    FhirQuery,
+    Reading,
+    Source,
+    matches_in,
+    next_page,
+    other_release,
+    read_source,
+)
 from cds_service.fhir_client.references import REFERRING, unresolved
 from cds_service.fhir_client.target import PAGE_SIZE, REFERENCES, Bounds, Deadline, Target, Why
 
@@ -90,11 +100,15 @@ class _Search:
         self.pages = 0
         self.next_page: str | None = None
         self.entries: list[fhir.Entry] = []
+        self.odd: tuple[Reading, ...] = ()
         self._first: fhir.Resource | None = None
 
-    def take(self, page: fhir.Resource) -> None:
+    def take(self, answer: Answer) -> None:
+        page = answer.value
+        assert page is not None  # noqa: S101 - an answer that holds nothing is none
         self.pages += 1
         self._first = self._first or page
+        self.odd += answer.odd
         bundle = page if isinstance(page, fhir.Bundle) else fhir.Bundle(entry=[fhir.Entry(resource=page)])
         self.entries += fhir.many(bundle.entry)
         self.next_page = next_page(bundle)
@@ -106,7 +120,7 @@ class _Search:
             return self.query.unanswered(self.why or "answer unreadable")
         if isinstance(value, fhir.Bundle):
             value = fhir.Bundle(total=value.total, entry=self.entries)
-        source = read_source(value, self.query)
+        source = read_source(Answer(value, self.odd), self.query)
         gap = "answer unreadable" if source.gap == NOT_SENT.gap else source.gap
         return msgspec.structs.replace(source, gap=self.why or gap)
 
@@ -149,7 +163,8 @@ class Fetch:
         if self._followed:
             entries = [entry.resource for search in self._followed for entry in search.entries]
             why = next((search.why for search in self._followed if search.why), None)
-            results[REFERENCES] = Source(matches_in(entries), gap=why)
+            odd = tuple([one for search in self._followed for one in search.odd])
+            results[REFERENCES] = Source(matches_in(entries), odd, gap=why)
         return results
 
     async def _search(self, search: _Search) -> None:
@@ -168,7 +183,7 @@ class Fetch:
         seen: set[str | None] = set()
         while True:
             seen.add(address)
-            search.take(await self._resource(address))
+            search.take(await self._answer(address))
             if search.next_page is None:
                 return
             address = base.within(search.next_page)
@@ -255,8 +270,8 @@ class Fetch:
         for search in (*self._searches.values(), *self._followed):
             yield from (entry.resource for entry in search.entries if entry.resource is not None)
 
-    async def _resource(self, address: str) -> fhir.Resource:
-        """The resource at an address, which is a Bundle for a search."""
+    async def _answer(self, address: str) -> Answer:
+        """What is at an address: a Bundle for a search."""
         reply = await self._reply(address)
         path, mark, form = address.partition("?")
         perhaps_too_long = reply.status in (400, 404) and len(address) > _LONG_URL
@@ -276,7 +291,7 @@ class Fetch:
         self._token_refused |= reply.status == 401
         return reply
 
-    def _read(self, reply: FhirReply) -> fhir.Resource:
+    def _read(self, reply: FhirReply) -> Answer:
         why = reply.why or _refusal(reply.status)
         if why is None and len(reply.body) * _SECONDS_PER_BYTE >= self._deadline.remaining:
             # A long body that comes last would be read beyond the deadline.
@@ -284,12 +299,12 @@ class Fetch:
         if why is not None:
             raise _Unavailable(why, reply.status)
         try:
-            value = None if has_endless_number(reply.body) else read_value(reply.body, self._reader)
+            answer = None if has_endless_number(reply.body) else read_value(reply.body, self._reader)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            value = None
-        if value is None:
+            answer = None
+        if answer is None or answer.value is None:
             raise _Unavailable("answer unreadable")
-        return value
+        return answer
 
 
 def _by_ids(kind: type[fhir.Resource], names: Iterable[str]) -> FhirQuery:

@@ -17,7 +17,8 @@ import msgspec
 
 from cds_service.errors import ContractBroken, NotJson
 from cds_service.fhir import elements as fhir
-from cds_service.fhir.decoding import OBJECT, TEXT, LenientReader, has_endless_number, read_as
+from cds_service.fhir.decoding import OBJECT, TEXT, LenientReader, has_endless_number, items, read_as
+from cds_service.fhir.sources import Reading, Unreadable
 
 _MOST_DECODERS = 64
 
@@ -122,10 +123,10 @@ def may_come_twice(body: bytes) -> bool:
     return body.rfind(_CONTEXT, body.find(_PREFETCH)) > 0
 
 
-def read_draft(raw: msgspec.Raw, reader: LenientReader) -> fhir.Resource | None:
-    """The resource of a draft; None when there is none, or none that can be read."""
+def read_draft(raw: msgspec.Raw, reader: LenientReader) -> Reading:
+    """The resource of a draft, as far as there is one that can be read."""
     written = bytes(raw)
-    return reader.resource(raw) if written and _is_text(written) else None
+    return reader.reading(raw) if written and _is_text(written) else _NO_RESOURCE
 
 
 def _is_text(written: bytes) -> bool:
@@ -163,28 +164,21 @@ def _drafts(raw: msgspec.Raw | None) -> DraftBundle | None:
     members = read_as(OBJECT, raw)
     if members is None:
         return None
-    entries = [read_as(OBJECT, entry) for entry in _items(members.get("entry"))]
+    written = items(members.get("entry"))
     return DraftBundle(
         resource_type=read_as(TEXT, members.get("resourceType")),
-        entry=[
-            DraftEntry(read_as(TEXT, entry.get("fullUrl")), entry.get("resource", msgspec.Raw()))
-            for entry in entries
-            if entry is not None
-        ],
+        entry=[DraftEntry()] if written is None else [_draft(entry) for entry in written if bytes(entry) != b"null"],
     )
 
 
-def _items(raw: msgspec.Raw | None) -> list[msgspec.Raw]:
-    """The members of an array; a single object where an array belongs is its only member."""
-    items = read_as(_ARRAY, raw)
-    if items is None and raw is not None and read_as(OBJECT, raw) is not None:
-        return [raw]
-    return items or []
+def _draft(raw: msgspec.Raw) -> DraftEntry:
+    entry = read_as(OBJECT, raw) or {}
+    return DraftEntry(read_as(TEXT, entry.get("fullUrl")), entry.get("resource", msgspec.Raw()))
 
 
 _PREFETCH = b'"prefetch"'
 _CONTEXT = b'"context"'
 _ENVELOPE: msgspec.json.Decoder[Envelope[Sent]] = msgspec.json.Decoder(Envelope[dict[str, msgspec.Raw]])
-_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_NO_RESOURCE = Reading(None, (Unreadable("Bundle.entry.resource", "missing"),))
 _TEXTS = msgspec.json.Decoder(list[str])
 _AUTHORIZATION = msgspec.json.Decoder(FhirAuthorization)

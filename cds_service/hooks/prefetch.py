@@ -8,8 +8,17 @@ import msgspec
 
 from cds_service.errors import NotJson, OtherRelease
 from cds_service.fhir.decoding import LenientReader, read_value
-from cds_service.fhir.elements import Resource
-from cds_service.fhir.sources import FAILED, NOT_SENT, Source, other_release, query, read_source, resources_in
+from cds_service.fhir.sources import (
+    FAILED,
+    NOT_READABLE,
+    NOT_SENT,
+    Answer,
+    Source,
+    other_release,
+    query,
+    read_source,
+    resources_in,
+)
 from cds_service.hooks.envelope import Sent
 
 PATIENT_TOKEN = "{{context.patientId}}"  # noqa: S105
@@ -61,21 +70,19 @@ class Prefetch(Mapping[str, Source]):
 
     def _source(self, key: str) -> Source:
         asked, value = query(self._templates[key]), self._sent.get(key, msgspec.UNSET)
-        if isinstance(value, msgspec.Raw):
-            value = self._value(value)
         if isinstance(value, msgspec.UnsetType):
             return NOT_SENT
-        foreign = other_release(resources_in(value))
+        answer = self._answer(value) if isinstance(value, msgspec.Raw) else Answer(value)
+        foreign = other_release(resources_in(answer.value))
         if foreign:
             raise OtherRelease(foreign)
-        return read_source(value, asked)
+        return read_source(answer, asked)
 
-    def _value(self, raw: msgspec.Raw) -> Resource | msgspec.UnsetType | None:
+    def _answer(self, raw: msgspec.Raw) -> Answer:
         try:
-            value = read_value(raw, self._reader)
+            return read_value(raw, self._reader)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise NotJson from None
-        return msgspec.UNSET if value is None and bytes(raw) != b"null" else value
 
 
-_STATES = {FAILED.gap: "failed", NOT_SENT.gap: "left out"}
+_STATES = {FAILED.gap: "failed", NOT_SENT.gap: "left out", NOT_READABLE: "unreadable"}

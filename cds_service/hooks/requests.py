@@ -12,7 +12,7 @@ import msgspec
 from cds_service.errors import ContractBroken, NotJson
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.decoding import LenientReader
-from cds_service.fhir.sources import other_release
+from cds_service.fhir.sources import Reading, Unreadable, other_release
 from cds_service.hooks.envelope import (
     Context,
     DraftEntry,
@@ -40,11 +40,14 @@ class Draft(msgspec.Struct, frozen=True):
     server, or None without a usable id. At signing every draft counts as selected.
     """
 
-    resource: fhir.Resource
+    resource: fhir.Resource | None
+    """None where it cannot be read at all."""
     raw: bytes
     reference: str | None
     full_url: str | None
     selected: bool
+    unreadable: tuple[Unreadable, ...] = ()
+    """What of it could not be read."""
 
 
 class HookRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,12 +158,24 @@ def _is_id(text: str) -> bool:
 
 def _drafts(context: Context, hook: Hook) -> Iterator[Draft]:
     reader = LenientReader()
-    for entry in _orders(context) if hook.brings_orders else ():
-        resource = read_draft(entry.resource, reader)
-        if resource is not None:
-            reference = _reference(resource)
-            selected = not hook.brings_selections or _names(context.selections or [], entry, resource, reference)
-            yield Draft(resource, bytes(entry.resource), reference, entry.full_url, selected)
+    selections = set(context.selections or ()) - {""}
+    read = [(entry, read_draft(entry.resource, reader)) for entry in _orders(context) if hook.brings_orders]
+    made = [_read(entry, reading, selections, hook) for entry, reading in read]
+    unmatched = len(selections) > sum(draft.selected for draft in made)
+    for draft in made:
+        yield msgspec.structs.replace(draft, selected=True) if unmatched and _is_nameless(draft) else draft
+
+
+def _read(entry: DraftEntry, reading: Reading, selections: Iterable[str], hook: Hook) -> Draft:
+    resource = reading.resource
+    reference = _reference(resource) if resource else None
+    selected = not hook.brings_selections or _names(selections, entry, resource, reference)
+    return Draft(resource, bytes(entry.resource), reference, entry.full_url, selected, reading.unreadable)
+
+
+def _is_nameless(draft: Draft) -> bool:
+    """Whether the selections may mean it, as its id cannot be read."""
+    return draft.resource is None or any(one.member.endswith(".id") for one in draft.unreadable)
 
 
 def _reference(resource: fhir.Resource) -> str | None:
@@ -169,11 +184,11 @@ def _reference(resource: fhir.Resource) -> str | None:
     return f"{fhir.type_of(resource)}/{name}" if name.split() == [name] else None
 
 
-def _names(selections: Iterable[str], entry: DraftEntry, resource: fhir.Resource, reference: str | None) -> bool:
+def _names(selections: Iterable[str], entry: DraftEntry, resource: fhir.Resource | None, reference: str | None) -> bool:
     """Whether a selection means this draft: by ``Type/id``, by the end of its ``fullUrl``, or by its bare id."""
     address = entry.full_url or ""
     return any(
-        selection in (reference, resource.id, address) or address.endswith(f"/{selection}")
+        selection in (reference, resource.id if resource else None, address) or address.endswith(f"/{selection}")
         for selection in selections
         if selection
     )

@@ -39,4 +39,4 @@ def newest(
         if converted is None:
             return Unavailable(f"observations: {name} in a unit that cannot be compared")
         return of(Result(converted, one.day, one.source))
-    return facts.unread("observations")
+    return facts.unread("observations", name)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from cds_service.facts.knowledge import Absent, Fact, Known, all_of, either, unread
+from cds_service.facts.knowledge import Fact, all_of, either, unread
 from cds_service.facts.patient import CERTAIN_FIRST, Condition, PatientFacts
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import kidney, labs, myoclonus
@@ -100,12 +100,12 @@ def injuries(facts: PatientFacts) -> Causes:
         for injury in listed.value_or(())
         if facts.within_months(injury.since, months)
     ]
-    return either(_each_once(made), facts.unread("conditions"))
+    return either(_each_once(made), facts.unread("conditions", *INJURIES))
 
 
 def _cause(found: Condition, kind: str) -> Cause:
     return Cause(kind, found.source, found.since, found.words, found.possible)
 
 
-def _each_once(found: Iterable[Cause]) -> Known[tuple[Cause, ...]] | Absent:
+def _each_once(found: Iterable[Cause]) -> Causes:
     return all_of({(cause.kind, cause.ingredients, cause.possible): cause for cause in found}.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cds_service.facts.knowledge import Fact, Known, either, of
+from cds_service.facts.knowledge import Fact, Known, Unavailable, either, of
 from cds_service.facts.patient import DiagnosticReport, Observation, Order, PatientFacts, PlannedCare, Procedure
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes.rbd import Level, Suspicion, suspicion
@@ -20,6 +20,14 @@ _CUTOFFS = (
     ("rswa-chin-any-3s", "chin-any"),
     ("rswa-chin-any-arm-phasic-3s", "chin-any-arm-phasic"),
 )
+
+
+def proposed(order: Order, *studies: str) -> bool | Unavailable:
+    """Whether it orders one of these studies; unavailable where that cannot be read of it."""
+    known = not order.sets.isdisjoint(studies)
+    if order.service_unreadable and (known or not order.sets):
+        return Unavailable(f"orders: {order.service_unreadable}")
+    return known
 
 
 def is_for_rbd(order: Order) -> bool:
@@ -83,7 +91,7 @@ def without_atonia(facts: PatientFacts) -> Fact[tuple[DiagnosticReport, Observat
         shown = next((result for result in told.results if _shows(result, facts)), None)
         if shown and facts.within_days(told.day, days):
             return Known((told, shown), (told.source, shown.source))
-    return facts.unread("reports")
+    return facts.unread("reports", ATTENDED)
 
 
 def _shows(result: Observation, facts: PatientFacts) -> bool:

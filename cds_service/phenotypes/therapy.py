@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, unread
+from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, unread
 from cds_service.facts.patient import Change, Drug, Medication, Order, PatientFacts
 
 
@@ -57,6 +57,8 @@ def indication(therapy: Order | Medication, facts: PatientFacts) -> Indication:
 
 def is_for_rbd(therapy: Order | Medication, facts: PatientFacts) -> Fact[Indication]:
     """Known for a drug given for RBD; unavailable if no reason is stated and the problem list could not be read."""
+    if isinstance(therapy, Order) and therapy.reasons_unreadable and not therapy.reasons:
+        return Unavailable(f"orders: {therapy.reasons_unreadable}")
     found = indication(therapy, facts)
     if found is Indication.RBD:
         return Known(found, (therapy.source,))
@@ -85,7 +87,7 @@ def current_of(order: Order, facts: PatientFacts) -> Fact[Medication]:
 def being_taken(drug: Drug, facts: PatientFacts) -> Fact[Medication]:
     """The current medication with an ingredient of the drug; absent only if all current drugs could be read."""
     same = facts.current_drugs(*drug.sets).where(lambda m: m.ingredient in drug.ingredients)
-    return same.first() if same != ABSENT else facts.unread("medications")
+    return same.first() if same != ABSENT else facts.unread("medications", *drug.sets)
 
 
 def taper(order: Order, facts: PatientFacts) -> Fact[Change]:

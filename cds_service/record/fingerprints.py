@@ -12,7 +12,8 @@ import msgspec
 from cds_service.content.model import Indicator
 from cds_service.decisions.decide import Judged
 from cds_service.decisions.ruleset import Ruleset
-from cds_service.facts.patient import Classified, Medication, Order
+from cds_service.facts.collection import Classified
+from cds_service.facts.patient import Medication, Order
 from cds_service.facts.queries import collections
 from cds_service.record.entries import Fingerprint
 from cds_service.record.pseudonyms import Pseudonymizer

@@ -7,7 +7,7 @@ from cds_service.rules.review import Finding, Review, rule
 @rule("psg-home-test", gives="")
 def psg_home_test(review: Review) -> Finding:
     order, facts = review.order, review.facts
-    review.only_if("home-test-proposed", sleep_study.HOME in order.sets, order.source)
+    review.only_if("home-test-proposed", sleep_study.proposed(order, sleep_study.HOME), order.source)
     review.unless("for-apnea-only", sleep_study.only_for_apnea(order), order.source)
     review.only_if("for-rbd", sleep_study.for_rbd(order, facts))
     apnea = facts.conditions("sleep-apnea", "snoring").known

@@ -24,7 +24,7 @@ _NO_JERKS = phrasing("no-brief-jerks", rule="psg-not-needed")()
 def psg_not_needed(review: Review) -> Finding:
     order, facts = review.order, review.facts
     studies = {sleep_study.ATTENDED, sleep_study.HOME}
-    review.only_if("study-proposed", not order.sets.isdisjoint(studies), order.source)
+    review.only_if("study-proposed", sleep_study.proposed(order, *studies), order.source)
     review.unless("titration", sleep_study.TITRATION in order.sets, order.source)
     review.only_if("for-twitching", _for_twitching(order, facts))
     review.unless("another-reason", facts.conditions(*_OTHER))

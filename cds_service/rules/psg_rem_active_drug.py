@@ -11,7 +11,7 @@ _SETS = (*antidepressants.STRONG_SETS, "other-antidepressant", "clonazepam")
 @rule("psg-rem-active-drug", gives="Drug drugs")
 def psg_rem_active_drug(review: Review) -> Finding:
     order, facts = review.order, review.facts
-    review.only_if("attended-study-proposed", sleep_study.ATTENDED in order.sets, order.source)
+    review.only_if("attended-study-proposed", sleep_study.proposed(order, sleep_study.ATTENDED), order.source)
     review.only_if("for-rbd", sleep_study.for_rbd(order, facts))
     drugs = review.known("rem-active-drug", antidepressants.taken(facts, *_SETS))
     raising = [m for m in drugs if "clonazepam" not in m.sets]

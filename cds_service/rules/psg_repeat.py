@@ -9,7 +9,7 @@ from cds_service.rules.review import Finding, Review, rule
 @rule("psg-repeat", gives="day")
 def psg_repeat(review: Review) -> Finding:
     order, facts = review.order, review.facts
-    review.only_if("attended-study-proposed", sleep_study.ATTENDED in order.sets, order.source)
+    review.only_if("attended-study-proposed", sleep_study.proposed(order, sleep_study.ATTENDED), order.source)
     review.unless("titration", sleep_study.TITRATION in order.sets, order.source)
     review.only_if("for-rbd", sleep_study.is_for_rbd(order), order.source)
     done = review.known("studied-recently", _recent(facts, int(review.number("months"))))

@@ -118,7 +118,7 @@ def _unsettled(review: Review, done: tuple[Procedure, ...]) -> Fact[Interval]:
         return ABSENT
     if any(sleep_study.is_readable(report) for report in facts.reports(sleep_study.ATTENDED).value_or(())):
         return ABSENT
-    rest = facts.unread("reports")
+    rest = facts.unread("reports", sleep_study.ATTENDED)
     return Known(newest) if rest == ABSENT else rest
 
 

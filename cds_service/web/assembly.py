@@ -125,7 +125,8 @@ class Application:
         decided = await self._decisions.answer(hook, offer.services[service.id], grant, recall)
         if record:
             record.note(decided.decision)
-        metrics.decided(service.id, decided.decision, decided.facts.gaps if decided.facts else {})
+        gaps = decided.facts.gaps if decided.facts else {}
+        metrics.decided(service.id, decided.decision, gaps, decided.unreadable)
         profile = PROFILES[caller.client.profile if caller.client else self.settings.profile]
         noted = {name: value for name, value in decided.noted.items() if value}
         return HookAnswer(spoken(decided.response, profile), decided.timings, {**noted, "rules": self._digest})

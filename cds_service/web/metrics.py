@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_service.decisions.decide import Decision
+from cds_service.facts.losses import Loss
 from cds_service.hooks.feedback import FeedbackBatch
 from cds_service.rules.review import Outcome
 from cds_service.web.answers import NO_STORE, Written
@@ -50,6 +51,7 @@ _OUTCOMES = _counter("rule_outcomes", "Evaluations by rule and outcome", "rule",
 _NOT_STARTED = _counter("rules_not_started", "Rules that nothing in drafts or chart could start", "service")
 _UNDETERMINED = _counter("undetermined", "Undetermined evaluations by rule and missing datum", "rule", "datum")
 _MISSING = _counter("unavailable", "Prefetch keys that could not be had, and why", "key", "why")
+_UNREADABLE = _counter("unreadable", "Members that were sent and could not be read, by key and place", "key", "place")
 _FEEDBACK_CALLS = _counter(
     "feedback_calls", "Feedback calls by service, client and status", "service", "client", "status"
 )
@@ -96,7 +98,7 @@ def called(line: Mapping[str, Any], seconds: float) -> None:
         _time(service).observe(seconds)
 
 
-def decided(service: str, decision: Decision, gaps: Mapping[str, str]) -> None:
+def decided(service: str, decision: Decision, gaps: Mapping[str, str], unreadable: Iterable[Loss]) -> None:
     """What one decision consisted of."""
     if decision.started.not_started:
         _not_started(service).inc(len(decision.started.not_started))
@@ -109,6 +111,8 @@ def decided(service: str, decision: Decision, gaps: Mapping[str, str]) -> None:
         _CARDS.labels(service, card.source.topic.code if card.source.topic else "").inc()
     for key, why in gaps.items():
         _missing(key, why).inc()
+    for key, place in {(one.key, one.place) for one in unreadable}:
+        _UNREADABLE.labels(key, place).inc()
 
 
 def answered(report: FeedbackBatch, service: str, client: str) -> None:

@@ -159,7 +159,7 @@ async def test_a_page_on_another_server_is_not_followed_but_the_query_asked_on_t
         (httpx.Response(200, json=PATIENT), "answer unreadable"),
         (httpx.Response(200, content=b"<html>"), "answer unreadable"),
         (httpx.Response(200, json=searchset(condition("c-9"), total=3)), "fewer than the total"),
-        (httpx.Response(200, json=searchset(condition("c-9", recordedDate={"a": []}))), "unreadable resource"),
+        (httpx.Response(200, json=searchset({"resourceType": "Unheard"}, condition("c-9"))), "unreadable resource"),
     ],
 )
 async def test_an_answer_that_is_none_leaves_the_gap_and_says_why(ehr, facts, answer, why):
@@ -179,7 +179,7 @@ async def test_what_the_client_sent_in_part_stays_when_the_rest_cannot_be_had(eh
 
 async def test_what_the_client_could_not_read_stays_a_gap_when_the_pages_have_come(ehr, facts):
     ehr.get(EHR).respond(json=searchset(condition("c-2", FALL)))
-    unreadable = condition("c-1", recordedDate={"a": []})
+    unreadable = {"resourceType": "Unheard"}
     first = searchset(unreadable, link=[{"relation": "next", "url": f"{EHR}?page=2"}])
     found = await facts(hook(ALL | {"conditions": first}))
     assert diagnoses(found) == ["Condition/c-2"]

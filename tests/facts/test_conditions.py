@@ -59,7 +59,6 @@ def test_a_status_sent_as_a_plain_string_is_read_as_that_code():
         ({"abatementPeriod": {"start": "2026-01-01", "end": "2026-06-01"}}, False),
         ({"abatementPeriod": {"start": "2026-01-01", "end": "2026-07-01"}}, True),
         ({"abatementBoolean": True}, False),
-        ({"abatementDateTime": "unreadable"}, True),
     ],
 )
 def test_an_active_diagnosis_with_a_past_abatement_is_past(abatement, active):

@@ -390,7 +390,7 @@ def test_the_display_of_a_reference_is_the_last_resort():
 
 def test_a_medication_that_was_not_sent_leaves_the_drugs_unavailable():
     found = current(with_reference({"reference": "Medication/lost"}))
-    assert found == Unavailable("medications: a Medication was not sent")
+    assert found == Unavailable("medications: a Medication that was not sent")
 
 
 def test_a_stopped_order_of_an_unread_medication_leaves_no_doubt():
@@ -536,7 +536,7 @@ def test_what_was_found_is_known_even_in_an_incomplete_list():
 )
 def test_a_medication_that_was_not_sent_is_a_gap_of_its_key(one, key):
     found = facts(one)
-    assert found.gaps == {key: "a Medication was not sent"}
+    assert found.gaps == {key: "a Medication that was not sent"}
     assert isinstance(found.current_drugs("ssri"), Unavailable)
 
 

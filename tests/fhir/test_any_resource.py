@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.fhir import elements as fhir
-from cds_service.fhir.lenient import Reading, walk
+from cds_service.fhir.lenient import walk
+from cds_service.fhir.sources import Reading
 from tests.web.spoiling import so_many
 
 Json = Any

@@ -9,9 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.fhir import elements as fhir
-from cds_service.fhir.lenient import is_known, read_resource, resource_type, walk
-from cds_service.fhir.sources import Unreadable
+from cds_service.fhir.lenient import resource_type, walk
+from cds_service.fhir.sources import Reading, Unreadable
 from tests.web.spoiling import so_many
+
+
+def read_resource(raw: Any) -> fhir.Resource | None:
+    return walk(raw).resource
 
 
 def condition(**members: Any) -> fhir.Condition:
@@ -106,10 +110,11 @@ def test_a_contained_resource_of_unknown_type_is_left_out() -> None:
     assert found.contained == [fhir.Medication(id="m")]
 
 
-def test_a_bundle_whose_only_entry_is_of_unknown_type_is_unreadable() -> None:
+def test_a_bundle_whose_only_entry_is_of_unknown_type_names_it() -> None:
     for kind in ("Banana", "", 7, None):
         entry = {"resource": {"resourceType": kind, "code": {"coding": {"code": 1}}}}
-        assert read_resource({"resourceType": "Bundle", "entry": entry}) is None
+        reading = walk({"resourceType": "Bundle", "entry": entry})
+        assert reading.unreadable == (Unreadable("Bundle.entry.resource.resourceType", "of no known type"),)
 
 
 def test_an_unknown_type_that_looks_like_a_path_misleads_nobody() -> None:
@@ -139,26 +144,28 @@ def test_an_unreadable_display_is_left_out() -> None:
         {"verificationStatus": [{"text": "refuted"}, {"text": "confirmed"}]},
     ],
 )
-def test_a_resource_that_would_lose_a_part_is_unreadable(members: dict[str, Any]) -> None:
-    assert read_resource({"resourceType": "Condition", **members}) is None
+def test_a_part_that_stands_for_nothing_is_left_out_and_named(members: dict[str, Any]) -> None:
+    reading = walk({"resourceType": "Condition", "id": "c1", **members})
+    assert reading.resource is not None
+    assert reading.resource.id == "c1"
+    assert [one.member.split(".")[1] for one in reading.unreadable] == list(members)
 
 
-def test_a_contained_resource_that_would_lose_a_part_makes_its_holder_unreadable() -> None:
+def test_a_part_of_a_contained_resource_is_named_by_its_holder() -> None:
     contained = [{"resourceType": "Medication", "id": "m", "code": True}]
-    assert read_resource({"resourceType": "MedicationRequest", "contained": contained}) is None
+    reading = walk({"resourceType": "MedicationRequest", "contained": contained})
+    assert reading.unreadable == (Unreadable("MedicationRequest.contained.code", "not an object"),)
 
 
 @pytest.mark.parametrize("raw", [None, 5, "Condition", [], {}, {"resourceType": 5}, {"resourceType": None}])
 def test_what_is_no_resource_has_no_type(raw: object) -> None:
     assert resource_type(raw) is None
-    assert not is_known(raw)
     assert read_resource(raw) is None
 
 
 def test_a_resource_of_unknown_type_is_named_but_not_read() -> None:
     raw = {"resourceType": "Potion"}
     assert resource_type(raw) == "Potion"
-    assert not is_known(raw)
     assert read_resource(raw) is None
 
 
@@ -210,7 +217,7 @@ def steps(raw: Any) -> int:
         ({"medication": "aspirin"}, "medication", "not an object"),
         ({"intent": ["order", "plan"]}, "intent", "more than one"),
         ({"reasonCode": [{"coding": [{"code": "G20"}, "G20"]}]}, "reasonCode.coding", "not an object"),
-        ({"dosageInstruction": [{"timing": "TID"}] * 3}, "dosageInstruction.timing", "not an object"),
+        ({"dosageInstruction": [{"timing": 3}] * 3}, "dosageInstruction.timing", "not an object"),
         ({"contained": [{"code": "aspirin"}]}, "contained", "not a resource"),
         ({"contained": [{"resourceType": "Potion"}]}, "contained.resourceType", "of no known type"),
         ({"contained": [{"resourceType": "Condition", "onsetAge": True}]}, "contained.onsetAge", "not an object"),
@@ -243,7 +250,31 @@ def test_a_resource_of_unknown_type_cannot_be_read_at_all() -> None:
 
 
 def test_a_number_beyond_all_measure_is_no_quantity() -> None:
-    assert read_resource({"resourceType": "Condition", "onsetAge": 10**400}) is None
+    reading = walk({"resourceType": "Condition", "onsetAge": 10**400})
+    assert reading == Reading(fhir.Condition(), (Unreadable("Condition.onsetAge", "not an object"),))
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "unit"),
+    [("0.5 mg", "0.5", "mg"), ("67", "67", None), (" 2 tablets ", "2", "tablets"), ("250mg", "250", "mg")],
+)
+def test_a_number_with_its_unit_is_a_quantity(written: str, value: str, unit: str | None) -> None:
+    assert condition(onsetAge=written).onset_age == fhir.Quantity(value=value, unit=unit)
+
+
+@pytest.mark.parametrize("written", ["0,5 mg", "1,000 mg", "1-2 mg", "half a tablet", "0.5 mg, 1 mg", "mg"])
+def test_what_could_be_more_than_one_number_is_no_quantity(written: str) -> None:
+    assert condition(onsetAge=written).onset_age is None
+
+
+def test_a_string_for_a_timing_is_its_code() -> None:
+    found = request(dosageInstruction=[{"timing": "BID"}])
+    assert fhir.many(found.dosage_instruction)[0].timing == fhir.Timing(code=concept("BID"))
+
+
+@pytest.mark.parametrize(("written", "truth"), [("yes", True), ("No", False), ("Y", True), ("n", False)])
+def test_yes_and_no_are_truth_values(written: str, truth: bool) -> None:
+    assert request(doNotPerform=written).do_not_perform is truth
 
 
 def test_a_resource_nested_beyond_reason_is_unreadable() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from cds_service.errors import NotJson, OtherRelease
 from cds_service.fhir import elements as fhir
-from cds_service.fhir.sources import EMPTY, FAILED, NOT_SENT, Source, Unreadable, query
+from cds_service.fhir.sources import EMPTY, FAILED, NOT_SENT, Reading, Source, Unreadable, query
 from cds_service.hooks.prefetch import Prefetch, resolve
 
 TEMPLATES = {
@@ -106,7 +106,7 @@ def test_a_first_page_without_entries_is_not_an_empty_answer():
 def test_an_unreadable_entry_leaves_a_gap():
     unreadable = fhir.Bundle(entry=[fhir.Entry(), fhir.Entry(resource=CONDITION)])
     assert answer("conditions", unreadable) == Source(
-        (CONDITION,), (Unreadable("entry[0].resource", "unreadable resource"),), "unreadable resource"
+        (CONDITION,), (Reading(None, (Unreadable("Bundle.entry.resource", "missing"),)),), "unreadable resource"
     )
 
 
@@ -184,4 +184,4 @@ def test_what_was_not_sent_or_failed_or_goes_on_may_still_be_had(lacking):
 
 def test_an_answer_can_be_written_down():
     written = msgspec.to_builtins(answer("conditions", bundle(outcome("error"))))
-    assert written == {"resources": (), "unreadable": (), "gap": "the query failed", "next_page": None}
+    assert written == {"resources": (), "odd": (), "gap": "the query failed", "next_page": None}

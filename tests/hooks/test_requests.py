@@ -8,7 +8,7 @@ import pytest
 
 from cds_service.errors import ContractBroken, NotJson, OtherRelease
 from cds_service.fhir import elements as fhir
-from cds_service.fhir.sources import EMPTY, FAILED, NOT_SENT
+from cds_service.fhir.sources import EMPTY, FAILED, NOT_SENT, Reading, Unreadable
 from cds_service.hooks.requests import parse_request
 from cds_service.hooks.services import Service
 
@@ -26,7 +26,7 @@ ORDER = {"resourceType": "MedicationRequest", "id": "draft-1", "status": "draft"
 LAB = {"resourceType": "ServiceRequest", "id": "draft-2", "status": "draft"}
 CONDITION = {"resourceType": "Condition", "id": "c1", "code": {"text": "RBD"}}
 MISSPELT = {"resourceType": "Condition", "id": "c2", "code": {"coding": None}, "subject": 7}
-HOPELESS = {"resourceType": "Condition", "id": {"a": 1}}
+HOPELESS = {"resourceType": "Unheard", "id": "x"}
 
 
 def call(hook="order-select", **members):
@@ -137,7 +137,7 @@ def test_draft_orders_are_a_bundle(drafts):
     assert refusal(with_context(draftOrders=drafts)) == ("context.draftOrders",)
 
 
-@pytest.mark.parametrize("entry", [{}, {"entry": []}, {"entry": None}, {"entry": "x"}])
+@pytest.mark.parametrize("entry", [{}, {"entry": []}, {"entry": None}, {"entry": [None]}])
 def test_a_bundle_of_drafts_may_be_empty(entry):
     assert parsed(with_context(draftOrders={"resourceType": "Bundle"} | entry)).drafts == ()
 
@@ -201,12 +201,39 @@ def test_other_resources_among_the_drafts_are_kept():
 
 
 @pytest.mark.parametrize(
-    "entry", [{}, {"resource": None}, {"resource": 7}, {"resource": {"resourceType": "Foo"}}, None]
+    ("entry", "member"),
+    [
+        ({}, "Bundle.entry.resource"),
+        (7, "Bundle.entry.resource"),
+        ({"resource": None}, "resourceType"),
+        ({"resource": 7}, "resourceType"),
+        ({"resource": {"resourceType": "Foo"}}, "resourceType"),
+    ],
 )
-def test_an_entry_that_holds_no_known_resource_is_passed_over(entry):
-    assert [draft.reference for draft in parsed(with_drafts(entry, {"resource": ORDER})).drafts] == [
-        "MedicationRequest/draft-1"
-    ]
+def test_an_entry_that_holds_no_known_resource_is_a_draft_that_cannot_be_read(entry, member):
+    unread, sound = parsed(with_drafts(entry, {"resource": ORDER})).drafts
+    assert (unread.resource, [one.member for one in unread.unreadable]) == (None, [member])
+    assert sound.reference == "MedicationRequest/draft-1"
+
+
+def test_entries_that_are_no_list_are_a_draft_that_cannot_be_read():
+    (unread,) = parsed(with_context(draftOrders={"resourceType": "Bundle", "entry": "x"})).drafts
+    assert (unread.resource, unread.selected) == (None, True)
+
+
+@pytest.mark.parametrize("odd", [{"resource": 7}, {"resource": ORDER | {"id": {"value": {}}}}])
+def test_a_draft_whose_id_cannot_be_read_is_selected_by_a_selection_that_names_no_other(odd):
+    body = with_drafts({"resource": ORDER}, odd)
+    body["context"]["selections"] = ["MedicationRequest/draft-1"]
+    assert [draft.selected for draft in parsed(body).drafts] == [True, False]
+    body["context"]["selections"] = ["MedicationRequest/draft-1", "MedicationRequest/draft-2"]
+    assert [draft.selected for draft in parsed(body).drafts] == [True, True]
+
+
+def test_what_cannot_be_read_of_a_draft_is_left_out_and_named():
+    (draft,) = parsed(with_drafts({"resource": ORDER | {"authoredOn": {"extension": []}}})).drafts
+    assert draft.reference == "MedicationRequest/draft-1"
+    assert draft.unreadable == (Unreadable("MedicationRequest.authoredOn", "neither a string nor a number"),)
 
 
 @pytest.mark.parametrize("name", [None, "", "a b", " a", "a\n"])
@@ -228,6 +255,15 @@ def test_prefetch_with_oddities_is_mended():
     assert given.gap is None
 
 
+def test_a_member_beyond_mending_is_named_and_leaves_no_gap():
+    odd = CONDITION | {"recordedDate": {"a": 1}}
+    given = parsed(call(prefetch={"conditions": bundle(odd)})).prefetch["conditions"]
+    assert given.gap is None
+    (reading,) = given.odd
+    assert reading.resource is given.resources[0]
+    assert [one.member for one in reading.unreadable] == ["Condition.recordedDate"]
+
+
 def test_a_resource_beyond_mending_is_counted_and_the_others_are_kept():
     given = parsed(call(prefetch={"conditions": bundle(CONDITION, HOPELESS)})).prefetch["conditions"]
     assert [one.id for one in given.resources] == ["c1"]
@@ -239,19 +275,29 @@ def test_mending_takes_only_so_much_time(monkeypatch):
         mended.append(raw)
         while thread_time() < started + 0.3:
             pass
+        return Reading(None)
 
     mended, started = [], thread_time()
-    monkeypatch.setattr("cds_service.fhir.decoding.read_resource", slow)
+    monkeypatch.setattr("cds_service.fhir.decoding.walk", slow)
     given = parsed(call(prefetch={"conditions": bundle(*[MISSPELT] * 50, CONDITION)})).prefetch["conditions"]
     assert len(mended) == 1
     assert [one.id for one in given.resources] == ["c1"]
     assert given.gap == "unreadable resource"
 
 
-@pytest.mark.parametrize("entry", [None, {"resource": {"resourceType": "Unheard", "id": "x"}}])
+@pytest.mark.parametrize("entry", [None, {"resource": {"resourceType": "Appointment", "id": "x"}}])
 def test_an_entry_that_is_nothing_we_look_for_leaves_no_gap(entry):
     value = {"resourceType": "Bundle", "entry": [{"resource": CONDITION}, entry]}
     assert parsed(call(prefetch={"conditions": value})).prefetch["conditions"].gap is None
+
+
+@pytest.mark.parametrize("entries", ["x", 7, True, ["x"], [{"resource": 7}], [{"resource": HOPELESS}], [{}]])
+def test_entries_that_cannot_be_read_leave_a_gap_and_are_named(entries):
+    value = {"resourceType": "Bundle", "entry": entries}
+    given = parsed(call(prefetch={"conditions": value})).prefetch["conditions"]
+    assert given.gap == "unreadable resource"
+    assert all(reading.resource is None and reading.unreadable for reading in given.odd)
+    assert given.odd
 
 
 def test_a_bundle_with_one_entry_in_place_of_the_array_is_mended():
@@ -274,9 +320,11 @@ def test_links_and_total_survive_the_mending():
 
 
 @pytest.mark.parametrize("value", ["x", 7, [], True, {}, {"resourceType": 5}, {"resourceType": "Unheard"}, HOPELESS])
-def test_a_prefetch_value_that_is_no_answer_leaves_its_key_out(value):
+def test_a_prefetch_value_that_is_no_answer_is_named_and_may_be_asked_for(value):
     hook = parsed(call(prefetch={"conditions": value, "medicationRequests": None}))
-    assert hook.prefetch["conditions"] == NOT_SENT
+    given = hook.prefetch["conditions"]
+    assert (given.resources, given.gap, given.can_be_completed) == ((), "unreadable", True)
+    assert [one.member for one in given.odd[0].unreadable] == ["resourceType"]
     assert hook.prefetch["medicationRequests"] == EMPTY
 
 
