@@ -10,7 +10,7 @@ from cds_service.content.places import cards
 from cds_service.decisions.decide import evaluations_of
 from cds_service.decisions.ruleset import assemble
 from cds_service.decisions.stages import Stages
-from cds_service.facts.patient import Collection
+from cds_service.facts.collection import Collection
 from cds_service.hooks.hooks import HOOKS
 from cds_service.rules.review import Outcome
 from cds_service.settings import Settings

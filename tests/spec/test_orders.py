@@ -105,14 +105,21 @@ async def test_draft_orders(post, sign):
         assert answer.json() == {"cards": []}
 
 
-@pytest.mark.parametrize(
-    "entry",
-    [{}, {"resource": {"resourceType": "MedicationRequest"}}, {"resource": {"resourceType": "Unheard", "id": "1"}}],
-)
-async def test_entries_that_cannot_be_read_are_passed_over(post, sign, order, entry):
+async def test_an_order_that_names_no_drug_is_passed_over(post, sign, order):
+    entry = {"resource": {"resourceType": "MedicationRequest"}}
     assert seen(await post(with_entries(sign, entry))) == []
     beside = await post(with_entries(sign, entry, {"resource": order}, entry))
     assert seen(beside) == seen(await post(with_orders(sign, order))) != []
+
+
+@pytest.mark.parametrize("entry", [{}, {"resource": {"resourceType": "Unheard", "id": "1"}}, 7])
+async def test_entries_that_cannot_be_read_are_told_and_cost_no_card(post, sign, order, entry):
+    alone = await post(with_entries(sign, entry))
+    assert [card["summary"] for card in alone.json()["cards"]] == ["An order could not be read, and was not checked"]
+    assert alone.json()["extension"]["org.rbd-cds.outcomes"]["unreadable"][0]["key"] == "draftOrders"
+    beside = await post(with_entries(sign, entry, {"resource": order}, entry))
+    (_, *rest) = reversed(seen(beside))
+    assert rest[::-1] == seen(await post(with_orders(sign, order))) != []
 
 
 @pytest.mark.parametrize(
