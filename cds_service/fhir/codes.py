@@ -1,4 +1,4 @@
-"""The codes that FHIR R4 allows in the members that say whether a resource counts (required bindings)."""
+"""The codes in the members that say whether a resource counts: those of FHIR R4, and of orders those of any kind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from cds_service.fhir import elements as fhir
 
 _RESULT = "registered preliminary final amended corrected cancelled entered-in-error unknown"
-_REQUEST = "draft active on-hold revoked completed entered-in-error unknown"
+_REQUEST = "draft active on-hold revoked cancelled stopped completed entered-in-error unknown"
 _INTENT = "proposal plan order original-order reflex-order filler-order instance-order option directive"
 _EVENT = "preparation in-progress on-hold stopped completed entered-in-error unknown"
 
@@ -15,7 +15,7 @@ _WRITTEN: Mapping[type[fhir.Resource], Mapping[str, str]] = {
     fhir.Patient: {"gender": "male female other unknown"},
     fhir.Observation: {"status": _RESULT},
     fhir.MedicationRequest: {
-        "status": "active on-hold cancelled completed entered-in-error stopped draft unknown",
+        "status": _REQUEST,
         "intent": _INTENT,
     },
     fhir.MedicationStatement: {
