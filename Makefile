@@ -19,7 +19,7 @@ test: $(VENV)/.test
 	$(BIN)/pytest -n auto --dist worksteal
 
 bench: $(VENV)/.test
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(if $(GROUP),--group $(GROUP)) $(if $(QUICK),--quick)
 
 check: $(VENV)/.serve
 	@$(BIN)/cds-service check

@@ -1,6 +1,9 @@
-"""The requests that the bench sends: the same each time, of the size asked for, and valid."""
+"""The bench itself: what it sends is what it says, every cell has a goal, and a group of cells can be run alone."""
 
+import asyncio
 import json
+import subprocess
+import sys
 from collections import Counter
 from datetime import date
 from typing import Any
@@ -11,10 +14,12 @@ from fhir.resources.R4B import get_fhir_model_class  # noqa: TID251
 
 from cds_service.content import places
 from cds_service.decisions.service import DecidedHook, DecisionService
-from cds_service.hooks.requests import parse_request
+from cds_service.fhir import elements as fhir
 from cds_service.hooks.schemas import schema
 from cds_service.settings import Settings
-from tests.bench import charts
+from tests.bench import charts, dearest, fetching, lifetime
+from tests.bench.__main__ import CELLS, GROUPS
+from tests.fhir_client import misbehaving
 
 SMALL, MIDDLE = charts.SIZES["10 KB"], charts.SIZES["140 KB"]
 
@@ -60,25 +65,112 @@ def test_every_resource_is_valid() -> None:
 
 
 def test_nearly_all_of_a_long_chart_are_observations() -> None:
-    kinds = Counter(resource["resourceType"] for resource in resources(charts.request("silent", 500_000)))
+    kinds = Counter(resource["resourceType"] for resource in resources(charts.request("unrelated order", 500_000)))
     assert 0.9 < kinds["Observation"] / kinds.total() < 0.98
 
 
-@pytest.mark.anyio
-@pytest.mark.parametrize("size", [SMALL, MIDDLE])
-async def test_one_chart_makes_three_rules_speak(size: int) -> None:
-    assert set(charts.RISKS_FOUND) <= set((await answered("three rules", size)).decision.found)
+def shown(chart: str) -> set[str]:
+    found = {
+        "one rule": {"clonazepam-dementia"},
+        "three rules": set(charts.RISKS_FOUND),
+        "view with a card": {"rbd-drug-current", "bedroom-safety", "rbd-prognosis"},
+    }
+    return found.get(chart, set())
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("chart", charts.CHARTS)
 @pytest.mark.parametrize("size", [SMALL, MIDDLE])
-async def test_the_silent_chart_is_silent(size: int) -> None:
-    decision = (await answered("silent", size)).decision
-    assert not decision.found
+async def test_a_chart_shows_what_its_name_says(chart: str, size: int) -> None:
+    decision = (await answered(chart, size)).decision
+    assert set(decision.found) == shown(chart)
     assert not decision.undetermined
+    assert bool(decision.started.rules) is (chart not in ("unrelated order", "silent view"))
+
+
+@pytest.mark.anyio
+async def test_the_members_of_a_request_may_stand_in_another_order_and_are_the_same() -> None:
+    usual, other = (charts.request("one rule", SMALL, prefetch_first=first) for first in (False, True))
+    assert usual.find(b'"context"') < usual.find(b'"prefetch"')
+    assert other.find(b'"prefetch"') < other.find(b'"context"')
+    assert json.loads(usual) == json.loads(other)
 
 
 async def answered(chart: str, size: int) -> DecidedHook:
     decisions = DecisionService.of(places.cards(Settings()), lambda: date(2026, 6, 15))
-    service = decisions.services["rbd-order-sign"]
-    return await decisions.answer(parse_request(charts.request(chart, size), service), service)
+    service = decisions.services[f"rbd-{charts.CHARTS[chart].hook}"]
+    return await decisions.answer(decisions.request(charts.request(chart, size), service), service)
+
+
+@pytest.mark.parametrize("shape", dearest.SHAPES)
+def test_a_dear_chart_is_json_of_nearly_the_size_asked_for(shape: str) -> None:
+    for chart in dearest.CHARTS:
+        body = dearest.post(shape, chart, MIDDLE).body
+        assert MIDDLE * 0.85 < len(body) <= MIDDLE
+        assert len(json.loads(body)["prefetch"][dearest.SHAPES[shape][0]]["entry"]) > 0
+
+
+def test_every_cell_has_a_goal_and_a_name_of_its_own() -> None:
+    assert all(cell.goal >= 0 and cell.seconds >= 0 for cell in CELLS)
+    assert len({(cell.name, cell.what) for cell in CELLS}) == len(CELLS)
+
+
+def test_the_groups_cover_all_cells() -> None:
+    assert sum(len([cell for cell in CELLS if cell.group == group]) for group in GROUPS) == len(CELLS)
+
+
+def test_every_cell_of_processor_time_that_is_missed_can_be_told_with_its_profile() -> None:
+    assert all(cell.profiled for cell in CELLS if cell.what.startswith("CPU") and cell.group != "long")
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_one_group_is_run_quickly_with_a_line_of_progress_for_each_cell() -> None:
+    done = bench("-m", "tests.bench", "--quick", "--group", "lifetime")
+    cells = [cell for cell in CELLS if cell.group == "lifetime"]
+    assert done.stdout.count("| lifetime |") == len(cells)
+    assert [line.partition(",")[0] for line in done.stderr.splitlines()] == [
+        f"[{number}/{len(cells)}" for number, _ in enumerate(cells, 1)
+    ]
+
+
+PROFILE = """
+from tests.bench.cpu import Request
+from tests.bench.cells import Profiled
+from tests.bench.in_process import profile
+print(*profile(Profiled(lambda: Request("one rule", "10 KB").posts()[:3])), sep="\\n")
+"""
+
+
+def test_a_profile_names_the_functions_of_the_service() -> None:
+    told = bench("-c", PROFILE).stdout
+    assert "cds_service/" in told
+    assert "us" in told
+
+
+@pytest.mark.anyio
+async def test_requests_that_overlap_are_one_round() -> None:
+    async with misbehaving.running() as server:
+        counting = fetching.Counting(server, {})
+        asked = misbehaving.Asked("GET", "/fhir/Condition", {}, "")
+        writer = Discarding()
+        await asyncio.gather(*(counting.answer(server, asked, writer) for _ in range(3)))
+        await counting.answer(server, asked, writer)
+        assert (counting.requests, counting.rounds) == (4, 2)
+
+
+class Discarding:
+    def write(self, _: bytes) -> None:
+        return
+
+
+def test_every_struct_of_a_chart_that_lives_is_counted() -> None:
+    before = lifetime.alive()
+    kept = [fhir.Condition(code=fhir.CodeableConcept()) for _ in range(5)]
+    assert lifetime.alive() - before == 2 * len(kept)
+    kept.clear()
+    assert lifetime.alive() == before

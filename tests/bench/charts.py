@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
+
+import msgspec
 
 from cds_service.content.places import fhir_examples
 from cds_service.facts.queries import TEMPLATES
@@ -22,17 +24,29 @@ SIZES = {"10 KB": 10_000, "140 KB": 140_000, "2 MB": 2_000_000, "5 MB": 5_240_00
 RISKS_FOUND = ("clonazepam-dementia", "clonazepam-falls", "clonazepam-sleep-apnea")
 """What the chart called ``three rules`` shows."""
 
-_PARTS = {
-    "silent": ("patient-78f", "draft-aspirin", "condition-insomnia", "condition-depression", "condition-constipation"),
-    "three rules": (
-        "patient-78f",
-        "draft-clonazepam-rbd",
-        "condition-alzheimer",
-        "condition-fall-event",
-        "condition-osa",
-    ),
+
+class Chart(msgspec.Struct, frozen=True):
+    """A patient in whose chart a hook fires: the shipped parts that it is made of, the patient first."""
+
+    hook: str
+    parts: tuple[str, ...]
+    draft: str | None = None
+
+    @property
+    def path(self) -> str:
+        return f"/cds-services/rbd-{self.hook}"
+
+
+_NOTHING_TO_SAY = ("patient-78f", "condition-insomnia", "condition-depression", "condition-constipation")
+_RISKS = ("condition-alzheimer", "condition-fall-event", "condition-osa")
+CHARTS = {
+    "unrelated order": Chart("order-sign", _NOTHING_TO_SAY, "draft-aspirin"),
+    "silent order": Chart("order-sign", ("patient-58f", "condition-rbd"), "draft-clonazepam-rbd"),
+    "one rule": Chart("order-sign", ("patient-78f", "condition-rbd", "condition-alzheimer"), "draft-clonazepam-rbd"),
+    "three rules": Chart("order-sign", ("patient-78f", *_RISKS), "draft-clonazepam-rbd"),
+    "silent view": Chart("patient-view", _NOTHING_TO_SAY),
+    "view with a card": Chart("patient-view", ("patient-66m", "condition-rbd", "current-sertraline")),
 }
-CHARTS = tuple(_PARTS)
 
 _Json = dict[str, Any]
 _OBSERVATIONS = 0.95
@@ -93,20 +107,31 @@ _DRUGS = (
 _DONE = (("73761001", "Colonoscopy"), ("71651007", "Mammography"), ("430193006", "Medication reconciliation"))
 
 
-def request(chart: str, size: int, seed: int = 1) -> bytes:
-    """An order-sign request of exactly ``size`` bytes about one of :data:`CHARTS`."""
-    patient, draft, *conditions = (_part(name) for name in _PARTS[chart])
-    document = {
-        "hook": "order-sign",
+def request(chart: str, size: int, seed: int = 1, *, prefetch_first: bool = False) -> bytes:
+    """A request of exactly ``size`` bytes about one of :data:`CHARTS`, its prefetch last or before the context."""
+    made = document(chart, seed)
+    if prefetch_first:
+        made = {name: made[name] for name in ("hook", "hookInstance", "prefetch", "context")}
+    return grown(made, size, seed)
+
+
+def document(chart: str, seed: int = 1) -> _Json:
+    """A request with no more in its prefetch than the chart's own parts."""
+    asked = CHARTS[chart]
+    patient, *others = (_part(name) for name in asked.parts)
+    context = {"userId": "Practitioner/example", "patientId": patient["id"]}
+    if asked.draft:
+        drafts = [{"resource": _part(asked.draft)}]
+        context["draftOrders"] = {"resourceType": "Bundle", "type": "collection", "entry": drafts}
+    found: dict[str, list[_Json]] = {}
+    for resource in others:
+        found.setdefault(_KEYS[resource["resourceType"]], []).append({"resource": resource})
+    return {
+        "hook": asked.hook,
         "hookInstance": str(_uuid(random.Random(seed))),
-        "context": {
-            "userId": "Practitioner/example",
-            "patientId": patient["id"],
-            "draftOrders": {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": draft}]},
-        },
-        "prefetch": {"patient": patient, "conditions": {"entry": [{"resource": c} for c in conditions]}},
+        "context": context,
+        "prefetch": {"patient": patient, **{key: _bundle({"entry": entries}) for key, entries in found.items()}},
     }
-    return grown(document, size, seed)
 
 
 def grown(document: _Json, size: int, seed: int = 1) -> bytes:
@@ -122,6 +147,27 @@ def grown(document: _Json, size: int, seed: int = 1) -> bytes:
             break
         bundles[_KEYS[kind]]["entry"].append(entry | {"search": {"mode": "match"}})
     return _noted(whole, bundles, size)
+
+
+def filled(chart: str, key: str, resources: Iterable[_Json | None], size: int) -> bytes:
+    """A request with as many of these resources under one key as ``size`` allows; None is an entry without any."""
+    made = document(chart)
+    held = {name: _bundle(made["prefetch"].get(name)) for name in TEMPLATES if name not in (key, "patient")}
+    bundle = {"resourceType": "Bundle", "type": "searchset", "entry": [_PLACE]}
+    before, _, after = _written(made | {"prefetch": {**made["prefetch"], **held, key: bundle}}).partition(
+        _written(_PLACE)
+    )
+    entries, left = [], size - len(before) - len(after)
+    for resource in resources:
+        entry = _written({} if resource is None else {"resource": resource})
+        left -= len(entry) + 1
+        if left < 0:
+            break
+        entries.append(entry)
+    return before + b",".join(entries) + after
+
+
+_PLACE = "the entries"
 
 
 def about(patient: str, body: bytes) -> bytes:

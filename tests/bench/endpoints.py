@@ -18,8 +18,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cds_service.facts.queries import TEMPLATES
 from cds_service.hooks.envelope import read_envelope
-from tests.bench.servers import PATH
 
 _CARD = {
     "summary": "A fixed card",
@@ -38,11 +38,12 @@ def bare() -> Starlette:
         orjson.loads(await request.body())
         return Response(_ANSWER, media_type="application/json")
 
-    return Starlette(routes=[Route(PATH, answer, methods=["POST"])])
+    return Starlette(routes=[Route("/cds-services/{id}", answer, methods=["POST"])])
 
 
 def ceiling(check: Callable[[Scope], None] | None = None) -> ASGIApp:
-    """(b) No framework, the service's own typed decode, a fixed card."""
+    """(b) No framework, the service's own typed decode of the whole chart, a fixed card."""
+    keys = frozenset(TEMPLATES)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -55,7 +56,7 @@ def ceiling(check: Callable[[Scope], None] | None = None) -> ASGIApp:
             chunks.append(message.get("body", b""))
             if not message.get("more_body"):
                 break
-        read_envelope(b"".join(chunks))
+        read_envelope(b"".join(chunks), keys, keys)
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         await send({"type": "http.response.body", "body": _ANSWER})
 

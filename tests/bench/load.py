@@ -8,7 +8,7 @@ import itertools
 import re
 import statistics
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any, cast
 
 import msgspec
@@ -16,8 +16,19 @@ import uvloop
 
 from tests.bench.servers import PATH, Server
 
-_MOST_SECONDS = 60
+_MOST_SECONDS = 120
+_STATUS = slice(len("HTTP/1.1 "), len("HTTP/1.1 200"))
+ANSWERED = frozenset({b"200"})
+ANSWERED_OR_REFUSED = ANSWERED | {b"400", b"412", b"422"}
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: (\d+)")
+
+
+class Post(msgspec.Struct, frozen=True):
+    """A request to be sent."""
+
+    body: bytes
+    path: str = PATH
+    token: str | None = None
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -38,15 +49,25 @@ class Measured(msgspec.Struct, frozen=True):
 
     @property
     def p99(self) -> float:
-        ordered = sorted(self.latencies)
-        return ordered[min(int(len(ordered) * 0.99), len(ordered) - 1)]
+        return p99(self.latencies)
+
+
+def p99(latencies: Iterable[float]) -> float:
+    ordered = sorted(latencies)
+    return ordered[min(int(len(ordered) * 0.99), len(ordered) - 1)]
 
 
 class Connection(asyncio.Protocol):
     """Sends requests over one kept-alive connection, one after the other, until ``go_on`` says no."""
 
-    def __init__(self, requests: Iterator[bytes], go_on: Callable[[], bool], done: asyncio.Future[list[float]]) -> None:
-        self._requests, self._go_on, self._done = requests, go_on, done
+    def __init__(
+        self,
+        requests: Iterator[bytes],
+        go_on: Callable[[], bool],
+        done: asyncio.Future[list[float]],
+        statuses: frozenset[bytes],
+    ) -> None:
+        self._requests, self._go_on, self._done, self._statuses = requests, go_on, done, statuses
         self._latencies: list[float] = []
         self._received = b""
 
@@ -61,7 +82,7 @@ class Connection(asyncio.Protocol):
         if not end or length is None or len(body) < int(length[1]):
             return
         self._latencies.append(time.perf_counter() - self._sent)
-        if not head.startswith(b"HTTP/1.1 200"):
+        if head[_STATUS] not in self._statuses:
             self._end(RuntimeError(f"the server answered {head[:200]!r}"))
         elif self._go_on():
             self._send()
@@ -85,30 +106,19 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
 
-def for_seconds(server: Server, bodies: list[bytes], connections: int, seconds: float) -> Measured:
+def for_seconds(server: Server, posts: list[Post], connections: int, seconds: float) -> Measured:
     """Requests for about so long; those under way are awaited."""
     end = time.perf_counter() + seconds
-    return _measured(server, bodies, connections, lambda: time.perf_counter() < end)
+    return _measured(server, posts, connections, lambda: time.perf_counter() < end)
 
 
-def signed(server: Server, body: bytes, tokens: list[str]) -> Measured:
-    """One request for each token, one after the other."""
-    left = iter(range(len(tokens) - 1))
-    requests = (_head(server, body, f"Authorization: Bearer {token}\r\n") + body for token in tokens)
-
-    async def all_of_them() -> list[float]:
-        return await _sending(server, requests, lambda: next(left, None) is not None)
-
-    return _timed(server, all_of_them)
-
-
-def in_sequence(server: Server, bodies: list[bytes], count: int) -> Measured:
+def in_sequence(server: Server, posts: list[Post], count: int, statuses: frozenset[bytes] = ANSWERED) -> Measured:
     """So many requests, one after the other."""
     left = iter(range(count - 1))
-    return _measured(server, bodies, 1, lambda: next(left, None) is not None)
+    return _measured(server, posts, 1, lambda: next(left, None) is not None, statuses)
 
 
-def beside(server: Server, body: bytes, other: bytes, posters: int, seconds: float) -> Measured:
+def beside(server: Server, post: Post, other: Post, posters: int, seconds: float) -> Measured:
     """Requests over one connection while others post ``other`` without pause."""
     end = time.perf_counter() + seconds
 
@@ -117,16 +127,22 @@ def beside(server: Server, body: bytes, other: bytes, posters: int, seconds: flo
 
     async def both() -> list[float]:
         background = [asyncio.ensure_future(_connection(server, [other], go_on)) for _ in range(posters)]
-        found = await _connection(server, [body], go_on)
+        found = await _connection(server, [post], go_on)
         await asyncio.gather(*background)
         return found
 
     return _timed(server, both)
 
 
-def _measured(server: Server, bodies: list[bytes], connections: int, go_on: Callable[[], bool]) -> Measured:
+def _measured(
+    server: Server,
+    posts: list[Post],
+    connections: int,
+    go_on: Callable[[], bool],
+    statuses: frozenset[bytes] = ANSWERED,
+) -> Measured:
     async def all_of_them() -> list[float]:
-        found = await asyncio.gather(*(_connection(server, bodies, go_on) for _ in range(connections)))
+        found = await asyncio.gather(*(_connection(server, posts, go_on, statuses) for _ in range(connections)))
         return [latency for latencies in found for latency in latencies]
 
     return _timed(server, all_of_them)
@@ -142,21 +158,21 @@ def _timed(server: Server, load: Callable[[], Coroutine[Any, Any, list[float]]])
     return Measured(tuple(latencies), seconds, used / len(latencies))
 
 
-async def _connection(server: Server, bodies: list[bytes], go_on: Callable[[], bool]) -> list[float]:
-    return await _sending(server, itertools.cycle([_head(server, body) + body for body in bodies]), go_on)
-
-
-async def _sending(server: Server, requests: Iterator[bytes], go_on: Callable[[], bool]) -> list[float]:
+async def _connection(
+    server: Server, posts: list[Post], go_on: Callable[[], bool], statuses: frozenset[bytes] = ANSWERED
+) -> list[float]:
     done: asyncio.Future[list[float]] = asyncio.get_running_loop().create_future()
+    requests = itertools.cycle([_written(server, post) for post in posts])
     await asyncio.get_running_loop().create_connection(
-        lambda: Connection(requests, go_on, done), "127.0.0.1", server.port
+        lambda: Connection(requests, go_on, done, statuses), "127.0.0.1", server.port
     )
     return await done
 
 
-def _head(server: Server, body: bytes, more: str = "") -> bytes:
+def _written(server: Server, post: Post) -> bytes:
+    token = f"Authorization: Bearer {post.token}\r\n" if post.token else ""
     head = (
-        f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nAccept: application/json\r\n"
-        f"Content-Type: application/json\r\n{more}Content-Length: {len(body)}\r\n\r\n"
+        f"POST {post.path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nAccept: application/json\r\n"
+        f"Content-Type: application/json\r\n{token}Content-Length: {len(post.body)}\r\n\r\n"
     )
-    return head.encode()
+    return head.encode() + post.body

@@ -1,96 +1,55 @@
-"""What recording costs: CPU of the whole process per request with and without it, every request about another patient.
-
-In process, without sockets and tokens: of a request over HTTP it is a smaller share. Run it as a module.
-"""
+"""What recording adds to a request of 10 KB with a card, each about another patient."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import logging
 import statistics
 import time
-from contextlib import AsyncExitStack
-from tempfile import TemporaryDirectory
-from typing import Any
+from collections.abc import Iterator
 
-import structlog
-from starlette.types import ASGIApp
+from tests.bench import charts, load
+from tests.bench.cells import Cell, Found, Profiled, Run
+from tests.bench.load import Post
+from tests.bench.servers import RECORDING, SERVICE, Server, running
 
-from cds_service.settings import Settings
-from cds_service.web.app import create_app
-from cds_service.web.assembly import Application
-from tests.bench import charts
-
-_ROUNDS, _REQUESTS = 7, 400
-_PATH = "/cds-services/rbd-order-sign"
-_MODES: dict[str, dict[str, str]] = {
-    "nothing": {"CDS_RECORD": "off"},
-    "record": {"CDS_MEMORY": "off"},
-    "record and memory": {},
-}
+_WRITTEN_SECONDS = 0.8
+_PROFILED = 300
 
 
-async def main() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    async with AsyncExitStack() as stack:
-        apps = {}
-        for name, environment in _MODES.items():
-            folder = stack.enter_context(TemporaryDirectory())
-            app = create_app(Application(Settings.read({"CDS_TODAY": "2026-06-15", "CDS_VAR": folder, **environment})))
-            await stack.enter_async_context(app.router.lifespan_context(app))
-            apps[name] = app
-        print("| chart | body | " + " | ".join(f"{name}, us" for name in _MODES) + " | record over nothing | both |")
-        print("| --- | --- " + "| ---: " * (len(_MODES) + 2) + "|")
-        for chart in charts.CHARTS:
-            for size in ("10 KB", "140 KB"):
-                await _compare(apps, chart, size)
+def cells() -> Iterator[Cell]:
+    profiled = Profiled(lambda: _posts(_PROFILED), RECORDING)
+    what = "CPU of the whole process, writing included, over that without"
+    yield Cell("recording", "three rules, 10 KB", what, 1.1, lambda run: run.once(_both)[1], 45, profiled)
+    what = "median latency over that without"
+    yield Cell("recording", "three rules, 10 KB", what, 1.05, lambda run: run.once(_both)[0], 0)
 
 
-async def _compare(apps: dict[str, ASGIApp], chart: str, size: str) -> None:
-    taken: dict[str, list[float]] = {name: [] for name in apps}
-    for turn in range(_ROUNDS + 1):
-        bodies = _bodies(chart, size, turn)
-        for name, app in apps.items():
-            taken[name].append(await _seconds(app, bodies) / len(bodies) * 1e6)
-    without = taken["nothing"][1:]
-    cells = [f"{statistics.median(found[1:]):.0f}" for found in taken.values()]
-    shares = []
-    for name in ("record", "record and memory"):
-        ratio = statistics.median(a / b for a, b in zip(taken[name][1:], without, strict=True))
-        shares.append(f"{ratio - 1:+.1%}")
-    print(f"| {chart} | {size} | {' | '.join(cells)} | {' | '.join(shares)} |", flush=True)
+def _both(run: Run) -> tuple[Found, Found]:
+    """Latency and CPU, each with recording over without.
+
+    Two processes of one program may differ by some per cent for as long as they run, so each repeat starts its own.
+    """
+    count = run.effort.sequence
+    posts = _posts(2 * count)
+    ratios = []
+    for _ in range(run.effort.repeats):
+        with running(SERVICE, RECORDING) as servers:
+            for server in servers:
+                load.in_sequence(server, posts[:count], count)
+            plain, recorded = (_followed(server, posts[count:]) for server in servers)
+        ratios.append([over / without for over, without in zip(recorded, plain, strict=True)])
+    latency, cpu = (Found(statistics.median(ratio)) for ratio in zip(*ratios, strict=True))
+    return latency, cpu
 
 
-def _bodies(chart: str, size: str, turn: int) -> list[bytes]:
-    """The same chart of as many patients as there are requests."""
-    body = charts.request(chart, charts.SIZES[size])
-    known = json.loads(body)["context"]["patientId"].encode()
-    return [body.replace(known, b"p%03d%05d" % (turn, number)) for number in range(_REQUESTS)]
+def _followed(server: Server, posts: list[Post]) -> tuple[float, float]:
+    """The median latency of requests in sequence, and their CPU with all that is written after them."""
+    time.sleep(_WRITTEN_SECONDS)
+    before = server.cpu()
+    measured = load.in_sequence(server, posts, len(posts))
+    time.sleep(_WRITTEN_SECONDS)
+    return measured.p50, server.cpu() - before
 
 
-async def _seconds(app: ASGIApp, bodies: list[bytes]) -> float:
-    """CPU seconds of all threads, until everything is written."""
-    started = time.process_time()
-    for body in bodies:
-        await _call(app, body)
-    await asyncio.sleep(0.8)
-    return time.process_time() - started
-
-
-async def _call(app: ASGIApp, body: bytes) -> None:
-    async def receive() -> Any:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(_: Any) -> None:
-        return
-
-    headers = [(b"content-type", b"application/json")]
-    scope = {"type": "http", "method": "POST", "path": _PATH, "headers": headers, "query_string": b""}
-    await app(scope, receive, send)
-
-
-if __name__ == "__main__":
-    import uvloop
-
-    uvloop.run(main())
+def _posts(count: int) -> list[Post]:
+    one = charts.request("three rules", charts.SIZES["10 KB"])
+    return [Post(charts.about(f"p{number:06}", one)) for number in range(count)]

@@ -1,4 +1,4 @@
-"""The three servers that are compared, each in a process of its own on a loopback port."""
+"""The servers that are compared, each in a process of its own on a loopback port."""
 
 from __future__ import annotations
 
@@ -30,13 +30,16 @@ jwks = "keys.json"
 calls-per-minute = 100000000
 """
 PATH = "/cds-services/rbd-order-sign"
-_APPS = {
-    BARE: "tests.bench.endpoints:bare",
-    CEILING: "tests.bench.endpoints:ceiling",
-    SERVICE: "cds_service.web.app:of_environment",
-    RECORDING: "cds_service.web.app:of_environment",
-    SIGNED_CEILING: "tests.bench.endpoints:signed_ceiling",
-    SIGNED_SERVICE: "cds_service.web.app:of_environment",
+_SERVE = ("-m", "cds_service", "serve")
+_UVICORN = ("-m", "uvicorn", "--factory", "--http", "httptools", "--loop", "uvloop", "--no-access-log")
+_PLAIN = (*_UVICORN, "--no-server-header", "--host", "127.0.0.1", "--log-level", "warning")
+_COMMANDS = {
+    BARE: (*_PLAIN, "tests.bench.endpoints:bare"),
+    CEILING: (*_PLAIN, "tests.bench.endpoints:ceiling"),
+    SIGNED_CEILING: (*_PLAIN, "tests.bench.endpoints:signed_ceiling"),
+    SERVICE: _SERVE,
+    RECORDING: _SERVE,
+    SIGNED_SERVICE: _SERVE,
 }
 _START_SECONDS = 20
 _MIB = 1024
@@ -74,15 +77,11 @@ def running(*names: str, keys: bytes = b"") -> Iterator[list[Server]]:
 @contextmanager
 def _running(name: str, keys: bytes) -> Iterator[Server]:
     port = free_port()
-    options = ["--factory", "--http", "httptools", "--loop", "uvloop", "--no-access-log", "--no-server-header"]
-    address = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
-    with TemporaryDirectory() as written:
-        Path(written, "keys.json").write_bytes(keys)
-        Path(written, "clients.toml").write_text(CLIENTS)
+    with environment(name, keys) as set_so:
         process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", _APPS[name], *options, *address],
+            [sys.executable, *_COMMANDS[name], "--port", str(port)],
             cwd=ROOT,
-            env=_environment(name, written),
+            env={**_without_settings(), **set_so},
             stdout=subprocess.DEVNULL,
         )
         try:
@@ -97,12 +96,22 @@ def _running(name: str, keys: bytes) -> Iterator[Server]:
                 process.wait()
 
 
-def _environment(name: str, folder: str) -> dict[str, str]:
-    """One patient who is asked about a thousand times would be recalled and muted, so recording is measured apart."""
-    kept = {variable: value for variable, value in os.environ.items() if not variable.startswith("CDS_")}
-    signed = {"CDS_CLIENTS": f"{folder}/clients.toml", "CDS_PUBLIC_URL": BASE} if name == SIGNED_SERVICE else {}
-    recorded = {"CDS_TODAY": "2026-06-15", "CDS_RECORD": "on" if name == RECORDING else "off", "CDS_VAR": folder}
-    return {**kept, **recorded, **signed, "BENCH_KEYS": f"{folder}/keys.json"}
+@contextmanager
+def environment(name: str, keys: bytes = b"") -> Iterator[dict[str, str]]:
+    """The settings of a server, with a folder of its own.
+
+    One patient who is asked about a thousand times would be recalled and muted, so recording is measured apart.
+    """
+    with TemporaryDirectory() as folder:
+        Path(folder, "keys.json").write_bytes(keys)
+        Path(folder, "clients.toml").write_text(CLIENTS)
+        signed = {"CDS_CLIENTS": f"{folder}/clients.toml", "CDS_PUBLIC_URL": BASE} if name == SIGNED_SERVICE else {}
+        recorded = {"CDS_TODAY": "2026-06-15", "CDS_RECORD": "on" if name == RECORDING else "off", "CDS_VAR": folder}
+        yield {**recorded, **signed, "BENCH_KEYS": f"{folder}/keys.json"}
+
+
+def _without_settings() -> dict[str, str]:
+    return {variable: value for variable, value in os.environ.items() if not variable.startswith("CDS_")}
 
 
 def _await(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -11,32 +11,38 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from tests.bench import charts, load
-from tests.bench.figures import Figure
-from tests.bench.servers import BASE, PATH, SIGNED_CEILING, SIGNED_SERVICE, running
+from tests.bench.cells import Cell, Found, Profiled, Run
+from tests.bench.load import Post
+from tests.bench.servers import BASE, SIGNED_CEILING, SIGNED_SERVICE, running
 
+_CHART = "unrelated order"
 _KEY = ECKey.generate_key("P-384", {"kid": "bench", "use": "sig"})
+_KEYS = json.dumps({"keys": [_KEY.as_dict(private=False)]}).encode()
+_PROFILED = 300
 
 
-def figures(repeats: int, requests: int) -> Iterator[Figure]:
-    """CPU of 10 KB with ES384, for a silent chart and for one with a merged card."""
-    keys = json.dumps({"keys": [_KEY.as_dict(private=False)]}).encode()
-    with running(SIGNED_CEILING, SIGNED_SERVICE, keys=keys) as servers:
-        for chart in charts.CHARTS:
-            body = charts.request(chart, charts.SIZES["10 KB"])
-            ratios = []
-            for turn in range(repeats + 1):
-                tokens = _tokens(requests, f"{chart} {turn}")
-                ceiling, service = (load.signed(server, body, tokens).cpu for server in servers)
-                ratios.append(service / ceiling)
-            aim = f"CPU of 10 KB with ES384, {chart}: (c) over (b) and the bare verification"
-            yield Figure(aim, statistics.median(ratios[1:]), 1.25)
+def cells() -> Iterator[Cell]:
+    profiled = Profiled(lambda: _posts(_PROFILED, "profiled"), SIGNED_SERVICE, _KEYS)
+    name, what = f"{_CHART}, 10 KB, ES384", "CPU over (b) and the bare verification"
+    yield Cell("signed", name, what, 1.4, _measured, 15, profiled)
 
 
-def _tokens(count: int, turn: str) -> list[str]:
-    """As a client makes them, a new one for each call."""
+def _measured(run: Run) -> Found:
+    ratios, spent = [], []
+    with running(SIGNED_CEILING, SIGNED_SERVICE, keys=_KEYS) as servers:
+        for turn in range(run.effort.repeats + 1):
+            posts = _posts(run.effort.sequence, str(turn))
+            ceiling, service = (load.in_sequence(server, posts, len(posts)).cpu for server in servers)
+            ratios.append(service / ceiling)
+            spent.append(service)
+    return Found(statistics.median(ratios[1:]), f"{statistics.median(spent[1:]) * 1e3:.2f} ms")
+
+
+def _posts(count: int, turn: str) -> list[Post]:
+    """As a client makes them, with a new token for each call."""
+    body, path = charts.request(_CHART, charts.SIZES["10 KB"]), charts.CHARTS[_CHART].path
     now = int(time.time())
     head = {"alg": "ES384", "kid": "bench", "typ": "JWT"}
-    claims = {"iss": "https://ehr.example", "aud": BASE + PATH, "iat": now, "exp": now + 300}
-    return [
-        jwt.encode(head, {**claims, "jti": f"{turn}-{number}"}, _KEY, algorithms=["ES384"]) for number in range(count)
-    ]
+    claims = {"iss": "https://ehr.example", "aud": BASE + path, "iat": now, "exp": now + 300}
+    tokens = [jwt.encode(head, {**claims, "jti": f"{turn}-{n}"}, _KEY, algorithms=["ES384"]) for n in range(count)]
+    return [Post(body, path, token) for token in tokens]

@@ -1,4 +1,4 @@
-"""No request waits for the record; ``python -m tests.bench.recording`` measures what it costs."""
+"""No request waits for the record; ``make bench GROUP=recording`` measures what it costs."""
 
 import asyncio
 import statistics

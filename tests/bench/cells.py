@@ -1,0 +1,91 @@
+"""What every measured cell has: a name, a goal, and how it is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from types import TracebackType
+from typing import Any, TypeVar
+
+import msgspec
+
+from tests.bench.load import Post
+from tests.bench.servers import SERVICE, Server, running
+
+T = TypeVar("T")
+
+
+class Effort(msgspec.Struct, frozen=True):
+    """How long to measure."""
+
+    repeats: int
+    turns: int
+    """In which servers are measured one after the other."""
+    seconds: float
+    """Of each turn."""
+    sequence: int
+    """Requests of a cell that counts them."""
+
+
+FULL = Effort(repeats=5, turns=9, seconds=0.25, sequence=500)
+QUICK = Effort(repeats=1, turns=3, seconds=0.1, sequence=100)
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What was measured, and what helps to read it."""
+
+    measured: float
+    more: str = ""
+
+
+class Run(AbstractContextManager["Run"]):
+    """One run of the bench: its servers are started when they are first asked for, and what two cells share is
+    measured once.
+    """
+
+    def __init__(self, effort: Effort) -> None:
+        self.effort = effort
+        self._open = ExitStack()
+        self._servers: dict[str, Server] = {}
+        self._known: dict[Callable[[Run], Any], Any] = {}
+
+    def __exit__(self, *fault: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._open.close()
+
+    def servers(self, *names: str) -> list[Server]:
+        """Servers that keep no state between cells."""
+        for name in names:
+            if name not in self._servers:
+                self._servers[name] = self._open.enter_context(running(name))[0]
+        return [self._servers[name] for name in names]
+
+    def once(self, measure: Callable[[Run], T]) -> T:
+        if measure not in self._known:
+            self._known[measure] = measure(self)
+        found: T = self._known[measure]
+        return found
+
+
+class Profiled(msgspec.Struct, frozen=True):
+    """Requests whose handling tells where the time of a cell goes."""
+
+    posts: Callable[[], list[Post]]
+    service: str = SERVICE
+    keys: bytes = b""
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """One figure that has a goal, which it may reach but not pass."""
+
+    group: str
+    name: str
+    what: str
+    """The ratio or the number that is measured."""
+    goal: float
+    measure: Callable[[Run], Found]
+    seconds: float
+    """That it takes about, in a full run."""
+    profiled: Profiled | None = None
+
+    def is_met(self, found: Found) -> bool:
+        return found.measured <= self.goal

@@ -1,0 +1,102 @@
+"""The service in this process, without sockets: where its time goes, and what it leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import cProfile
+import os
+import sysconfig
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import structlog
+import uvloop
+
+from cds_service.settings import Settings
+from cds_service.web.app import create_app
+from cds_service.web.assembly import Application
+from cds_service.web.logs import configure
+from tests.bench.cells import Profiled
+from tests.bench.load import Post
+from tests.bench.servers import ROOT, SERVICE, environment
+
+_LINES = 12
+_FOLDERS = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), sysconfig.get_path("stdlib"), str(ROOT))
+
+
+@contextmanager
+def serving(name: str = SERVICE, keys: bytes = b"") -> Iterator[Callable[[list[Post]], None]]:
+    """A function that has requests answered, one after the other."""
+    log_nowhere()
+    with environment(name, keys) as set_so:
+        app = create_app(Application(Settings.read(set_so)))
+
+        async def answered(posts: list[Post]) -> None:
+            for post in posts:
+                await _call(app, post)
+
+        async def through(step: Any) -> None:
+            await step
+
+        lifespan = app.router.lifespan_context(app)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(through(lifespan.__aenter__()))
+            yield lambda posts: runner.run(answered(posts))
+            runner.run(through(lifespan.__aexit__(None, None, None)))
+
+
+def log_nowhere() -> None:
+    """Lines are made as ever, and written to no one."""
+    configure("info")
+    structlog.configure(logger_factory=structlog.BytesLoggerFactory(_nowhere()))
+
+
+@cache
+def _nowhere() -> BinaryIO:
+    return Path(os.devnull).open("wb")
+
+
+async def _call(app: Any, post: Post) -> None:
+    async def receive() -> Any:
+        return {"type": "http.request", "body": post.body, "more_body": False}
+
+    async def send(_: Any) -> None:
+        return
+
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(post.body)).encode())]
+    headers += [(b"authorization", f"Bearer {post.token}".encode())] if post.token else []
+    scope = {"type": "http", "method": "POST", "path": post.path, "headers": headers, "query_string": b""}
+    await app(scope, receive, send)
+
+
+def profile(wanted: Profiled) -> Iterator[str]:
+    """The functions that take most time of their own: its share, and microseconds and calls a request."""
+    posts = wanted.posts()
+    warm = len(posts) // 10
+    with serving(wanted.service, wanted.keys) as answer:
+        answer(posts[:warm])
+        profiler = cProfile.Profile(time.thread_time)
+        profiler.enable()
+        answer(posts[warm:])
+        profiler.disable()
+    count = len(posts) - warm
+    found = _by_own_time(profiler)
+    whole = sum(own for own, _, _ in found)
+    for own, calls, name in found[:_LINES]:
+        yield f"{own / whole:6.1%} {own / count * 1e6:10.1f} us {calls / count:9.1f} calls  {name}"
+
+
+def _by_own_time(profiler: cProfile.Profile) -> list[tuple[float, int, str]]:
+    profiler.create_stats()
+    stats: dict[tuple[str, int, str], Any] = profiler.stats  # type: ignore[attr-defined]
+    return sorted([(own, calls, _named(*where)) for where, (_, calls, own, _, _) in stats.items()], reverse=True)
+
+
+def _named(path: str, line: int, function: str) -> str:
+    for folder in _FOLDERS:
+        path = path.removeprefix(f"{folder}{os.sep}")
+    return function if path == "~" else f"{path}:{line} {function}"
