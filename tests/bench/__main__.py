@@ -7,6 +7,7 @@ Needs Linux, whose kernel counts the CPU of each process.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -26,12 +27,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--group", choices=GROUPS, help="only these cells")
     chosen = parser.parse_args(arguments)
     cells = [cell for cell in CELLS if chosen.group in (None, cell.group)]
-    started = time.monotonic()
+    started, before = time.monotonic(), _load()
     with Run(QUICK if chosen.quick else FULL) as run:
         measured = list(_measured(cells, run))
     _print_table(measured)
     _print_profiles(measured)
-    print(f"\n{time.monotonic() - started:.0f} seconds.")
+    print(f"\n{time.monotonic() - started:.0f} seconds; runnable processes {before:.1f}, then {_load():.1f}.")
+    print("Where others use the cores, every request costs more, and a small one of the service more than one of (a).")
+
+
+def _load() -> float:
+    """Runnable processes on the machine, over the last minute."""
+    return os.getloadavg()[0]
 
 
 def _measured(cells: list[Cell], run: Run) -> Iterator[tuple[Cell, Found]]:

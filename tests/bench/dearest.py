@@ -19,7 +19,7 @@ _SIZE = charts.SIZES["5 MB"]
 CHARTS = ("silent view", "silent order")
 """A chart view reads other keys than an order."""
 _GOAL = 3
-_PROFILED_SIZE = 500_000
+_PROFILED_SIZE = 100_000
 _PLAIN_TIMES = 3
 _LONGEST_TEXT = 1_000
 """Letters of a text that are read."""
