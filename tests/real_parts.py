@@ -1,4 +1,4 @@
-"""Programs that tests start beside the service, where the machine has them: PostgreSQL."""
+"""Programs that tests start beside the service, where the machine has them: PostgreSQL, and HAPI FHIR on Java."""
 
 from __future__ import annotations
 
