@@ -27,6 +27,7 @@ EXPLAINED = {
     ("rules/rbd_signs.py", "_MOST_IN_A_SUMMARY"): "room in a summary",
     ("decisions/cards.py", "_MOST_PHRASES"): "room in a summary",
     ("decisions/sources.py", "_MOST_SERVERS"): "memory: servers whose pace is remembered",
+    ("decisions/sources.py", "_fetch"): "time: milliseconds in a second",
     ("decisions/sources.py", "allows_two"): "time: what a second round may take of what is left",
     ("decisions/stages.py", "_MOST_PLANS"): "memory: kinds of drafts whose plan is remembered",
 }

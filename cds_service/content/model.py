@@ -376,5 +376,10 @@ class Content(msgspec.Struct, frozen=True):
     wording: Wording
     gates: dict[str, Gate]
 
+    @property
+    def not_checked_version(self) -> str:
+        """As that of a card's rules: with the digest of its file."""
+        return f"{self.not_checked.version}+{self.not_checked_digest}"
+
     def service(self, service_id: str) -> ServiceText:
         return next(s for s in self.services.service if s.id == service_id)

@@ -8,12 +8,16 @@ from typing import get_args
 from cds_service.content.model import Content, NotCheckedText, RuleContent
 from cds_service.content.text import placeholders
 from cds_service.facts.queries import READS, TEMPLATES, collection
-from cds_service.fhir_client.target import REFERENCES, Why
+from cds_service.fhir.sources import Failure, Shortage
+from cds_service.fhir_client.target import REFERENCES, TokenNotUsable, Why
 
-FILE = "not-checked.toml"
+ID = "not-checked"
+"""Stands for this card where any other has the rules that it speaks for."""
+FILE = f"{ID}.toml"
 _VALUES = frozenset({"drugs", "topics", "reasons"})
 _OF_UNREAD = frozenset({"topics"})
 _OF_REASON = frozenset({"data", "why"})
+_REASONS = (*get_args(Why), *get_args(TokenNotUsable), *get_args(Failure), *get_args(Shortage))
 
 
 def faults_of_not_checked(content: Content) -> Iterator[str]:
@@ -27,7 +31,7 @@ def faults_of_not_checked(content: Content) -> Iterator[str]:
 def _unknown(text: NotCheckedText, rules: Mapping[str, RuleContent]) -> Iterator[str]:
     yield from (f"topic: {name!r} is no rule" for name in text.topic if name not in rules)
     yield from (f"data: {key!r} is no prefetch key" for key in text.data if key not in {*TEMPLATES, REFERENCES})
-    yield from (f"why: {why!r} is none of {', '.join(get_args(Why))}" for why in text.why if why not in get_args(Why))
+    yield from (f"why: {why!r} is none of {', '.join(_REASONS)}" for why in text.why if why not in _REASONS)
 
 
 def _undeclared(text: NotCheckedText) -> Iterator[str]:
@@ -49,5 +53,5 @@ def _unsaid(text: NotCheckedText, rules: Mapping[str, RuleContent]) -> Iterator[
     keys = {key for read in reads for key in READS.get(collection(read), ())}
     for key in sorted((keys | {REFERENCES}) - text.data.keys()):
         yield f"data: {key!r} is missing"
-    for why in sorted(set(get_args(Why)) - text.why.keys()):
+    for why in sorted(set(_REASONS) - text.why.keys()):
         yield f"why: {why!r} is missing"

@@ -60,8 +60,15 @@ class Decision(msgspec.Struct, frozen=True):
     cut: tuple[tuple[str, ...], ...] = ()
     groups: tuple[CardGroup, ...] = ()
     """What each card was made of, in the order of the cards."""
+    unchecked: tuple[Card, ...] = ()
+    """The cards for what could not be checked of a draft; they are made of no finding."""
     muted: Muted = {}
     started: Started = _NOTHING
+
+    @property
+    def all_cards(self) -> tuple[Card, ...]:
+        """The cards of the findings, and last those for what could not be checked."""
+        return (*self.cards, *self.unchecked)
 
     def outcomes(
         self, unavailable: Mapping[str, str], reason: str | None = None, unreadable: Iterable[Loss] = ()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from cds_service.content.not_checked import FILE
+from cds_service.content.not_checked import ID
 from cds_service.content.text import SUMMARY_LIMIT, clipped
 from cds_service.decisions.cards import TOPICS
 from cds_service.decisions.decide import Decision
@@ -20,8 +20,6 @@ from cds_service.fhir_client.target import REFERENCES
 from cds_service.hooks.responses import Card, Coding, Source
 from cds_service.rules.review import Evaluation, Outcome
 
-ID = FILE.removesuffix(".toml")
-
 
 class _Unchecked(msgspec.Struct, frozen=True):
     """A safety rule about a draft that could not be decided, and the keys whose data lack."""
@@ -31,12 +29,12 @@ class _Unchecked(msgspec.Struct, frozen=True):
     keys: tuple[str, ...]
 
 
-def not_checked_cards(ruleset: Ruleset, decision: Decision, fetched: Mapping[str, str]) -> Iterator[Card]:
-    """The cards for orders that cannot be read, and for what the FHIR server was asked for in vain.
+def not_checked_cards(ruleset: Ruleset, decision: Decision, in_vain: Mapping[str, str]) -> Iterator[Card]:
+    """The cards for orders that cannot be read, and for what was asked for in vain.
 
-    ``fetched`` are the keys with how that went.
+    ``in_vain`` are the keys of that, each with why it was not had.
     """
-    yield from (card for card in (_unread_card(ruleset, decision), _lacking_card(ruleset, decision, fetched)) if card)
+    yield from (card for card in (_unread_card(ruleset, decision), _lacking_card(ruleset, decision, in_vain)) if card)
 
 
 def _unread_card(ruleset: Ruleset, decision: Decision) -> Card | None:
@@ -59,9 +57,9 @@ def _is_about_unread(evaluation: Evaluation, rule: str) -> bool:
     return left_open and isinstance(order, Order) and bool(order.unread)
 
 
-def _lacking_card(ruleset: Ruleset, decision: Decision, fetched: Mapping[str, str]) -> Card | None:
+def _lacking_card(ruleset: Ruleset, decision: Decision, in_vain: Mapping[str, str]) -> Card | None:
     text = ruleset.content.not_checked
-    lacking = {key: why for key, why in fetched.items() if why in text.why and key in text.data}
+    lacking = {key: why for key, why in in_vain.items() if why in text.why and key in text.data}
     if not text.enabled or not lacking:
         return None
     unchecked = tuple(_unchecked(ruleset, decision, lacking))
@@ -112,7 +110,7 @@ def _written(ruleset: Ruleset, summary: str, detail: str) -> Card:
         source=Source(label=text.source_label, topic=Coding(system=TOPICS, code=ID, display=text.title)),
         extension={
             "org.rbd-cds.rules": [ID],
-            "org.rbd-cds.versions": {ID: f"{text.version}+{ruleset.content.not_checked_digest}"},
+            "org.rbd-cds.versions": {ID: ruleset.content.not_checked_version},
         },
     )
 

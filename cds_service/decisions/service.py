@@ -26,7 +26,7 @@ from cds_service.fhir_client.access import FhirGrant
 from cds_service.hooks.envelope import may_come_twice
 from cds_service.hooks.hooks import HOOKS, Hook
 from cds_service.hooks.requests import HookRequest, parse_head, parse_request
-from cds_service.hooks.responses import Card, Response
+from cds_service.hooks.responses import Response
 from cds_service.hooks.services import Service
 from cds_service.rules.review import Outcome
 
@@ -131,16 +131,9 @@ class DecisionService:
             return _not_r4(release)
         unreadable = gathered.facts.unreadable
         extension = decision.outcomes(gathered.facts.gaps, unreadable=unreadable)
-        cards = self._shown(decision, sources)
-        response = Response(cards=cards, extension=extension or None)
+        response = Response(cards=() if self._silent else decision.all_cards, extension=extension or None)
         timings = {"gather": deciding - started, "decide": perf_counter() - deciding}
         return DecidedHook(decision, response, timings, gathered.facts, sources.fetched, unreadable)
-
-    def _shown(self, decision: Decision, sources: Sources) -> tuple[Card, ...]:
-        """The cards, and last those for what could not be checked of a draft."""
-        if self._silent:
-            return ()
-        return (*decision.cards, *not_checked_cards(self.ruleset, decision, sources.fetched))
 
     async def _gathered(
         self, hook: HookRequest, service: Service, sources: Sources, *, everything: bool
@@ -167,7 +160,9 @@ class DecisionService:
         judged = judge(self.ruleset, text, gathered.facts, visit, gathered.started)
         _require_enough(judged, sources, hook.hook)
         muted = await recall(judged) if recall and judged.found else {}
-        return conclude(self.ruleset, text, judged, visit, muted)
+        decision = conclude(self.ruleset, text, judged, visit, muted)
+        unchecked = tuple(not_checked_cards(self.ruleset, decision, sources.in_vain))
+        return msgspec.structs.replace(decision, unchecked=unchecked) if unchecked else decision
 
 
 def _require_enough(judged: Judged, sources: Sources, hook: Hook) -> None:

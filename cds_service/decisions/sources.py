@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
 from time import monotonic
+from typing import get_args
 
 import msgspec
 
 from cds_service.errors import ContractBroken
 from cds_service.facts.queries import DRUG_KEYS
 from cds_service.fhir import elements as fhir
-from cds_service.fhir.sources import EMPTY, FhirQuery, Source, query
+from cds_service.fhir.sources import EMPTY, Failure, FhirQuery, Source, query
 from cds_service.fhir_client.access import FhirGrant
 from cds_service.fhir_client.references import REFERRING, unresolved
-from cds_service.fhir_client.target import REFERENCES, Closed, Deadline, Target
+from cds_service.fhir_client.target import REFERENCES, Closed, Deadline, Target, TokenNotUsable
 from cds_service.hooks.prefetch import resolve
 from cds_service.hooks.requests import HookRequest
 
@@ -25,6 +26,9 @@ _HOLDERS: Mapping[type[fhir.Resource], tuple[str, ...]] = {fhir.Medication: DRUG
 _REFERRING = frozenset(kind for kinds in REFERRING.values() for kind in kinds)
 _TELLING = frozenset({"conditions", "medicationRequests"})
 """Keys that tell something also where they hold nothing."""
+_UNUSABLE = get_args(TokenNotUsable)
+_TRIED = frozenset((*get_args(Failure), *_UNUSABLE))
+"""Why a key was not had that the client offers, whoever ran its query."""
 _MOST_SERVERS = 256
 
 
@@ -92,6 +96,16 @@ class Sources(Mapping[str, Source]):
             return True
         return self._pace.allows_two(self._target.base.url, self._until().remaining)
 
+    @property
+    def in_vain(self) -> dict[str, str]:
+        """Why what was asked for was not had, by key: nothing that the client does not offer."""
+        gaps = {
+            key: one.gap if key in self.fetched or one.gap in _TRIED else self._sent(key).gap
+            for key, one in self._obtained.items()
+            if one.gap
+        }
+        return {key: why for key, why in gaps.items() if why and (key in self.fetched or why in _TRIED)}
+
     def lacking(self) -> dict[str, str]:
         """Why patient, conditions and drugs could not be had; empty where conditions or drugs could.
 
@@ -128,7 +142,9 @@ class Sources(Mapping[str, Source]):
 
     def _unasked(self, sent: Mapping[str, Source], why: Closed) -> dict[str, Source]:
         return {
-            key: Source(gap=why) if self._lacks(key, source) and not source.resources else source
+            key: msgspec.structs.replace(source, gap=why)
+            if self._lacks(key, source) and (why in _UNUSABLE or not source.resources)
+            else source
             for key, source in sent.items()
         }
 

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from cds_service.fhir import elements as fhir
+
+Failure: TypeAlias = Literal["the query failed", "failed in part", "unreadable", "unreadable resource"]
+"""Why an answer is none, or not whole, though the query was run."""
+
+Shortage: TypeAlias = Literal["fewer than the total"]
+"""What an answer shows of itself, besides a further page, that leaves out what there is."""
 
 
 class Unreadable(msgspec.Struct, frozen=True):

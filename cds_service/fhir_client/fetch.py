@@ -285,7 +285,7 @@ class Fetch:
 
     async def _reply(self, url: str, form: bytes | None = None) -> FhirReply:
         if self._token_refused:
-            raise _Unavailable("not authorised for this data")
+            raise _Unavailable("token refused")
         request = FhirRequest(self._target.base.origin, url, self._target.token, form)
         reply = await self._ask(request, self._budget, self._deadline)
         self._token_refused |= reply.status == 401
@@ -320,7 +320,9 @@ def _refusal(status: int) -> Why | None:
     """Why a status is no answer."""
     if 200 <= status < 300:
         return None
-    if status in (401, 403):
+    if status == 401:
+        return "token refused"
+    if status == 403:
         return "not authorised for this data"
     if status in (404, 410):
         return "not found"

@@ -11,6 +11,7 @@ from cds_service.fhir_client.egress import Base
 
 Why: TypeAlias = Literal[
     "not in time",
+    "token refused",
     "not authorised for this data",
     "not found",
     "the server refused",
@@ -24,7 +25,10 @@ Why: TypeAlias = Literal[
 ]
 """Why an answer was not had, or not all of it; short words that go into logs and name nobody."""
 
-Closed: TypeAlias = Literal["no FHIR server", "FHIR server not allowed", "token not usable", "no token"]
+TokenNotUsable: TypeAlias = Literal["token not usable"]
+"""Why a server is not asked that the client meant to be asked: its token has run out, or is none for this patient."""
+
+Closed: TypeAlias = Literal["no FHIR server", "FHIR server not allowed", "no token"] | TokenNotUsable
 """Why a server is not asked at all."""
 
 REFERENCES = "references"

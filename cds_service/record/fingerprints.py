@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from cds_service.content.model import Indicator
+from cds_service.content.not_checked import ID as NOT_CHECKED
 from cds_service.decisions.decide import Judged
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.facts.collection import Classified
@@ -57,6 +58,7 @@ class Fingerprinter:
             name: collections(prepared.reads).difference(_NO_COLLECTIONS) for name, prepared in ruleset.rules.items()
         }
         self.versions = {name: f"{p.content.version}+{p.digest}" for name, p in ruleset.rules.items()}
+        self.versions[NOT_CHECKED] = ruleset.content.not_checked_version
 
     def evidence(self, judged: Judged) -> Evidence:
         """What fingerprints of the findings are taken of: nothing that their own rules do not declare."""
@@ -69,6 +71,10 @@ class Fingerprinter:
     def indicator(self, evaluation: Evaluation) -> Indicator:
         assert evaluation.finding is not None  # noqa: S101 - it was found
         return self._rules[evaluation.rule].indicator[evaluation.finding.indicator].indicator
+
+    def of_unchecked(self) -> Fingerprint:
+        """What is kept of a card that says what could not be checked: no finding is like it."""
+        return Fingerprint(rule=NOT_CHECKED, version=self.versions[NOT_CHECKED], indicator="info", drug="", classes=())
 
     def prints(self, of: Evidence, marker: Pseudonymizer) -> Prints:
         """One fingerprint per finding."""

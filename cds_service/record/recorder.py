@@ -14,12 +14,13 @@ import structlog
 from sqlalchemy.exc import ArgumentError
 
 from cds_service.content.model import RuleContent
+from cds_service.content.not_checked import ID as NOT_CHECKED
 from cds_service.decisions.decide import Decision, Judged, Muted
-from cds_service.decisions.group import CardGroup
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.errors import NotReady, SettingsError
 from cds_service.hooks.feedback import Feedback, FeedbackBatch
-from cds_service.record.entries import Call, CardAnswer, Presented, ShownBefore, ShownCard, Withdrawn
+from cds_service.hooks.responses import Card
+from cds_service.record.entries import Call, CardAnswer, Fingerprint, Presented, ShownBefore, ShownCard, Withdrawn
 from cds_service.record.fingerprints import Evidence, Fingerprinter, Prints
 from cds_service.record.mute_policy import MutePolicy, Now
 from cds_service.record.pseudonyms import Keys, Pseudonymizer, keys_of
@@ -173,7 +174,10 @@ class CallRecord:
         writer = self._recorder.writer
         writer.count(*self._tallied(decision))
         for card, group in zip(decision.cards, decision.groups, strict=True):
-            writer.note(self._card(card.uuid, group))
+            findings = dict.fromkeys(joined.evaluation.key for joined in group.findings)
+            writer.note(self._card(card, *(self._prints[key] for key in findings)))
+        for card in decision.unchecked:
+            writer.note(self._card(card, self._recorder.fingerprinter.of_unchecked()))
         gone = tuple(self._withdrawn(decision))
         if gone:
             writer.note(Withdrawn(patient=self._patient, at=_milliseconds(self._at), rules=gone))
@@ -191,25 +195,25 @@ class CallRecord:
         """What became of each finding."""
         shown: Presented = "silent" if self._recorder.silent else "shown"
         yield from ((rule, shown) for group in decision.groups for rule in group.rules)
+        yield from ((NOT_CHECKED, shown) for _ in decision.unchecked)
         yield from ((rule, "cut") for rules in decision.cut for rule in rules)
         yield from ((rule, "muted") for rule, _ in decision.muted)
         for evaluation in decision.evaluations:
             if evaluation.outcome is Outcome.FOUND and evaluation.rule in self._recorder.drafts:
                 yield evaluation.rule, "draft"
 
-    def _card(self, uuid: str, group: CardGroup) -> ShownCard:
-        findings = [joined.evaluation.key for joined in (*group.members, *group.folded)]
+    def _card(self, card: Card, *findings: Fingerprint) -> ShownCard:
         return ShownCard(
-            card=uuid,
+            card=card.uuid,
             at=_milliseconds(self._at),
             service=self._call.service,
             hook=self._call.hook,
             client=self._call.client,
-            indicator=group.indicator,
+            indicator=card.indicator,
             patient=self._patient,
             user=self._user,
             encounter=self._encounter,
-            findings=tuple(self._prints[key] for key in dict.fromkeys(findings)),
+            findings=findings,
             shown=not self._recorder.silent,
         )
 

@@ -107,7 +107,7 @@ def decided(service: str, decision: Decision, gaps: Mapping[str, str], unreadabl
     for rule, missing in decision.undetermined.items():
         for datum in {part.partition(":")[0] for part in missing.split("; ")}:
             _UNDETERMINED.labels(rule, datum).inc()
-    for card in decision.cards:
+    for card in decision.all_cards:
         _CARDS.labels(service, card.source.topic.code if card.source.topic else "").inc()
     for key, why in gaps.items():
         _missing(key, why).inc()

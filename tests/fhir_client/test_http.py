@@ -228,7 +228,7 @@ async def test_a_read_is_never_a_post(ehr, fetch):
         (301, "redirected"),
         (307, "redirected"),
         (400, "the server refused"),
-        (401, "not authorised for this data"),
+        (401, "token refused"),
         (403, "not authorised for this data"),
         (404, "not found"),
         (410, "not found"),
@@ -349,7 +349,7 @@ async def test_a_token_that_was_refused_is_not_used_again(ehr, fetch):
 
     route = ehr.get(url__startswith=f"{EHR}/Encounter").mock(side_effect=later)
     found = await fetch(CONDITIONS, ENCOUNTERS)
-    assert found["Encounter"].gap == "not authorised for this data"
+    assert found["Encounter"].gap == "token refused"
     assert len(route.calls) == 1
 
 

@@ -270,7 +270,7 @@ async def test_whatever_the_server_does_the_answer_leaves_in_time(answered, sign
 @pytest.mark.parametrize(
     ("status", "why"),
     [
-        (401, "not authorised for this data"),
+        (401, "token refused"),
         (403, "not authorised for this data"),
         (404, "not found"),
         (410, "not found"),

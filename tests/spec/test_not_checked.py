@@ -1,6 +1,7 @@
 """The card that says what could not be checked, with the service itself and a FHIR server beside it."""
 
 import copy
+import datetime as dt
 import shutil
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from cds_service.content.load import load
 from cds_service.content.places import cards
 from cds_service.errors import ContentError
+from cds_service.record.recorder import opened
+from cds_service.record.report import feedback_report
 from cds_service.settings import Settings
 from tests.calling import application_with, requests, rules_of
 from tests.contract import speaking_to
@@ -17,8 +20,13 @@ from tests.fhir_client.misbehaving import FAULTS, searchset, sends
 pytestmark = pytest.mark.anyio
 
 GRANTED = {"access_token": "a-secret-token", "token_type": "Bearer", "expires_in": 300, "scope": "patient/*.rs"}
+DAY = dt.datetime(2026, 6, 15, tzinfo=dt.UTC)
 SUMMARY = "Clonazepam: contraindications, dementia, falls and sleep apnea could not be checked (problem list {})"
 FORBIDDEN = sends({"resourceType": "OperationOutcome"}, 403)
+UNAUTHORIZED = sends({"resourceType": "OperationOutcome"}, 401)
+FATAL = {"resourceType": "OperationOutcome", "issue": [{"severity": "fatal", "code": "exception"}]}
+CONDITION = {"resourceType": "Condition", "id": "c-1", "subject": {"reference": "Patient/rbd-dementia"}}
+UNREADABLE = searchset({"resourceType": "Unheard"}, CONDITION)
 
 
 @pytest.fixture
@@ -69,7 +77,12 @@ def undetermined(answer):
     [
         (FAULTS["hangs"], "not in time"),
         (FORBIDDEN, "not authorised"),
+        (UNAUTHORIZED, "not accessible"),
         (FAULTS["fails"], "failed"),
+        (sends(FATAL), "failed"),
+        (sends(searchset(CONDITION, FATAL)), "incomplete"),
+        (sends(searchset(CONDITION, total=2)), "incomplete"),
+        (sends(UNREADABLE), "unreadable in part"),
     ],
 )
 async def test_what_was_asked_for_in_vain_is_told_on_one_quiet_card(sign, ehr, fault, why):
@@ -94,10 +107,60 @@ async def test_what_nobody_can_be_asked_for_stands_in_the_extension_only(sign):
     assert "clonazepam-dementia" in undetermined(answer)
 
 
-async def test_a_token_that_cannot_be_used_stands_in_the_extension_only(sign, ehr):
-    call = asking(sign, ehr) | {"fhirAuthorization": GRANTED | {"expires_in": 0}}
-    answer = await answered(call)
-    assert (told(answer), ehr.asked) == ([], [])
+async def test_a_token_that_is_refused_is_told_whatever_is_asked_for(sign, ehr):
+    del sign["prefetch"]["observations"]
+    ehr.answers = dict.fromkeys(("Condition", "Observation"), UNAUTHORIZED)
+    answer = await answered(asking(sign, ehr))
+    (card,) = told(answer)
+    assert "problem list not accessible, results not accessible" in card["detail"]
+    assert answer["extension"]["org.rbd-cds.outcomes"]["unavailable"] == dict.fromkeys(
+        ("conditions", "observations"), "token refused"
+    )
+
+
+@pytest.mark.parametrize(
+    "sent", [{}, {"conditions": searchset(link=[{"relation": "next", "url": "https://fhir.example.org/r4?page=2"}])}]
+)
+async def test_a_token_that_has_run_out_is_told_though_nothing_is_asked_for_with_it(sign, ehr, sent):
+    sign["prefetch"] |= sent
+    answer = await answered(asking(sign, ehr) | {"fhirAuthorization": GRANTED | {"expires_in": 0}})
+    (card,) = told(answer)
+    assert (card["summary"], ehr.asked) == (SUMMARY.format("not accessible"), [])
+
+
+async def test_a_server_that_the_site_does_not_list_stands_in_the_extension_only(sign):
+    answer = await answered(sign | {"fhirServer": "https://fhir.example.org/r4", "fhirAuthorization": GRANTED})
+    assert told(answer) == []
+    assert "clonazepam-dementia" in undetermined(answer)
+
+
+@pytest.mark.parametrize(
+    ("sent", "why"),
+    [
+        (FATAL, "failed"),
+        (searchset(FATAL), "failed"),
+        (searchset(CONDITION, FATAL), "incomplete"),
+        (UNREADABLE, "unreadable in part"),
+    ],
+)
+@pytest.mark.parametrize("server", [{}, {"fhirServer": "https://not-listed.example.org/r4"}])
+async def test_what_the_client_asked_for_in_vain_is_told_as_well(sign, sent, why, server):
+    sign["prefetch"]["conditions"] = sent
+    (card,) = told(await answered(sign | server))
+    assert card["summary"] == SUMMARY.format(why)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        searchset(CONDITION, total=2),
+        searchset(CONDITION, link=[{"relation": "next", "url": "https://fhir.example.org/r4?page=2"}]),
+    ],
+)
+async def test_what_a_client_does_not_send_on_is_not_told(sign, sent):
+    sign["prefetch"]["conditions"] = sent
+    answer = await answered(sign)
+    assert told(answer) == []
     assert "clonazepam-dementia" in undetermined(answer)
 
 
@@ -141,6 +204,21 @@ async def test_a_rule_with_a_card_of_its_own_is_not_told_again(sign, ehr):
     assert len(told(answer)) == 1
 
 
+@pytest.mark.parametrize(("mode", "kept"), [("show", {"shown": 1, "overridden": 1}), ("silent", {"silent": 1})])
+async def test_the_card_and_what_becomes_of_it_are_kept_like_any_other(sign, tmp_path, mode, kept):
+    sign["prefetch"]["conditions"] = FATAL
+    recorded = {"CDS_RECORD": "on", "CDS_VAR": str(tmp_path), "CDS_MODE": mode}
+    async with speaking_to(application_with(**recorded)) as client:
+        answer = (await client.post("/cds-services/rbd-order-sign", json=sign)).json()
+        for card in answer["cards"]:
+            entry = {"card": card["uuid"], "outcome": "overridden", "outcomeTimestamp": "2026-06-15T12:00:00Z"}
+            await client.post("/cds-services/rbd-order-sign/feedback", json={"feedback": [entry]})
+    async with opened(Settings.read(recorded)) as store:
+        found = await feedback_report(store, DAY, DAY + dt.timedelta(days=1), ())
+    lines = {rule: line for (rule, _), line in found.lines.items()}
+    assert (lines["not-checked"].outcomes, found.unknown) == (kept, 0)
+
+
 @pytest.mark.parametrize(
     ("line", "instead", "fault"),
     [
@@ -148,6 +226,8 @@ async def test_a_rule_with_a_card_of_its_own_is_not_told_again(sign, ehr):
         ('conditions = "problem list"', 'diagnoses = "problem list"', "data: 'diagnoses' is no prefetch key"),
         ('conditions = "problem list"', "", "data: 'conditions' is missing"),
         ('"no connection" = "no connection"', "", "why: 'no connection' is missing"),
+        ('"token not usable" = "not accessible"', "", "why: 'token not usable' is missing"),
+        ('"no connection" = "no connection"', '"no token" = "no token"', "why: 'no token' is none of not in time"),
         ('reason = "{data} {why}"', 'reason = "{patient}"', "reason: {patient} is none of data, why"),
     ],
 )
