@@ -98,9 +98,9 @@ def cards(decision: Decision) -> Iterator[str]:
     """The cards as a clinician reads them."""
     if decision.gate:
         yield f"No card: {decision.gate}."
-    elif not decision.cards:
+    elif not decision.all_cards:
         yield "No card."
-    for card in decision.cards:
+    for card in decision.all_cards:
         yield from (*_card(card), "")
 
 

@@ -158,26 +158,27 @@ class DecisionService:
         text = self._texts[service.id]
         visit = Visit(hook.user_id, hook.patient_id, hook.encounter_id, self._url)
         judged = judge(self.ruleset, text, gathered.facts, visit, gathered.started)
-        _require_enough(judged, sources, hook.hook)
+        self._require_enough(judged, sources, hook.hook)
         muted = await recall(judged) if recall and judged.found else {}
         decision = conclude(self.ruleset, text, judged, visit, muted)
         unchecked = tuple(not_checked_cards(self.ruleset, decision, sources.in_vain))
         return msgspec.structs.replace(decision, unchecked=unchecked) if unchecked else decision
 
+    def _require_enough(self, judged: Judged, sources: Sources, hook: Hook) -> None:
+        """412 where nothing could be judged because neither conditions nor drugs could be had.
 
-def _require_enough(judged: Judged, sources: Sources, hook: Hook) -> None:
-    """412 where nothing could be judged because neither conditions nor drugs could be had.
-
-    Where a chart is viewed, a rule that was not started has been judged: all that could start it is known. A rule that
-    is not met for what the draft itself says has not.
-    """
-    outcomes = {one.outcome for one in judged.evaluations}
-    settled = hook.is_chart_view and judged.started.not_started
-    if Outcome.UNDETERMINED not in outcomes or Outcome.FOUND in outcomes or settled:
-        return
-    lacking = sources.lacking()
-    if lacking:
-        raise DataMissing(list(lacking), lacking)
+        Where a chart is viewed, a rule that was not started has been judged if anything was looked up that could start
+        it. A rule that is not met for what the draft itself says has not.
+        """
+        outcomes = {one.outcome for one in judged.evaluations}
+        if Outcome.UNDETERMINED not in outcomes or Outcome.FOUND in outcomes:
+            return
+        not_started = judged.started.not_started if hook.is_chart_view else ()
+        if any(sources.serves_any(self.ruleset.rules[name].trigger_keys) for name in not_started):
+            return
+        lacking = sources.lacking()
+        if lacking:
+            raise DataMissing(list(lacking), lacking)
 
 
 def _service(text: ServiceText, ruleset: Ruleset) -> Service:

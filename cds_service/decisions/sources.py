@@ -96,6 +96,10 @@ class Sources(Mapping[str, Source]):
             return True
         return self._pace.allows_two(self._target.base.url, self._until().remaining)
 
+    def serves_any(self, keys: Set[str]) -> bool:
+        """Whether the client's server serves any of these keys, as far as the site says."""
+        return not keys <= self._not_served
+
     @property
     def in_vain(self) -> dict[str, str]:
         """Why what was asked for was not had, by key: nothing that the client does not offer."""
@@ -109,10 +113,12 @@ class Sources(Mapping[str, Source]):
     def lacking(self) -> dict[str, str]:
         """Why patient, conditions and drugs could not be had; empty where conditions or drugs could.
 
-        What was had in part counts as had. That the patient's own list is empty does not tell what is taken.
+        What was had in part counts as had. That the patient's own list is empty does not tell what is taken, nor does
+        a list that is empty because nobody keeps it.
         """
+        telling = _TELLING - self._not_served
         had = {key: self[key] for key in ("conditions", *DRUG_KEYS) if key in self._templates}
-        if any(one.resources or (one.gap is None and key in _TELLING) for key, one in had.items()):
+        if any(one.resources or (one.gap is None and key in telling) for key, one in had.items()):
             return {}
         asked = {key: one for key, one in self._obtained.items() if key in had or key == "patient"}
         return {key: one.gap for key, one in asked.items() if one.gap and not one.resources}

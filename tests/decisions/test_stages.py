@@ -65,8 +65,9 @@ def with_everything(body):
     return conclude(RULES, text, judge(RULES, text, facts, visit, Started(text.rules)), visit, {})
 
 
-async def in_stages(body):
-    return await DECISIONS.answer(parsed(body), service_of(body))
+async def in_stages(body, *not_served):
+    grant = FhirGrant(FhirAccess(1), Servers(), frozenset(not_served))
+    return await DECISIONS.answer(parsed(body), service_of(body), grant)
 
 
 # The same answer
@@ -226,9 +227,9 @@ async def test_of_a_member_that_stands_twice_the_last_counts_wherever_it_stands(
 # What is not enough to answer
 
 
-async def refused(body):
+async def refused(body, *not_served):
     with pytest.raises(DataMissing) as refusal:
-        await in_stages(body)
+        await in_stages(body, *not_served)
     return set(refusal.value.keys)
 
 
@@ -247,6 +248,32 @@ async def test_a_chart_of_which_nothing_could_be_judged_is_refused_with_the_keys
 @pytest.mark.parametrize("had", ["conditions", "medicationRequests"])
 async def test_conditions_or_drugs_are_enough_for_an_answer(had):
     assert (await in_stages(viewed(had))).decision.undetermined
+
+
+@pytest.mark.parametrize("key", ["conditions", "medicationRequests"])
+async def test_what_a_server_does_not_hold_is_not_had(key):
+    missing = {"patient", "conditions", *DRUG_KEYS} - {key}
+    assert await refused(viewed(), key) == missing
+    assert await refused(viewed("patient", "medicationStatements"), key) == missing - {
+        "patient",
+        "medicationStatements",
+    }
+    assert await refused(ordered("draft-clonazepam-rbd", medicationStatements=None), key) == (
+        missing - {"medicationStatements"}
+    )
+
+
+async def test_what_a_server_does_not_hold_is_not_missing_beside_what_is_had():
+    answered = await in_stages(viewed("patient", "conditions"), *DRUG_KEYS)
+    assert answered.facts.gaps.keys().isdisjoint(DRUG_KEYS)
+    for body in (viewed("conditions"), ordered("draft-clonazepam-rbd", conditions=None)):
+        assert (await in_stages(body, "medicationRequests")).decision.undetermined
+
+
+async def test_a_drug_that_is_sent_though_the_server_holds_none_is_had():
+    current = searchset(PARTS.resource("current-melatonin-9mg"))
+    body = ordered("draft-clonazepam-rbd", medicationRequests=current)
+    assert (await in_stages(body, "medicationRequests")).decision.undetermined
 
 
 async def test_a_rule_that_was_judged_is_an_answer_whatever_else_is_missing():
