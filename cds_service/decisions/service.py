@@ -15,9 +15,10 @@ from cds_service.content.model import ServiceText
 from cds_service.decisions.cards import SERVICE_URL, Visit
 from cds_service.decisions.decide import Decision, Judged, Recall, conclude, judge, user_gate
 from cds_service.decisions.gather import Gathered, gather, gather_all, unread
+from cds_service.decisions.grounds import changed_by
 from cds_service.decisions.not_checked import not_checked_cards
 from cds_service.decisions.ruleset import Ruleset, assemble
-from cds_service.decisions.sources import Pace, Sources
+from cds_service.decisions.sources import Asked, Pace, Sources
 from cds_service.decisions.stages import Stages
 from cds_service.errors import DataMissing, OtherRelease
 from cds_service.facts.losses import Loss
@@ -38,16 +39,16 @@ class DecidedHook(msgspec.Struct, frozen=True):
     response: Response
     timings: Mapping[str, float] = msgspec.field(default_factory=lambda: {"gather": 0.0, "decide": 0.0})
     facts: PatientFacts | None = None
-    fetched: Mapping[str, str] = {}
-    """What the FHIR server was asked for, by key, each with how that went."""
     unreadable: tuple[Loss, ...] = ()
     """What is there and could not be read."""
+    changed_by: tuple[str, ...] = ()
+    """The prefetch keys that changed the answer."""
 
     @property
     def noted(self) -> dict[str, Any]:
         """What may be written down of it: ids of rules and of cards, never patient data."""
         cards, facts = self.response.cards, self.facts
-        looked = {"unavailable": facts.gaps, "dropped": facts.dropped, "fetched": self.fetched} if facts else {}
+        looked = {"unavailable": facts.gaps, "dropped": facts.dropped, "changed": self.changed_by} if facts else {}
         return {
             "cards": len(cards),
             "uuids": [card.uuid for card in cards],
@@ -105,12 +106,13 @@ class DecisionService:
         grant: FhirGrant | None = None,
         recall: Recall | None = None,
         *,
+        asked: Asked | None = None,
         everything: bool = False,
     ) -> DecidedHook:
         """The answer to one hook; raises CallRefused where the request or its data do not allow one.
 
-        Without ``grant`` nothing is fetched, and without ``recall`` nothing is muted. With ``everything`` all is read,
-        and at once, whether a rule needs it or not.
+        Without ``grant`` nothing is fetched, and without ``recall`` nothing is muted. What is asked of the FHIR server
+        is written down in ``asked``. With ``everything`` all is read, and at once, whether a rule needs it or not.
         """
         started = perf_counter()
         closed = user_gate(self.ruleset.content, hook.user_id)
@@ -120,7 +122,7 @@ class DecisionService:
             return self._silence(service, hook)
         if hook.not_r4:
             return _not_r4(OtherRelease(hook.not_r4))
-        sources = Sources(hook, service.prefetch, grant, self._pace)
+        sources = Sources(hook, service.prefetch, grant, self._pace, asked)
         try:
             gathered = await self._gathered(hook, service, sources, everything=everything)
             deciding = perf_counter()
@@ -133,7 +135,8 @@ class DecisionService:
         extension = decision.outcomes(gathered.facts.gaps, unreadable=unreadable)
         response = Response(cards=() if self._silent else decision.all_cards, extension=extension or None)
         timings = {"gather": deciding - started, "decide": perf_counter() - deciding}
-        return DecidedHook(decision, response, timings, gathered.facts, sources.fetched, unreadable)
+        changed = changed_by(self.ruleset, decision, gathered.facts)
+        return DecidedHook(decision, response, timings, gathered.facts, unreadable, changed)
 
     async def _gathered(
         self, hook: HookRequest, service: Service, sources: Sources, *, everything: bool

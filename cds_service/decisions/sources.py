@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
 from time import monotonic
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 
@@ -48,6 +48,30 @@ class Pace:
         return remaining >= 3 * self._seconds.get(server, 0.0)
 
 
+class Round(msgspec.Struct, frozen=True):
+    """Queries that were put to a FHIR server side by side."""
+
+    stage: int
+    """1 for what can start a rule, 2 for what else the started rules read."""
+    queries: int
+    """Searches and reads by key; further pages and second tries are not counted, what is referred to counts as one."""
+    ms: float
+
+
+class Asked(msgspec.Struct):
+    """What one request came to ask of its FHIR server: filled as it goes, so that it is known of a refused one too."""
+
+    fetched: dict[str, str] = {}
+    """By key, ``ok`` or what is still not had."""
+    rounds: list[Round] = []
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What may be written down of it."""
+        rounds = [{"stage": one.stage, "queries": one.queries, "ms": one.ms} for one in self.rounds]
+        return {name: value for name, value in (("fetched", self.fetched), ("rounds", rounds)) if value}
+
+
 class Sources(Mapping[str, Source]):
     """By key, for one request. What is not obtained yet is what the client sent of it.
 
@@ -61,6 +85,7 @@ class Sources(Mapping[str, Source]):
         templates: Mapping[str, str],
         grant: FhirGrant | None = None,
         pace: Pace | None = None,
+        asked: Asked | None = None,
     ) -> None:
         self._hook, self._templates, self._grant = hook, templates, grant
         self._not_served = grant.not_served if grant else frozenset()
@@ -72,9 +97,8 @@ class Sources(Mapping[str, Source]):
         """Resources whose references were not followed yet."""
         self._referred = list(self._referring)
         """What can be referred to."""
-        self.fetched: dict[str, str] = {}
-        """What the FHIR server was asked for, by key, each with ``ok`` or what is still not had."""
-        self.rounds = 0
+        self._asked = asked or Asked()
+        self._stage = 0
 
     def __getitem__(self, key: str) -> Source:
         return self._obtained[key] if key in self._obtained else self._sent(key)
@@ -104,11 +128,11 @@ class Sources(Mapping[str, Source]):
     def in_vain(self) -> dict[str, str]:
         """Why what was asked for was not had, by key: nothing that the client does not offer."""
         gaps = {
-            key: one.gap if key in self.fetched or one.gap in _TRIED else self._sent(key).gap
+            key: one.gap if key in self._asked.fetched or one.gap in _TRIED else self._sent(key).gap
             for key, one in self._obtained.items()
             if one.gap
         }
-        return {key: why for key, why in gaps.items() if why and (key in self.fetched or why in _TRIED)}
+        return {key: why for key, why in gaps.items() if why and (key in self._asked.fetched or why in _TRIED)}
 
     def lacking(self) -> dict[str, str]:
         """Why patient, conditions and drugs could not be had; empty where conditions or drugs could.
@@ -125,6 +149,7 @@ class Sources(Mapping[str, Source]):
 
     async def obtain(self, keys: Set[str]) -> None:
         """Reads these keys, and fetches in one round what lacks of them and what they refer to."""
+        self._stage += 1
         sent = {key: self._sent(key) for key in self._templates if key in keys and key not in self._obtained}
         if not isinstance(self._target, Target):
             self._obtained |= sent if self._target is None else self._unasked(sent, self._target)
@@ -178,9 +203,10 @@ class Sources(Mapping[str, Source]):
         assert self._grant is not None  # noqa: S101 - without it there is no target
         deadline, started = self._until(), monotonic()
         fetched = await self._grant.access.fetch(target, queries, self._held(), deadline=deadline)
-        self.rounds += 1
-        if self.rounds == 1:
-            self._pace.took(target.base.url, monotonic() - started)
+        seconds = monotonic() - started
+        if not self._asked.rounds:
+            self._pace.took(target.base.url, seconds)
+        self._asked.rounds.append(Round(self._stage, len(fetched), round(seconds * 1000, 2)))
         self._referred += [one for source in fetched.values() for one in source.resources if type(one) in _HOLDERS]
         self._referring = []
         completed = {key: _completed(sent[key], fetched[key], queries[key]) for key in queries}
@@ -189,7 +215,7 @@ class Sources(Mapping[str, Source]):
         for key, source in {**fetched, **completed}.items():
             before = self._obtained.get(key) if key == REFERENCES else None
             self._obtained[key] = _together(before, source) if before else source
-            self.fetched[key] = source.gap or "ok"
+            self._asked.fetched[key] = source.gap or "ok"
 
     def _until(self) -> Deadline:
         """The deadline of the request, which begins when its server is first to be asked."""

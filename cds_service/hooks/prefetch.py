@@ -22,6 +22,8 @@ from cds_service.fhir.sources import (
 from cds_service.hooks.envelope import Sent
 
 PATIENT_TOKEN = "{{context.patientId}}"  # noqa: S105
+LEFT_OUT, NOT_READ = "left out", "not read"
+"""What became of a key of which nothing was sent, and of one that was sent and that nobody asked for."""
 
 
 def resolve(template: str, patient_id: str) -> str:
@@ -63,7 +65,7 @@ class Prefetch(Mapping[str, Source]):
     def _state(self, key: str) -> str:
         source = self._read.get(key)
         if source is None:
-            return "left out" if self._sent.get(key, msgspec.UNSET) is msgspec.UNSET else "not read"
+            return LEFT_OUT if self._sent.get(key, msgspec.UNSET) is msgspec.UNSET else NOT_READ
         if source.gap is None:
             return "given" if source.resources else "empty"
         return _STATES.get(source.gap, "partial")
@@ -85,4 +87,4 @@ class Prefetch(Mapping[str, Source]):
             raise NotJson from None
 
 
-_STATES = {FAILED.gap: "failed", NOT_SENT.gap: "left out", NOT_READABLE: "unreadable"}
+_STATES = {FAILED.gap: "failed", NOT_SENT.gap: LEFT_OUT, NOT_READABLE: "unreadable"}

@@ -17,6 +17,7 @@ from cds_service.content import places
 from cds_service.content.model import Content
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.decisions.service import DecisionService
+from cds_service.decisions.sources import Asked
 from cds_service.fhir_client.access import FhirAccess, FhirGrant
 from cds_service.fhir_client.egress import Resolver, Servers, networks
 from cds_service.hooks.feedback import FeedbackBatch
@@ -86,7 +87,7 @@ class Application:
         for caller, offer in self._offers.items():
             if offer.not_served:
                 _LOG.info("not served", caller=caller, keys=sorted(offer.not_served))
-        metrics.begin(self._decisions.ruleset.rules)
+        metrics.begin(self._decisions.ruleset.rules, self._called())
         async with AsyncExitStack() as open_while_running:
             open_while_running.callback(metrics.end)
             if self._authenticator:
@@ -100,6 +101,13 @@ class Application:
             yield
             self._recorder = self._audit = None
         await self._fhir.aclose()
+
+    def _called(self) -> Iterator[tuple[str, Service]]:
+        """Each caller with each service that it may call, as its server is asked for its data."""
+        callers = self._clients.by_issuer.values() if self._clients else ()
+        limited = {client.name: client.services for client in callers}
+        for name, offer in self._offers.items():
+            yield from ((name, offer.services[one]) for one in limited.get(name) or offer.services)
 
     @asynccontextmanager
     async def _recording(self) -> AsyncIterator[Recorder]:
@@ -118,11 +126,11 @@ class Application:
         """The call in a body; raises NotJson or ContractBroken."""
         return self._decisions.request(body, service)
 
-    async def answer(self, hook: HookRequest, service: Service, caller: Caller) -> HookAnswer:
+    async def answer(self, hook: HookRequest, service: Service, caller: Caller, asked: Asked) -> HookAnswer:
         """The answer to one hook in the caller's dialect; its record is written after it has left."""
         record, offer = self._record(hook, service, caller), self._offers[caller.name]
         grant, recall = self._grants[caller.name], record.recall if record else None
-        decided = await self._decisions.answer(hook, offer.services[service.id], grant, recall)
+        decided = await self._decisions.answer(hook, offer.services[service.id], grant, recall, asked=asked)
         if record:
             record.note(decided.decision)
         gaps = decided.facts.gaps if decided.facts else {}

@@ -9,6 +9,7 @@ from time import perf_counter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cds_service.decisions.sources import Asked
 from cds_service.errors import NotReady
 from cds_service.hooks.services import Discovery
 from cds_service.web.answers import FHIR_JSON, JSON, NO_STORE, RawHeaders, Written, not_modified
@@ -32,10 +33,11 @@ async def call(request: Request) -> Response:
         hook = app.request(body, service)
         parsed = perf_counter() - started
         note(request, instance=uuid_or_none(hook.hook_instance))
+        asked = Asked()
         try:
-            answer = await app.answer(hook, service, caller)
+            answer = await app.answer(hook, service, caller, asked)
         finally:
-            note(request, prefetch=hook.prefetch.states())
+            note(request, prefetch=hook.prefetch.states(), **asked.told)
     return _written(request, answer, {"parse": parsed, **answer.timings})
 
 

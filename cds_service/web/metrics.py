@@ -13,7 +13,14 @@ from functools import cache
 from itertools import product
 from typing import Any, Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.values import MutexValue, ValueClass
@@ -22,7 +29,10 @@ from starlette.responses import Response
 
 from cds_service.decisions.decide import Decision
 from cds_service.facts.losses import Loss
+from cds_service.fhir_client.target import REFERENCES
 from cds_service.hooks.feedback import FeedbackBatch
+from cds_service.hooks.prefetch import LEFT_OUT, NOT_READ
+from cds_service.hooks.services import Service
 from cds_service.rules.review import Outcome
 from cds_service.web.answers import NO_STORE, Written
 
@@ -31,6 +41,8 @@ _TOGETHER = ValueClass is not MutexValue
 """Whether several processes count in the same files."""
 
 REGISTRY = CollectorRegistry()
+# When a series was made says nothing that is not known of its worker, and would be every third line.
+disable_created_metrics()
 
 
 def _counter(name: str, text: str, *labels: str) -> Counter:
@@ -52,6 +64,16 @@ _NOT_STARTED = _counter("rules_not_started", "Rules that nothing in drafts or ch
 _UNDETERMINED = _counter("undetermined", "Undetermined evaluations by rule and missing datum", "rule", "datum")
 _MISSING = _counter("unavailable", "Prefetch keys that could not be had, and why", "key", "why")
 _UNREADABLE = _counter("unreadable", "Members that were sent and could not be read, by key and place", "key", "place")
+_CHARTS = _counter("charts_read", "Hook calls in which anything of a chart was read or fetched", "service", "client")
+_PREFETCH = _counter("prefetch_keys", "Prefetch keys by what became of them", "service", "client", "key", "use")
+_QUERIES = _counter("fhir_queries", "Queries put to FHIR servers by client and stage", "client", "stage")
+_ROUND_TIME = Histogram(
+    "rbd_cds_fhir_round_seconds",
+    "Time of the queries put to a FHIR server side by side",
+    ["client", "stage"],
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
 _FEEDBACK_CALLS = _counter(
     "feedback_calls", "Feedback calls by service, client and status", "service", "client", "status"
 )
@@ -67,16 +89,26 @@ LOST = _gauge("record_lost", "Entries of the record that neither disk nor databa
 
 
 # Finding a series by its labels costs more than counting in it.
-_outcome, _call, _missing, _not_started = (
-    cache(counter.labels) for counter in (_OUTCOMES, _CALLS, _MISSING, _NOT_STARTED)
+_outcome, _call, _missing, _not_started, _charts, _prefetch, _queries = (
+    cache(counter.labels) for counter in (_OUTCOMES, _CALLS, _MISSING, _NOT_STARTED, _CHARTS, _PREFETCH, _QUERIES)
 )
-_time = cache(_TIME.labels)
+_time, _round_time = cache(_TIME.labels), cache(_ROUND_TIME.labels)
+
+_STAGES = (1, 2)
 
 
-def begin(rules: Iterable[str]) -> None:
-    """Call when a worker starts: every rule is there from then on."""
+def begin(rules: Iterable[str], called: Iterable[tuple[str, Service]]) -> None:
+    """Call when a worker starts: every rule is there from then on, and every key of what each caller may call."""
     for rule, outcome in product(rules, Outcome):
         _OUTCOMES.labels(rule, outcome.name.lower())
+    for client, service in called:
+        _charts(service.id, client)
+        for key, use in product(service.prefetch, ("read", "unread", "fetched", "changed")):
+            _prefetch(service.id, client, key, use)
+        _prefetch(service.id, client, REFERENCES, "fetched")
+        for stage in _STAGES:
+            _queries(client, stage)
+            _round_time(client, stage)
     _WORKER.set_to_current_time()
 
 
@@ -96,6 +128,23 @@ def called(line: Mapping[str, Any], seconds: float) -> None:
     else:
         _call(service, client, status).inc()
         _time(service).observe(seconds)
+        _chart_read(service, client, line)
+
+
+def _chart_read(service: str, client: str, line: Mapping[str, Any]) -> None:
+    """What became of the keys, where anything of the chart was needed; else nothing may be known of what was sent."""
+    keys: Mapping[str, list[str]] = line.get("prefetch", {})
+    read = [key for state, named in keys.items() if state not in (LEFT_OUT, NOT_READ) for key in named]
+    fetched, unread, changed = line.get("fetched", ()), keys.get(NOT_READ, ()), line.get("changed", ())
+    if not read and not fetched:
+        return
+    _charts(service, client).inc()
+    for use, named in (("read", read), ("unread", unread), ("fetched", fetched), ("changed", changed)):
+        for key in named:
+            _prefetch(service, client, key, use).inc()
+    for one in line.get("rounds", ()):
+        _queries(client, one["stage"]).inc(one["queries"])
+        _round_time(client, one["stage"]).observe(one["ms"] / 1000)
 
 
 def decided(service: str, decision: Decision, gaps: Mapping[str, str], unreadable: Iterable[Loss]) -> None:

@@ -9,7 +9,7 @@ import pytest
 import respx
 
 from cds_service.decisions.gather import gather_all, gather_sent
-from cds_service.decisions.sources import Sources
+from cds_service.decisions.sources import Asked, Sources
 from cds_service.errors import ContractBroken, OtherRelease
 from cds_service.facts.knowledge import Known, Unavailable
 from cds_service.facts.queries import TEMPLATES
@@ -313,7 +313,8 @@ async def test_what_was_fetched_is_told_by_key_with_what_is_still_not_had(ehr):
     access = FhirAccess(0.5)
     asked = hook({key: value for key, value in ALL.items() if key not in ("conditions", "procedures")})
     grant = FhirGrant(access, Servers.listed([EHR]))
-    sources = Sources(asked, SERVICE.prefetch, grant)
-    await gather_all(asked, sources, ruleset().content, TODAY)
-    assert sources.fetched == {"conditions": "the query failed", "procedures": "ok"}
+    told = Asked()
+    await gather_all(asked, Sources(asked, SERVICE.prefetch, grant, asked=told), ruleset().content, TODAY)
+    assert told.fetched == {"conditions": "the query failed", "procedures": "ok"}
+    assert [(one.stage, one.queries) for one in told.rounds] == [(1, 2)]
     await access.aclose()

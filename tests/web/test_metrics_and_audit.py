@@ -4,24 +4,29 @@ import datetime as dt
 import errno
 import json
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import respx
+import structlog
 from click.testing import CliRunner
 
 from cds_service import __version__
 from cds_service.cli.main import main
 from cds_service.content.load import load
 from cds_service.errors import SettingsError
+from cds_service.facts.queries import DRUG_KEYS, TEMPLATES
 from cds_service.record.audit import Audit, verify
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
 from cds_service.web.assembly import Application
+from tests.fhir_client import misbehaving
 from tests.trust.ehr import call, clients_file, guarding, token
 
 __all__ = ["clients_file"]
@@ -121,6 +126,121 @@ async def test_what_is_missing_is_counted_by_rule_and_datum() -> None:
         await client.post(CALL, json=body)
         after = (await client.get("/metrics")).text
     assert counted(after, name) - counted(before, name) == 1
+
+
+def series(text: str, start: str) -> dict[str, float]:
+    """What each series of a name stands at."""
+    lines = (line.rsplit(" ", 1) for line in text.splitlines() if line.startswith(start))
+    return {name: float(told) for name, told in lines}
+
+
+def grown(before: str, after: str, start: str) -> dict[str, float]:
+    """The series of a name that grew, with their labels, and by how much."""
+    was, now = series(before, start), series(after, start)
+    more = {name: told - was.get(name, 0) for name, told in now.items()}
+    return {name: by for name, by in more.items() if by}
+
+
+def used(before: str, after: str) -> dict[str, set[str]]:
+    """The keys that a call counted, by what became of them."""
+    found: dict[str, set[str]] = {}
+    for name, n in grown(before, after, "rbd_cds_prefetch_keys_total").items():
+        labels = dict(re.findall(r'(\w+)="([^"]*)"', name))
+        assert (n, labels["client"]) == (1, "anyone")
+        found.setdefault(labels["use"], set()).add(labels["key"])
+    return found
+
+
+def of_types(*keys: str) -> list[str]:
+    return [TEMPLATES[key].partition("?")[0].partition("/")[0] for key in keys]
+
+
+async def counted_of(call: dict[str, Any], **more: object) -> tuple[str, str]:
+    """The metrics before and after one call."""
+    async with running(settings(**more)) as client:
+        before = (await client.get("/metrics")).text
+        await client.post(f"/cds-services/rbd-{call['hook']}", json=call)
+        return before, (await client.get("/metrics")).text
+
+
+@pytest.mark.anyio
+async def test_each_key_is_counted_by_what_became_of_it() -> None:
+    call = json.loads(EXAMPLE.read_text())
+    keys = set(call["prefetch"])
+    before, after = await counted_of(call)
+    found = used(before, after)
+    assert found["changed"] == {"conditions"}
+    assert "carePlans" in found["unread"]
+    assert (found["read"] | found["unread"], found["read"] & found["unread"]) == (keys, set())
+    assert "fetched" not in found
+    assert grown(before, after, "rbd_cds_charts_read_total") == {
+        'rbd_cds_charts_read_total{client="anyone",service="rbd-order-select"}': 1
+    }
+
+
+@pytest.mark.anyio
+async def test_an_order_that_starts_nothing_counts_no_key_wherever_its_prefetch_stands() -> None:
+    call = json.loads(EXAMPLE.with_name("order-select-rbd-dementia-aspirin-selected.json").read_text())
+    for body in (call, {"prefetch": call["prefetch"], **call}):
+        before, after = await counted_of(body)
+        assert used(before, after) == {}
+        assert grown(before, after, "rbd_cds_charts_read_total") == {}
+        assert grown(before, after, "rbd_cds_calls_total")
+
+
+@pytest.mark.anyio
+async def test_what_is_fetched_is_counted_by_key_and_by_stage() -> None:
+    call = json.loads(EXAMPLE.with_name("patient-view-rbd-sertraline.json").read_text())
+    sent = {key: call["prefetch"][key] for key in ("patient", "conditions", "medicationRequests")}
+    async with misbehaving.running() as server:
+        before, after = await counted_of(call | {"prefetch": sent, "fhirServer": server.url})
+        asked = len(server.asked)
+    found = used(before, after)
+    assert len(found["fetched"]) == asked
+    assert found["fetched"].isdisjoint(sent)
+    queries = grown(before, after, "rbd_cds_fhir_queries_total")
+    assert queries.keys() == {f'rbd_cds_fhir_queries_total{{client="anyone",stage="{stage}"}}' for stage in (1, 2)}
+    assert sum(queries.values()) == asked
+    for stage in (1, 2):
+        name = f'rbd_cds_fhir_round_seconds_count{{client="anyone",stage="{stage}"}}'
+        assert grown(before, after, name) == {name: 1}
+
+
+@pytest.mark.anyio
+async def test_what_was_fetched_for_a_call_that_is_refused_is_counted_and_logged() -> None:
+    call = json.loads(EXAMPLE.read_text()) | {"prefetch": {}}
+    async with misbehaving.running() as server:
+        server.answers = dict.fromkeys(of_types("conditions", "patient", *DRUG_KEYS), misbehaving.sends({}, 403))
+        with structlog.testing.capture_logs() as lines:
+            before, after = await counted_of(call | {"fhirServer": server.url})
+    (line,) = (line for line in lines if line.get("kind") == "hook")
+    assert line["status"] == 412
+    assert line["fetched"]["conditions"] == "not authorised for this data"
+    assert [one["stage"] for one in line["rounds"]] == [1]
+    assert used(before, after)["fetched"] == set(line["fetched"])
+
+
+@pytest.mark.anyio
+async def test_every_key_of_what_each_client_may_call_is_there_from_the_start(clients_file: Path) -> None:
+    async with guarding(clients_file) as client:
+        text = (await client.get("/metrics")).text
+    for key, use in product(TEMPLATES, ("read", "unread", "fetched", "changed")):
+        labels = f'client="test-ehr",key="{key}",service="rbd-patient-view",use="{use}"'
+        assert f"rbd_cds_prefetch_keys_total{{{labels}}}" in text
+    assert 'client="test-ehr",key="patient",service="rbd-order-sign"' not in text
+    for stage in (1, 2):
+        assert f'rbd_cds_fhir_queries_total{{client="test-ehr",stage="{stage}"}}' in text
+        assert f'rbd_cds_fhir_round_seconds_count{{client="test-ehr",stage="{stage}"}}' in text
+    assert 'rbd_cds_charts_read_total{client="test-ehr",service="rbd-patient-view"}' in text
+
+
+@pytest.mark.anyio
+async def test_no_call_makes_a_series_of_keys_that_was_not_there() -> None:
+    call = json.loads(EXAMPLE.read_text())
+    sent = call["prefetch"] | {"problems": call["prefetch"]["conditions"]}
+    before, after = await counted_of(call | {"prefetch": sent})
+    for name in ("rbd_cds_prefetch_keys_total", "rbd_cds_fhir", "rbd_cds_charts_read_total"):
+        assert series(before, name).keys() == series(after, name).keys()
 
 
 @pytest.mark.anyio
