@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+from collections.abc import Container
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,6 +35,7 @@ from cds_service.content.model import (
     SuggestionText,
 )
 from cds_service.content.not_checked import FILE as NOT_CHECKED
+from cds_service.content.places import shipped_cards
 from cds_service.content.wording import Wording
 from cds_service.errors import ContentError
 from cds_service.facts.numbers import Numbers
@@ -49,8 +51,13 @@ class _Reading:
         self.folder = folder
         self.faults: list[str] = []
 
-    def toml(self, name: str, kind: type[T]) -> T | None:
-        path = self.folder / name
+    def place(self, name: str) -> Path:
+        """Where a file is that a site may leave out: its own, else the shipped one."""
+        own = self.folder / name
+        return own if own.is_file() else shipped_cards() / name
+
+    def toml(self, name: str, kind: type[T], path: Path | None = None) -> T | None:
+        path = path or self.folder / name
         try:
             return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), kind)
         except FileNotFoundError:
@@ -78,12 +85,12 @@ def load(folder: Path) -> Content:
     reading = _Reading(folder)
     cards = sorted(path.parent.name for path in folder.glob("*/card.toml"))
     rules = {name: rule for name in cards if (rule := reading.toml(f"{name}/card.toml", RuleContent))}
-    services = reading.toml("services.toml", Services)
+    services = _services(reading)
     families = reading.toml("families.toml", Families)
     evidence = reading.toml("evidence.toml", dict[str, Source])
     overrides = reading.toml("override-reasons.toml", dict[str, OverrideText])
     memory = reading.toml("memory.toml", MemoryText)
-    not_checked = reading.toml(NOT_CHECKED, NotCheckedText)
+    not_checked = _not_checked(reading, rules)
     suggestions = reading.toml("suggestions.toml", dict[str, SuggestionText])
     links = reading.toml("links.toml", dict[str, LinkText])
     leaflets = reading.toml("leaflets.toml", dict[str, Leaflet]) or {}
@@ -112,7 +119,7 @@ def load(folder: Path) -> Content:
         overrides=overrides,
         memory=memory,
         not_checked=not_checked,
-        not_checked_digest=digest(folder / NOT_CHECKED),
+        not_checked_digest=digest(reading.place(NOT_CHECKED)),
         suggestions={name: spelt.suggestion_with(one, of_all) for name, one in suggestions.items()},
         resources={name: spelt.resource_with(one, of_all) for name, one in resources.items()},
         links={**(links or {}), **links_to(leaflets)},
@@ -134,6 +141,24 @@ def load(folder: Path) -> Content:
 def digest(path: Path) -> str:
     """The first eight characters of the file's SHA-256, line ends normalised."""
     return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()[:8]
+
+
+def _services(reading: _Reading) -> Services | None:
+    """The services; a site that says nothing of lean sets has the shipped ones."""
+    name = "services.toml"
+    own = reading.toml(name, Services)
+    if own is None or own.prefetch_lean:
+        return own
+    shipped = reading.toml(name, Services, shipped_cards() / name)
+    return msgspec.structs.replace(own, prefetch_lean=shipped.prefetch_lean) if shipped else own
+
+
+def _not_checked(reading: _Reading, rules: Container[str]) -> NotCheckedText | None:
+    """The words of the site's own file, else the shipped ones of the rules that it has."""
+    found = reading.toml(NOT_CHECKED, NotCheckedText, reading.place(NOT_CHECKED))
+    if found is None or (reading.folder / NOT_CHECKED).is_file():
+        return found
+    return msgspec.structs.replace(found, topic={name: told for name, told in found.topic.items() if name in rules})
 
 
 def _with_gates(rule: RuleContent, gates: dict[str, Gate]) -> RuleContent:

@@ -332,8 +332,8 @@ class ServiceText(Strict, frozen=True, kw_only=True):
 
 class Services(Strict, frozen=True, kw_only=True):
     service: tuple[ServiceText, ...]
-    prefetch_lean: dict[str, tuple[str, ...]]
-    """Per hook, the prefetch keys of the lean set."""
+    prefetch_lean: dict[str, tuple[str, ...]] = {}
+    """Per hook, the prefetch keys of the lean set; the shipped ones where the file has none."""
     prefetch_loss: dict[str, str]
     """Per prefetch key, what is lost without it."""
 

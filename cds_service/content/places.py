@@ -11,7 +11,12 @@ _PACKAGE = Path(__file__).parents[1]
 
 def cards(settings: Settings) -> Path:
     """The folder of card folders."""
-    return settings.cards or _shipped("cards")
+    return settings.cards or shipped_cards()
+
+
+def shipped_cards() -> Path:
+    """What holds where a site's own folder may leave something out."""
+    return _shipped("cards")
 
 
 def fhir_examples() -> Path:

@@ -1,8 +1,11 @@
 """The folder of cards is read whole, and every fault is told at once with its file and key."""
 
+import tomllib
+
 import pytest
 
 from cds_service.content.load import digest, load
+from cds_service.content.places import shipped_cards
 from cds_service.decisions.ruleset import assemble
 from cds_service.errors import ContentError
 
@@ -24,6 +27,24 @@ def test_a_sound_folder_is_read(small):
 def test_a_missing_file_is_named(small):
     (small.folder / "evidence.toml").unlink()
     assert faults(small) == ("evidence.toml: the file is missing",)
+
+
+def test_a_site_that_says_nothing_of_lean_sets_has_the_shipped_ones(small):
+    small.edit("services.toml", '[prefetch-lean]\npatient-view = ["patient", "conditions"]\n', "")
+    shipped = tomllib.loads((shipped_cards() / "services.toml").read_text())["prefetch-lean"]
+    found = load(small.folder).services.prefetch_lean
+    assert found == {hook: tuple(keys) for hook, keys in shipped.items()}
+
+
+def test_a_site_without_words_for_what_was_not_checked_has_the_shipped_ones(small):
+    own = load(small.folder)
+    (small.folder / "not-checked.toml").unlink()
+    found = load(small.folder)
+    assert found.not_checked.enabled
+    assert found.not_checked.data["conditions"] == "problem list"
+    assert found.not_checked.topic.keys() <= found.rules.keys()
+    assert found.not_checked_version == f"{found.not_checked.version}+{digest(shipped_cards() / 'not-checked.toml')}"
+    assert found.not_checked_version != own.not_checked_version
 
 
 def test_what_is_no_toml_is_named_with_its_place(small):
