@@ -19,6 +19,9 @@ from cds_service.errors import SettingsError
 T = TypeVar("T")
 PrefetchSet: TypeAlias = Literal["full", "lean"]
 """Whether discovery asks for all that the rules read, or for what most answers need."""
+_OF_CLIENTS = {"CDS_PROFILE": "profile", "CDS_NOT_SERVED": "not-served", "CDS_PREFETCH": "prefetch"}
+"""What is set in open mode, and by which key each client says it of itself otherwise."""
+_EACH_CLIENT = "is for open mode and would be ignored: with CDS_CLIENTS each client says it of itself, as `{}`."
 _SHORTEST_SECRET = 32
 _PASSWORD = re.compile(r"(//[^/@:]*):.*@")
 _PASSWORD_IN_QUERY = re.compile(r"password=[^&]*")
@@ -154,6 +157,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             given.setdefault("database_url", f"sqlite:///{given['var'] / 'cds-service.sqlite'}")
         settings = cls(**given)
         faults += _exposure_faults(settings)
+        if settings.clients:
+            faults += [
+                f"{name} {_EACH_CLIENT.format(key)}"
+                for name, key in _OF_CLIENTS.items()
+                if environ.get(name, "").strip()
+            ]
         if faults:
             raise SettingsError(faults)
         return settings

@@ -23,6 +23,9 @@ def test_nothing_set_gives_the_defaults_and_open_mode_on_loopback():
     assert settings.open
 
 
+OF_OPEN_MODE = {"CDS_PROFILE": "epic", "CDS_NOT_SERVED": "medicationStatements, tasks", "CDS_PREFETCH": "lean"}
+
+
 def test_everything_can_be_set(tmp_path):
     clients = tmp_path / "clients.toml"
     clients.touch()
@@ -43,9 +46,6 @@ def test_everything_can_be_set(tmp_path):
         "CDS_TODAY": "2026-11-20",
         "CDS_DEADLINE_MS": "250",
         "CDS_FHIR_SERVERS": "10.20.0.0/16",
-        "CDS_NOT_SERVED": "medicationStatements, tasks",
-        "CDS_PREFETCH": "lean",
-        "CDS_PROFILE": "epic",
         "CDS_DISCOVERY": "token",
         "CDS_AUDIT": str(tmp_path),
         "CDS_MAX_BODY_MB": "0.5",
@@ -54,8 +54,10 @@ def test_everything_can_be_set(tmp_path):
         "CDS_LOG_LEVEL": "DEBUG",
     }
     settings, default = Settings.read(given), Settings().told()
-    assert given.keys() == default.keys()
-    assert [name for name, told in settings.told().items() if told == default[name]] == []
+    left = {name for name, told in settings.told().items() if told == default[name]}
+    assert (left, given.keys() | left) == (OF_OPEN_MODE.keys(), default.keys())
+    in_open_mode = Settings.read(OF_OPEN_MODE).told()
+    assert [name for name in OF_OPEN_MODE if in_open_mode[name] == default[name]] == []
     assert settings.public_url == "http://127.0.0.2:8443/rbd"
     assert (settings.mode, settings.log_level, settings.spec_version) == ("silent", "debug", "2.0.1")
     assert settings.today() == dt.date(2026, 11, 20)
@@ -63,6 +65,18 @@ def test_everything_can_be_set(tmp_path):
     assert (settings.record, settings.memory, settings.retention_days) == ("off", "off", 90)
     assert settings.database_url == "postgresql://db/cds"
     assert not settings.open
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("PROFILE", "profile"), ("NOT_SERVED", "not-served"), ("PREFETCH", "prefetch")]
+)
+def test_what_each_client_says_of_itself_is_not_ignored_in_silence(tmp_path, name, key):
+    clients = tmp_path / "clients.toml"
+    clients.touch()
+    (fault,) = faults(CLIENTS=str(clients), **{name: OF_OPEN_MODE[f"CDS_{name}"]})
+    assert fault == (
+        f"CDS_{name} is for open mode and would be ignored: with CDS_CLIENTS each client says it of itself, as `{key}`."
+    )
 
 
 def test_the_database_lies_in_the_folder_of_what_is_written(tmp_path):
