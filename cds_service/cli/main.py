@@ -157,6 +157,8 @@ def _clients_in_force(clients: Clients | None) -> Iterator[str]:
         yield f"  {client.name}: {client.issuer}, keys of {keys} by {', '.join(client.algorithms)}, {client.profile}"
         if client.keys_not_served:
             yield f"    not served, and taken for empty: {', '.join(sorted(client.keys_not_served))}"
+        for key, said in client.parameters.items():
+            yield f"    asked for {key} with {said}: what that leaves out is not seen"
         if client.prefetch == "lean":
             yield f"    prefetch: lean, what else is needed is fetched from {' or '.join(client.fhir_servers)}"
 

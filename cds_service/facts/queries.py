@@ -40,7 +40,7 @@ TEMPLATES = {
 """Every prefetch key with its template; those that end with ``code=`` are completed by :func:`templates`."""
 
 MAY_BE_UNSERVED = frozenset(TEMPLATES) - {"patient"}
-"""The keys whose data an EHR may do without."""
+"""The keys whose data an EHR may do without: those that are searched."""
 
 READS: dict[str, tuple[str, ...]] = {
     "patient": ("patient",),
@@ -117,6 +117,11 @@ def _token(system: str, code: str) -> str:
 def with_systems(found: Mapping[str, str]) -> dict[str, str]:
     """The templates with the system before each of their codes, for a server that demands it."""
     return {key: _with_systems(template) for key, template in found.items()}
+
+
+def with_parameters(found: Mapping[str, str], parameters: Mapping[str, str]) -> dict[str, str]:
+    """The templates with what a server demands beside the patient, by key, such as ``intent=order,plan``."""
+    return {key: f"{template}&{parameters[key]}" if key in parameters else template for key, template in found.items()}
 
 
 def _with_systems(template: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet, RSAKey
 
 from cds_service.errors import SettingsError
-from cds_service.facts.queries import MAY_BE_UNSERVED
+from cds_service.facts.queries import MAY_BE_UNSERVED, TEMPLATES
 from cds_service.hooks.profiles import PROFILES
 from cds_service.settings import PrefetchSet
 from cds_service.trust.vendors import CodeForm, code_form, vendors
@@ -27,6 +28,7 @@ _LEAST_RSA_BITS = 2048
 KEY_OF = {"ES": "EC", "RS": "RSA", "PS": "RSA", "Ed": "OKP"}
 """The type of key for an algorithm, by the first letters of its name."""
 
+_PARAMETERS = re.compile(r"[\w:.-]+=[^\s&=?#{}]+(&[\w:.-]+=[^\s&=?#{}]+)*", re.ASCII)
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 
 
@@ -56,6 +58,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     not_served: tuple[str, ...] | None = None
     """The prefetch keys whose data do not exist there; in place of the vendor's, if given."""
     observation_codes: CodeForm | None = None
+    search_parameters: dict[str, str] | None = None
+    """By prefetch key, what a search must have beside the patient there; in place of the vendor's, if given."""
     prefetch: PrefetchSet = "full"
     """What discovery asks of it; what it does not ask for is fetched from one of ``fhir_servers``."""
 
@@ -64,6 +68,12 @@ class Client(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if self.not_served is not None:
             return frozenset(self.not_served)
         return vendors()[self.vendor].keys_not_served if self.vendor else frozenset()
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        if self.search_parameters is not None:
+            return self.search_parameters
+        return vendors()[self.vendor].parameters if self.vendor else {}
 
     @property
     def code_form(self) -> CodeForm:
@@ -155,6 +165,20 @@ def _unservable(keys: Iterable[str]) -> Iterator[str]:
         yield f"{key!r} is none of {', '.join(sorted(MAY_BE_UNSERVED))}"
 
 
+def _unsearchable(parameters: Mapping[str, str]) -> Iterator[str]:
+    yield from _unservable(parameters)
+    for key, said in parameters.items():
+        if not _PARAMETERS.fullmatch(said):
+            yield f"{key}: {said!r} must be written as in an address, such as 'intent=order,plan'"
+        names = {one.partition("=")[0] for one in said.split("&")}
+        for name in sorted(names & {"_count", *_parameters_of(TEMPLATES.get(key, ""))}):
+            yield f"{key}: {name!r} is a part of the query already"
+
+
+def _parameters_of(template: str) -> Iterator[str]:
+    yield from (one.partition("=")[0] for one in template.partition("?")[2].split("&"))
+
+
 def public_keys(document: object) -> KeySet:
     """The asymmetric keys of a JWK Set that have a ``kid`` and can be read; raises ValueError without any."""
     listed = document.get("keys") if isinstance(document, dict) else None
@@ -217,6 +241,7 @@ def _client_faults(client: Client) -> Iterator[str]:
     if client.vendor is not None and client.vendor not in vendors():
         yield f"vendor: {client.vendor!r} is none of {', '.join(vendors())}"
     yield from (f"not-served: {fault}" for fault in _unservable(client.not_served or ()))
+    yield from (f"search-parameters: {fault}" for fault in _unsearchable(client.search_parameters or {}))
     for field in ("audiences", "fhir_servers", "origins"):
         for address in getattr(client, field):
             if not _is_plain_https(address):

@@ -1,4 +1,4 @@
-"""What vendors' public documents say that their FHIR servers do not serve, and how they want codes asked for."""
+"""What vendors' public documents say that their FHIR servers do not serve, and how they want to be asked."""
 
 from __future__ import annotations
 
@@ -29,15 +29,25 @@ class ObservationCodes(Statement, frozen=True, kw_only=True, forbid_unknown_fiel
     form: CodeForm
 
 
+class SearchParameters(Statement, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    key: str
+    parameters: str
+
+
 class Vendor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """One vendor's FHIR server as far as it is publicly documented; what is not said of it is unknown."""
 
     not_served: tuple[NotServed, ...] = ()
     observation_codes: ObservationCodes | None = None
+    search_parameters: tuple[SearchParameters, ...] = ()
 
     @property
     def keys_not_served(self) -> frozenset[str]:
         return frozenset(one.key for one in self.not_served)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        return {one.key: one.parameters for one in self.search_parameters}
 
 
 @cache

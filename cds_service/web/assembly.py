@@ -32,7 +32,7 @@ from cds_service.trust.vendors import code_form
 from cds_service.web import metrics
 from cds_service.web.authentication import Authenticator
 from cds_service.web.callers import ANYONE, Caller, HookAnswer
-from cds_service.web.offers import Offer
+from cds_service.web.offers import Asking, Offer
 
 if TYPE_CHECKING:
     from cds_service.record.recorder import CallRecord, Recorder
@@ -203,10 +203,10 @@ def _offers(
 ) -> dict[str, Offer]:
     """What each caller is offered, by the caller's name."""
     sets = {"full": None, "lean": decisions.ruleset.content.services.prefetch_lean}
-    wishes = {ANYONE.name: (code_form(None, settings.profile), settings.prefetch)}
+    wishes = {ANYONE.name: (Asking(code_form(None, settings.profile)), settings.prefetch)}
     if clients is not None:
-        wishes = {c.name: (c.code_form, c.prefetch) for c in clients.by_issuer.values()}
+        wishes = {c.name: (Asking(c.code_form, c.parameters), c.prefetch) for c in clients.by_issuer.values()}
     return {
-        name: Offer.of(decisions.services, grants[name].not_served, form, sets[prefetch])
-        for name, (form, prefetch) in wishes.items()
+        name: Offer.of(decisions.services, grants[name].not_served, asking, sets[prefetch])
+        for name, (asking, prefetch) in wishes.items()
     }

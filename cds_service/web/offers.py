@@ -6,9 +6,20 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from cds_service.facts.queries import with_systems
+from cds_service.facts.queries import with_parameters, with_systems
 from cds_service.hooks.services import Discovery, Service
 from cds_service.trust.vendors import CodeForm
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """How a server wants to be asked."""
+
+    form: CodeForm = "bare"
+    parameters: Mapping[str, str] = {}
+    """By key, what a search must have beside the patient."""
+
+    def put(self, templates: Mapping[str, str]) -> dict[str, str]:
+        return with_parameters(templates if self.form == "bare" else with_systems(templates), self.parameters)
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -27,13 +38,11 @@ class Offer(msgspec.Struct, frozen=True):
         cls,
         services: Mapping[str, Service],
         not_served: frozenset[str],
-        form: CodeForm,
+        asking: Asking,
         lean: Mapping[str, Iterable[str]] | None = None,
     ) -> Offer:
-        if form == "bare":
-            return cls(services, not_served, lean)
         replace = msgspec.structs.replace
-        asked = {name: replace(one, prefetch=with_systems(one.prefetch)) for name, one in services.items()}
+        asked = {name: replace(one, prefetch=asking.put(one.prefetch)) for name, one in services.items()}
         return cls(asked, not_served, lean)
 
     def discovery(self, spec_version: str) -> Discovery:

@@ -15,7 +15,7 @@ from tests.trust.ehr import CLIENTS, ISSUER
 STATEMENTS = [
     pytest.param(one, id=f"{name}-{getattr(one, 'key', 'codes')}")
     for name, vendor in vendors().items()
-    for one in (*vendor.not_served, *filter(None, [vendor.observation_codes]))
+    for one in (*vendor.not_served, *vendor.search_parameters, *filter(None, [vendor.observation_codes]))
 ]
 
 
@@ -51,9 +51,25 @@ def test_what_a_client_says_of_itself_goes_before_its_vendor(clients_file: Path)
     assert client(clients_file, 'vendor = "epic"\nnot-served = []').keys_not_served == frozenset()
 
 
+def test_what_a_vendor_demands_of_a_search_is_taken_from_it_or_from_the_client(clients_file: Path) -> None:
+    assert client(clients_file, 'vendor = "athenahealth"').parameters == {"medicationRequests": "intent=order,plan"}
+    said = 'vendor = "athenahealth"\nsearch-parameters = '
+    assert client(clients_file, said + "{}").parameters == {}
+    asked = {"conditions": "category=problem-list-item,encounter-diagnosis", "tasks": "status=requested&owner=x"}
+    inline = ", ".join(f'{key} = "{value}"' for key, value in asked.items())
+    assert client(clients_file, f"{said}{{ {inline} }}").parameters == asked
+
+
+@pytest.mark.parametrize("name", vendors())
+def test_what_a_vendor_demands_is_what_a_client_might_say(clients_file: Path, name: str) -> None:
+    inline = ", ".join(f'{key} = "{value}"' for key, value in vendors()[name].parameters.items())
+    said = client(clients_file, f"search-parameters = {{ {inline} }}")
+    assert said.parameters == client(clients_file, f'vendor = "{name}"').parameters
+
+
 def test_of_a_client_of_no_vendor_nothing_is_taken_for_known(clients_file: Path) -> None:
     found = client(clients_file, "")
-    assert (found.keys_not_served, found.code_form) == (frozenset(), "bare")
+    assert (found.keys_not_served, found.code_form, found.parameters) == (frozenset(), "bare", {})
 
 
 def test_the_form_of_codes_follows_the_dialect_where_no_vendor_is_named() -> None:
@@ -67,6 +83,13 @@ def test_the_form_of_codes_follows_the_dialect_where_no_vendor_is_named() -> Non
         ('vendor = "acme"', "vendor: 'acme' is none of epic"),
         ('not-served = ["statements"]', "not-served: 'statements' is none of adverseEvents"),
         ('not-served = ["patient"]', "not-served: 'patient' is none of"),
+        ('search-parameters = { patient = "a=b" }', "search-parameters: 'patient' is none of"),
+        ('search-parameters = { tasks = "intent" }', "tasks: 'intent' must be written as in an address"),
+        ('search-parameters = { tasks = "a=b&" }', "tasks: 'a=b&' must be written as in an address"),
+        ('search-parameters = { tasks = "a={{context.userId}}" }', "tasks: .* must be written as in an address"),
+        ('search-parameters = { tasks = "patient=7" }', "tasks: 'patient' is a part of the query already"),
+        ('search-parameters = { tasks = "_count=5" }', "tasks: '_count' is a part of the query already"),
+        ('search-parameters = { observations = "a=b&code=7" }', "observations: 'code' is a part of the query already"),
         ('observation-codes = "short"', "observation-codes: Invalid enum value 'short'"),
     ],
 )

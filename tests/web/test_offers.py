@@ -15,7 +15,7 @@ from cds_service.hooks.services import Service
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
 from cds_service.web.assembly import Application
-from cds_service.web.offers import Offer
+from cds_service.web.offers import Asking, Offer
 from tests.calling import TODAY, requests
 from tests.fhir_client import misbehaving
 from tests.fhir_client.misbehaving import sends
@@ -128,7 +128,7 @@ async def test_a_client_is_asked_for_less_where_its_token_shows_it(clients_file)
 
 def test_a_key_that_no_rule_of_a_service_reads_is_not_asked_for_because_it_is_lean():
     one = Service(hook="patient-view", title="", description="", id="one", prefetch={"tasks": "T", "patient": "P"})
-    offer = Offer.of({"one": one}, frozenset(), "bare", {"patient-view": ("patient", "observations")})
+    offer = Offer.of({"one": one}, frozenset(), Asking(), {"patient-view": ("patient", "observations")})
     (service,) = offer.discovery("2.0.1").services
     assert service.prefetch == {"patient": "P"}
     assert offer.services["one"].prefetch == one.prefetch
@@ -203,6 +203,23 @@ async def test_a_server_is_asked_for_codes_in_its_own_form(clients_file, sign, e
     (observations,) = (one.path for one in ehr.asked if one.name == "Observation")
     assert ("http://loinc.org%7C29463-7" in observations) is (form == "with-system")
     assert "29463-7" in observations
+
+
+async def test_what_a_server_demands_of_a_search_is_in_every_query_for_it(clients_file, sign, ehr):
+    said = f'vendor = "athenahealth"\nfhir-servers = ["{ehr.url}"]'
+    vendors_file(clients_file, said)
+    clients_file.write_text(clients_file.read_text().replace("rbd-patient-view", "rbd-order-sign"))
+    granted = {"access_token": "x", "token_type": "Bearer", "expires_in": 60, "scope": "x", "subject": "x"}
+    call = open_call(sign, ehr) | {"fhirAuthorization": granted}
+    path = "/cds-services/rbd-order-sign"
+    async with guarding(clients_file) as client:
+        prefetch = await offered(client, "order-sign")
+        held = {"Authorization": f"Bearer {token(aud=BASE + path)}"}
+        assert (await client.post(path, json=call, headers=held)).status_code == 200
+    assert prefetch["medicationRequests"] == "MedicationRequest?patient={{context.patientId}}&intent=order,plan"
+    assert [key for key, template in prefetch.items() if "intent" in template] == ["medicationRequests"]
+    (orders,) = (one.path for one in ehr.asked if one.name == "MedicationRequest")
+    assert orders == f"/fhir/MedicationRequest?patient={sign['context']['patientId']}&intent=order,plan&_count=200"
 
 
 async def test_what_is_not_served_is_told_once_at_the_start():
