@@ -55,9 +55,9 @@ class Collections(dict[str, Collection]):
     def __init__(self, chart: Chart, vocabulary: Vocabulary, numbers: Numbers, today: date, *, signing: bool) -> None:
         super().__init__()
         self.chart, self.today, self.numbers = chart, today, numbers
-        self._vocabulary, self._signing = vocabulary, signing
+        self._vocabulary, self._signing = vocabulary.of_a_request(), signing
         self._use = drugs.current_use(numbers, today)
-        self._pharmacy = Pharmacy(vocabulary, chart.medications, chart.losses)
+        self._pharmacy = Pharmacy(self._vocabulary, chart.medications, chart.losses)
         self._ordered: tuple[tuple[int, Ordered], ...] | None = None
         self._completed_by: dict[str, set[str]] = {}
         """By key that was not read yet, the collections that were made without what they refer to there."""
@@ -172,9 +172,7 @@ class Collections(dict[str, Collection]):
     @cached_property
     def conditions(self) -> tuple[Condition, ...]:
         read, vocabulary = conditions.condition, self._vocabulary
-        found = [
-            c for r in self.chart.of(fhir.Condition) if (c := read(r, vocabulary, self.today, self._encounter_day))
-        ]
+        found = [c for r in self.chart.of(fhir.Condition) for c in read(r, vocabulary, self.today, self._encounter_day)]
         return conditions.merged(sorted(found, key=_source))
 
     def events(self) -> tuple[Condition, ...]:
@@ -196,7 +194,9 @@ class Collections(dict[str, Collection]):
             return _NO_INDICATION
         said = [next(fhir.texts(c), "") for c in named]
         matches = [self._vocabulary.diagnosis(c) for c in named]
-        each = tuple([m.sets if m else _NO_SETS for m, words in zip(matches, said, strict=True) if m or words])
+        each = tuple(
+            [m.sets | m.possible if m else _NO_SETS for m, words in zip(matches, said, strict=True) if m or words]
+        )
         return Indication(_NO_SETS.union(*each), "; ".join(filter(None, said)), each)
 
     @cached_property

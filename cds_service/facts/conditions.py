@@ -24,27 +24,28 @@ def condition(
     vocabulary: Vocabulary,
     today: date,
     encounter_day: Callable[[fhir.Reference | None], Interval | None],
-) -> Condition | None:
-    """A diagnosis that some value set knows; None for one that does not count or has not begun.
+) -> list[Condition]:
+    """A diagnosis that some value set knows; nothing for one that does not count or has not begun.
 
-    The day of its encounter is asked for only where its own dates leave it open.
+    It is two where words beside it name another in doubt. The day of its encounter is asked for only where its own
+    dates leave it open.
     """
     verification = fhir.status_code(resource.verification_status)
     if verification in _NOT_MEANT:
-        return None
+        return []
     match = vocabulary.diagnosis(resource.code)
     if match is None:
-        return None
+        return []
     onset = interval(resource.onset_date_time) or _started(resource.onset_period)
     recorded = interval(resource.recorded_date) or encounter_day(resource.encounter)
     begun = onset or recorded
     if begun is not None and begun.first > today:
-        return None
-    if onset is None and not match.sets.isdisjoint(EVENT_SETS):
+        return []
+    if onset is None and not (match.sets | match.possible).isdisjoint(EVENT_SETS):
         onset = encounter_day(resource.encounter)
     ended = _abatement(resource)
     past = fhir.status_code(resource.clinical_status) in _PAST or resource.abatement_boolean is True
-    return Condition(
+    sure = Condition(
         sets=match.sets,
         words=next(fhir.texts(resource.code), ""),
         source=f"Condition/{resource.id}",
@@ -57,6 +58,8 @@ def condition(
         last_recorded=recorded or onset,
         listed={c.code for one in fhir.many(resource.category) for c in fhir.codings(one)} != _OF_AN_ENCOUNTER,
     )
+    doubtful = msgspec.structs.replace(sure, sets=match.possible, possible=True)
+    return [one for one in (sure, doubtful) if one.sets]
 
 
 def encounter_event(resource: fhir.Encounter, vocabulary: Vocabulary) -> Condition | None:
@@ -94,10 +97,11 @@ def _event(
     concept: fhir.CodeableConcept | None, vocabulary: Vocabulary, source: str, day: Interval | None
 ) -> Condition | None:
     match = vocabulary.diagnosis(concept)
-    if match is None or match.sets.isdisjoint(EVENT_SETS):
+    if match is None:
         return None
-    words = next(fhir.texts(concept), "")
-    return Condition(sets=match.sets & EVENT_SETS, words=words, source=source, onset=day)
+    sure, words = match.sets & EVENT_SETS, next(fhir.texts(concept), "")
+    sets = sure or match.possible & EVENT_SETS
+    return Condition(sets=sets, words=words, source=source, onset=day, possible=not sure) if sets else None
 
 
 def _started(when: fhir.Period | None) -> Interval | None:

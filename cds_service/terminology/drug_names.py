@@ -32,6 +32,8 @@ class Match(msgspec.Struct, frozen=True):
     """The value sets' own name of the code; strength and form are read from it."""
     uncertain: str | None = None
     """Why it cannot be told which drug is meant; ``sets`` and ``ingredients`` are then all that was named."""
+    possible: Names = frozenset()
+    """Of a diagnosis: further value sets that are named in doubt."""
 
 
 class Naming(msgspec.Struct, frozen=True, gc=False):

@@ -1,4 +1,4 @@
-"""Whole words and phrases in a chart's text, and who and what the text speaks of.
+"""Whole words and phrases in a chart's text.
 
 Never substrings: Taclonex is no Clonex. No guessing at spelling: lorazepam is no clonazepam.
 """
@@ -16,41 +16,33 @@ T = TypeVar("T")
 
 _WORD = re.compile(r"[^\W_]+")
 _PLAIN = "".join(chr(n).lower() if chr(n).isalnum() else " " for n in range(128))
-_DOUBTS = (
-    "family history",
-    "family hx",
-    "fam hx",
-    "f h",
-    "rule out",
-    "ruled out",
-    "r o",
-    "no evidence of",
-    "negative for",
-    "denies",
-    "screening for",
-    "at risk of",
-    "at risk for",
-    "no history of",
-    "no hx of",
-)
+_LONGEST, _STEP, _MOST_HITS = 1_000, 100, 50
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, in lower case and without accents: tall-man letters and umlauts do not matter."""
+    """The words of a text, in lower case and without accents: tall-man letters and umlauts do not matter.
+
+    Of an endless text the beginning, counted after folding: one letter may stand for a whole sentence.
+    """
     if text.isascii():
-        return text.translate(_PLAIN).split()
-    letters = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
-    return _WORD.findall(letters.lower())
+        return text[:_LONGEST].translate(_PLAIN).split()
+    return _WORD.findall(_folded(text))
 
 
-_SOMEONE_ELSE = frozenset(
-    words(
-        "fh fhx mother mothers mom mum father fathers sister sisters brother brothers sibling siblings parent parents"
-        " grandmother grandmothers grandfather grandfathers grandparent grandparents grandma grandpa grandson grandsons"
-        " granddaughter granddaughters grandchild grandchildren son sons daughter daughters aunt aunts uncle uncles"
-        " cousin cousins niece nephew maternal paternal"
-    )
-)
+def gaps(text: str) -> list[str]:
+    """What stands before each of the words of a text, and after the last."""
+    return _WORD.split(_folded(text))
+
+
+def _folded(text: str) -> str:
+    if text.isascii():
+        return text[:_LONGEST].lower()
+    folded = ""
+    for start in range(0, min(len(text), _LONGEST), _STEP):
+        folded += unicodedata.normalize("NFKD", text[start : start + _STEP])
+        if len(folded) >= _LONGEST:
+            break
+    return "".join([letter for letter in folded[:_LONGEST] if not unicodedata.combining(letter)]).lower()
 
 
 class Hit(msgspec.Struct, Generic[T], frozen=True, gc=False):
@@ -61,42 +53,42 @@ class Hit(msgspec.Struct, Generic[T], frozen=True, gc=False):
     meaning: T
 
 
+class _Branch(msgspec.Struct, Generic[T]):
+    """Where the words read so far lead to."""
+
+    onward: dict[str, _Branch[T]] = {}
+    meanings: list[T] = []
+
+
 class Phrases(Generic[T]):
-    """Phrases to look for in texts, each with what it stands for."""
+    """Phrases to look for in texts, each with what it stands for.
+
+    To look costs the same however many phrases begin with a word.
+    """
 
     def __init__(self, phrases: Iterable[tuple[str, T]]) -> None:
-        self._by_first: dict[str, list[tuple[list[str], T]]] = {}
+        self._root: _Branch[T] = _Branch()
         for phrase, meaning in phrases:
             parts = words(phrase)
+            branch = self._root
+            for part in parts:
+                branch = branch.onward.setdefault(part, _Branch())
             if parts:
-                self._by_first.setdefault(parts[0], []).append((parts, meaning))
-        self.first_words = frozenset(self._by_first)
+                branch.meanings.append(meaning)
+        self.first_words = frozenset(self._root.onward)
 
     def find(self, text: list[str]) -> list[Hit[T]]:
-        """Every phrase in the words of a text, overlapping ones too."""
+        """Every phrase in the words of a text, overlapping ones too; of an endless list of them the beginning."""
         if self.first_words.isdisjoint(text):
             return []
         found: list[Hit[T]] = []
+        onward = self._root.onward
         for start, word in enumerate(text):
-            for parts, meaning in self._by_first.get(word, ()):
-                end = start + len(parts)
-                if text[start:end] == parts:
-                    found.append(Hit(start, end, meaning))
+            branch, end = onward.get(word), start + 1
+            while branch is not None:
+                found += [Hit(start, end, meaning) for meaning in branch.meanings]
+                branch = branch.onward.get(text[end]) if end < len(text) else None
+                end += 1
+            if len(found) > _MOST_HITS:
+                break
         return found
-
-
-_DOUBT_PHRASES = Phrases((phrase, None) for phrase in _DOUBTS)
-_FIRST_WORDS_OF_DOUBT = _SOMEONE_ELSE | _DOUBT_PHRASES.first_words
-
-
-def doubts(text: list[str]) -> list[tuple[int, int]]:
-    """Where a text speaks of someone else, or of a disease that is not there or not sure to be."""
-    if _FIRST_WORDS_OF_DOUBT.isdisjoint(text):
-        return []
-    found = [(hit.start, hit.end) for hit in _DOUBT_PHRASES.find(text)]
-    return found + [(place, place + 1) for place, word in enumerate(text) if _is_someone_else(text, place, word)]
-
-
-def _is_someone_else(text: list[str], place: int, word: str) -> bool:
-    # "Maternal care for ..." is said of the pregnant patient herself.
-    return word in _SOMEONE_ELSE and not (word == "maternal" and text[place + 1 : place + 2] == ["care"])

@@ -15,6 +15,7 @@ from cds_service.fhir.code_systems import ATC, ICD_9_CM, ICD_10, ICD_10_CM, RXNO
 
 ICD = frozenset({ICD_9_CM, ICD_10, ICD_10_CM})
 
+_SEQUELA = 7
 _ROOT = "2.16.840.1.113883.6."
 _OTHER_ADDRESSES: dict[str, tuple[str, ...]] = {
     RXNORM: (f"{_ROOT}88",),
@@ -69,9 +70,14 @@ class Terms(Protocol):
     def get(self, code: str, /) -> Term | None: ...
 
 
+def bare(code: str) -> str:
+    """A code without blanks around it and without the name that some write behind it between bars."""
+    return code.partition("|")[0].strip()
+
+
 def plain_icd(code: str) -> str:
     """An ICD code without dot and blanks, in capitals: G47.52, g4752 and " G47.52" are one code."""
-    return code.replace(".", "").replace(" ", "").upper()
+    return bare(code).replace(".", "").replace(" ", "").upper()
 
 
 class IcdTerms:
@@ -98,8 +104,16 @@ class IcdTerms:
         return Term(frozenset(sets)) if sets else None
 
 
-def is_family_history(system: str | None, code: str | None) -> bool:
-    """Whether it is one of ICD-10's Z80 to Z84: diseases of the family, never the patient's own."""
-    if not code or "8" not in code or canonical(system) not in (ICD_10, ICD_10_CM):
+_NEVER_THE_PATIENTS = ("Z03", "Z04", "Z13", "Z636", "Z80", "Z81", "Z82", "Z83", "Z84")
+
+
+def is_never_the_patients(system: str | None, code: str | None) -> bool:
+    """Whether an ICD-10 code says that no disease of the patient is meant: looked for, or somebody else's."""
+    if not code or code.lstrip()[:1] not in ("Z", "z") or canonical(system) not in (ICD_10, ICD_10_CM):
         return False
-    return plain_icd(code)[:3] in ("Z80", "Z81", "Z82", "Z83", "Z84")
+    return plain_icd(code).startswith(_NEVER_THE_PATIENTS)
+
+
+def is_sequela(system: str | None, code: str) -> bool:
+    """Whether an ICD-10-CM code tells of what an injury left behind: its seventh character is S."""
+    return canonical(system) == ICD_10_CM and len(plain := plain_icd(code)) == _SEQUELA and plain.endswith("S")

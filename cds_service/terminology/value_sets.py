@@ -46,6 +46,8 @@ class ValueSet(msgspec.Struct, frozen=True):
     words: tuple[Word, ...] = ()
     not_words: tuple[str, ...] = ()
     """Words whose presence in a text means that it does not name a member."""
+    in_sleep: bool = False
+    """Its members are behavior in sleep, which a bed partner tells of or suffers."""
 
     @classmethod
     def from_json(cls, raw: object) -> ValueSet:
@@ -69,6 +71,7 @@ class _Extension(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     url: str
     value_string: str | None = None
     value_code: str | None = None
+    value_boolean: bool | None = None
     extension: list[_Extension] = []
 
 
@@ -123,6 +126,7 @@ def _value_set(raw: _Resource) -> ValueSet:
         left_out=tuple(_codes("", raw.compose.exclude)),
         words=tuple(_word(e, raw.id if kind == "drug" else "") for e in _extensions(raw, "word")),
         not_words=tuple(e.value_string for e in _extensions(raw, "not-word") if e.value_string),
+        in_sleep=any(found.value_boolean for found in _extensions(raw, "behavior-in-sleep")),
     )
 
 

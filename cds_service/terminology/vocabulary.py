@@ -1,4 +1,4 @@
-"""Which value sets a coded concept belongs to: by code, else by whole words of its text and displays.
+"""Which value sets a coded concept belongs to: by code, or by whole words of its text and displays.
 
 Indexed once, so that a look-up costs the same however many sets there are.
 An unknown or missing system never matches by code.
@@ -6,21 +6,27 @@ An unknown or missing system never matches by code.
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+import msgspec
 
 from cds_service.fhir.code_systems import ATC, ICD_9_CM, ICD_10_CM, RXNORM, SNOMED_CT
 from cds_service.fhir.elements import CodeableConcept, Coding, codings, texts
+from cds_service.terminology.assertions import Assertion, Reading, is_plain
 from cds_service.terminology.drug_names import Match, Naming, Said, more_exact, naming_against, settle
-from cds_service.terminology.phrases import Hit, Phrases, doubts, words
+from cds_service.terminology.phrases import Hit, Phrases, words
 from cds_service.terminology.systems import (
     ICD,
     IcdTerms,
     Term,
     Terms,
     addresses,
+    bare,
     canonical,
-    is_family_history,
+    is_never_the_patients,
+    is_sequela,
     plain_icd,
 )
 from cds_service.terminology.value_sets import Code, Kind, ValueSet, read_value_sets
@@ -28,7 +34,46 @@ from cds_service.terminology.value_sets import Code, Kind, ValueSet, read_value_
 __all__ = ["Match", "ValueSet", "Vocabulary", "read_value_sets"]
 
 _NONE: frozenset[str] = frozenset()
-_WITHOUT = Phrases((phrase, None) for phrase in ("without", "w/o"))
+_SUSPECTED = ["suspected"]
+_MOST_LETTERS = 100_000
+"""Letters of a request's texts that are read for denial and doubt: a long problem list has a few thousand."""
+_MOST_JUDGED = 24
+"""Phrases of one text that are judged by what stands around them: no list entry names so many diseases."""
+
+
+class _Decided(msgspec.Struct, frozen=True, gc=False):
+    """The value sets that the codings of a concept decide."""
+
+    members: frozenset[str]
+    left_out: frozenset[str]
+    suspected: frozenset[str]
+    """Those of the members that are coded as a situation in doubt."""
+    display: str | None
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """What one text says of the value sets that it names."""
+
+    asserted: Mapping[str, Assertion] = {}
+    against: frozenset[str] = _NONE
+    """The sets that a word elsewhere in the text takes back."""
+
+
+_NOTHING_TOLD = _Told()
+
+
+class _Memory(msgspec.Struct):
+    """What the texts of one request said: equal texts are read once, and not more than a chart can hold with care.
+
+    What is named in a text beyond that is possible: neither left out nor believed.
+    """
+
+    told: dict[str, _Told] = {}
+    letters: int = _MOST_LETTERS
+
+    def may_read(self, text: str) -> bool:
+        self.letters -= len(text)
+        return self.letters >= 0
 
 
 class Vocabulary:
@@ -46,6 +91,13 @@ class Vocabulary:
         self._sets_of_ingredient = self._by_ingredient()
         self._codes_by_system = _by_system(code for _, code in taken)
         self._drug_classes = frozenset(name for _, code in taken if _is_drug_class(code) for name in code.ingredients)
+        self._memory: _Memory | None = None
+
+    def of_a_request(self) -> Vocabulary:
+        """The same for the texts of one chart; nothing of them is kept beyond it."""
+        own = copy.copy(self)
+        own._memory = _Memory()
+        return own
 
     def _phrases(self, *kinds: Kind) -> Phrases[Naming]:
         """Words and not-words of the sets of some kinds; a drug's words are not looked for in a diagnosis."""
@@ -95,20 +147,77 @@ class Vocabulary:
         return match is not None and match.uncertain is None and set_name in match.sets
 
     def diagnosis(self, concept: CodeableConcept | None) -> Match | None:
-        """What a Condition, a reason or an event names of the patient: any coding by code, else whole words.
+        """What a Condition, a reason or an event names of the patient, each value set for itself.
 
-        Nothing if a text speaks of someone else or of doubt; "without" makes what comes after it not count.
+        A coding decides for the sets that name it, as a member or as a neighbour; for every other set the words do. A
+        text that denies what is coded, or doubts it, is believed. A word of a set "against" it speaks for all texts,
+        unless it only makes one of the set's own phrases longer.
         """
         if concept is None:
             return None
         listed = codings(concept)
+        if any(is_never_the_patients(coding.system, coding.code) for coding in listed):
+            return None
+        coded, said = self._decided(listed), [self._told(text) for text in dict.fromkeys(texts(concept))]
+        found = {name: self._in_own_text(name, concept, coded) for name in coded.members}
+        against = coded.left_out.union(*[told.against for told in said])
+        for told in said:
+            for name, assertion in told.asserted.items():
+                if name not in coded.members and name not in against:
+                    found[name] = min(found.get(name, assertion), assertion)
+        sure = frozenset([name for name, assertion in found.items() if assertion is Assertion.PRESENT])
+        possible = frozenset([name for name, assertion in found.items() if assertion is Assertion.POSSIBLE])
+        if not sure and not possible:
+            return None
+        return Match(sure, by="code" if coded.members else "words", display=coded.display, possible=possible)
+
+    def _in_own_text(self, name: str, concept: CodeableConcept, coded: _Decided) -> Assertion:
+        """What the concept's text says of a coded set; it says nothing if it just repeats the code's name."""
+        most = Assertion.POSSIBLE if name in coded.suspected else Assertion.PRESENT
+        if not concept.text or (coded.display and words(coded.display) == words(concept.text)):
+            return most
+        return min(most, self._told(concept.text).asserted.get(name, Assertion.PRESENT))
+
+    def _decided(self, listed: list[Coding]) -> _Decided:
+        members, left_out, suspected, display = _NONE, self._sets_left_out(listed), _NONE, None
         for coding in listed:
-            if is_family_history(coding.system, coding.code):
-                return None
-        coded = self._by_code(listed)
-        if coded is None:
-            return self._by_words(concept, self._diagnosis_words, doubting=True)
-        return None if concept.text and self._doubted(concept.text, coded) else coded
+            term = self._term(coding.system, coding.code)
+            if term is None or term.ingredients:
+                continue
+            if is_sequela(coding.system, coding.code or ""):
+                left_out |= term.sets
+                continue
+            members, display = members | term.sets, display or term.display
+            if canonical(coding.system) == SNOMED_CT and words(coding.display or "")[:1] == _SUSPECTED:
+                suspected |= term.sets
+        return _Decided(members, left_out - members, suspected, display)
+
+    def _told(self, text: str) -> _Told:
+        """What one text says of the sets that it names."""
+        if self._memory is None:
+            return self._tell(text)
+        told = self._memory.told.get(text)
+        if told is None:
+            told = self._memory.told[text] = self._tell(text)
+        return told
+
+    def _tell(self, text: str) -> _Told:
+        said = words(text)
+        hits = self._diagnosis_words.find(said)
+        if not hits:
+            return _NOTHING_TOLD
+        named, against = _named(hits)
+        plain = is_plain(text, said)
+        if plain or (self._memory and not self._memory.may_read(text)):
+            alike = Assertion.PRESENT if plain else Assertion.POSSIBLE
+            return _Told(dict.fromkeys([hit.meaning.set_name for hit in named], alike), against)
+        suffering = [range(hit.start, hit.end) for hit in named if self._sets[hit.meaning.set_name].in_sleep]
+        reading, asserted = Reading(text, said, frozenset().union(*suffering)), dict[str, Assertion]()
+        for hit in named[:_MOST_JUDGED]:
+            name = hit.meaning.set_name
+            found = reading.of(hit.start, hit.end, partner_may_follow=self._sets[name].in_sleep)
+            asserted[name] = max(asserted.get(name, found), found)
+        return _Told(asserted, against)
 
     def codes(self, concept: CodeableConcept | None) -> Match | None:
         """What an observation, a procedure or an order for one is: any coding by code, else whole words.
@@ -118,7 +227,7 @@ class Vocabulary:
         if concept is None:
             return None
         listed = codings(concept)
-        return self._by_code(listed) or self._by_words(concept, self._order_words, doubting=False, neighbours=listed)
+        return self._by_code(listed) or self._by_words(concept, listed)
 
     def _by_code(self, listed: list[Coding]) -> Match | None:
         sets, display = _NONE, None
@@ -128,35 +237,12 @@ class Vocabulary:
                 sets, display = sets | term.sets, display or term.display
         return Match(sets, display=display) if sets else None
 
-    def _doubted(self, text: str, coded: Match) -> bool:
-        """Whether the text doubts what is coded, and does not just say the code's name, such as "at risk for falls"."""
-        said = words(text)
-        where = doubts(said)
-        if not where or (coded.display and words(coded.display) == said):
-            return False
-        hits = [hit for hit in self._diagnosis_words.find(said) if hit.meaning.set_name in coded.sets]
-        return not _covered(where, hits)
-
-    def _by_words(
-        self,
-        concept: CodeableConcept,
-        phrases: Phrases[Naming],
-        *,
-        doubting: bool,
-        neighbours: Iterable[Coding] = (),
-    ) -> Match | None:
-        said = [words(text) for text in dict.fromkeys(texts(concept))]
-        hits = [phrases.find(text) for text in said]
-        if not any(hits):
+    def _by_words(self, concept: CodeableConcept, listed: list[Coding]) -> Match | None:
+        hits = [hit for text in dict.fromkeys(texts(concept)) for hit in self._order_words.find(words(text))]
+        if not hits:
             return None
-        against = {hit.meaning.set_name for found in hits for hit in found if hit.meaning.against}
-        against |= self._sets_left_out(neighbours)
-        if doubting:
-            against |= {
-                name for text, found in zip(said, hits, strict=True) for name in _doubted_sets(text, hits, found)
-            }
-            hits = [_before_without(text, found) for text, found in zip(said, hits, strict=True)]
-        sets = frozenset(hit.meaning.set_name for found in hits for hit in found) - against
+        against = {hit.meaning.set_name for hit in hits if hit.meaning.against} | self._sets_left_out(listed)
+        sets = frozenset([hit.meaning.set_name for hit in hits]) - against
         return Match(sets, by="words") if sets else None
 
     def _sets_left_out(self, listed: Iterable[Coding]) -> frozenset[str]:
@@ -196,29 +282,44 @@ def _look_up(index: dict[str, Terms], system: str, code: str) -> Term | None:
         terms = index.get(SNOMED_CT, {})
     found = terms.get(code)
     if found is None:
-        bare = code.strip()
-        return terms.get(bare) if len(bare) != len(code) else None
+        alone = bare(code)
+        return terms.get(alone) if len(alone) != len(code) else None
     return found
 
 
-def _covered(where: list[tuple[int, int]], hits: list[Hit[Naming]]) -> bool:
-    """Whether every doubt is part of the name of something: in "at risk for falls" the risk is the finding."""
-    named = [hit for hit in hits if not hit.meaning.against]
-    return all(any(hit.start < end and start < hit.end for hit in named) for start, end in where)
+def _named(hits: list[Hit[Naming]]) -> tuple[list[Hit[Naming]], frozenset[str]]:
+    """The phrases that name a set's member, and the sets that a word elsewhere in the text takes back.
+
+    Of a set the longest phrase counts. One against it that overlaps one for it takes back that one only.
+    """
+    kept = _longest(hits)
+    opposed = _places(kept, against=True)
+    if not opposed:
+        return kept, _NONE
+    of_words = _places(hits, against=False)
+    named = [h for h in kept if not h.meaning.against and opposed[h.meaning.set_name].isdisjoint(range(h.start, h.end))]
+    apart = [h for h in kept if h.meaning.against and of_words[h.meaning.set_name].isdisjoint(range(h.start, h.end))]
+    return named, frozenset([hit.meaning.set_name for hit in apart])
 
 
-def _doubted_sets(text: list[str], everywhere: list[list[Hit[Naming]]], here: list[Hit[Naming]]) -> set[str]:
-    """The sets that a text with doubt in it takes back, wherever they were named."""
-    where = doubts(text)
-    if not where:
-        return set()
-    names = {hit.meaning.set_name for found in everywhere for hit in found}
-    return {name for name in names if not _covered(where, [hit for hit in here if hit.meaning.set_name == name])}
+def _places(hits: list[Hit[Naming]], *, against: bool) -> dict[str, set[int]]:
+    """By set, the words of a text that name it, or that speak against it."""
+    found: dict[str, set[int]] = defaultdict(set)
+    for hit in hits:
+        if hit.meaning.against is against:
+            found[hit.meaning.set_name].update(range(hit.start, hit.end))
+    return found
 
 
-def _before_without(text: list[str], hits: list[Hit[Naming]]) -> list[Hit[Naming]]:
-    end = min((hit.start for hit in _WITHOUT.find(text)), default=len(text))
-    return [hit for hit in hits if hit.start < end]
+def _longest(hits: list[Hit[Naming]]) -> list[Hit[Naming]]:
+    """Of each set the phrases that stand in no longer one of the same set."""
+    ends: dict[str, int] = {}
+    kept = []
+    for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
+        if hit.end > ends.get(hit.meaning.set_name, 0):
+            ends[hit.meaning.set_name] = hit.end
+            kept.append(hit)
+    return kept
 
 
 def _terms(taken: list[tuple[str, Code]], left_out: list[tuple[str, Code]]) -> dict[str, Terms]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.terminology.phrases import Phrases, doubts, words
+from cds_service.terminology.phrases import Phrases, words
 
 
 @pytest.mark.parametrize(
@@ -45,47 +45,3 @@ def test_a_phrase_cut_short_is_not_found() -> None:
 
 def test_a_phrase_without_words_is_never_found() -> None:
     assert Phrases([("--", 1)]).find([]) == []
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Family history of dementia",
-        "FH: dementia",
-        "FHx dementia",
-        "Mother Alzheimer's",
-        "Father Alive 70y",
-        "grandmother had dementia",
-        "maternal aunt with PD",
-        "his son",
-        "rule out dementia",
-        "r/o dementia",
-        "epilepsy ruled out",
-        "no evidence of dementia",
-        "negative for apnea",
-        "denies falls",
-        "screening for dementia",
-        "at risk of dementia",
-        "at risk for falls",
-        "no history of falls",
-    ],
-)
-def test_a_text_about_someone_else_or_in_doubt_is_told(text: str) -> None:
-    assert doubts(words(text))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Parkinson's disease",
-        "Grand mal seizure",
-        "dementia without behavioral disturbance",
-        "Maternal care for breech presentation",
-        "apparent dementia",
-        "history of falls",
-        "wife reports dream enactment",
-        "negative myoclonus",
-    ],
-)
-def test_a_text_about_the_patient_is_no_doubt(text: str) -> None:
-    assert doubts(words(text)) == []

@@ -164,7 +164,7 @@ def test_every_code_of_a_condition_survives_its_own_display() -> None:
         for code in value_set.codes if value_set.kind == "condition" else ():
             if code.display:
                 expected = VOCABULARY.code_sets(code.system, code.code)
-                assert diagnosis(code.display, (code.system, code.code, code.display)) == expected, code
+                assert diagnosis(code.display, (code.system, code.code, code.display)) >= expected, code
 
 
 @pytest.mark.parametrize(

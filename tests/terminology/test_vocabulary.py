@@ -1,8 +1,10 @@
 """Value sets as they are read, and look-ups by code and by words."""
 
 import json
+import unicodedata
 from pathlib import Path
 from time import thread_time
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -11,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.fhir.elements import CodeableConcept, Coding
+from cds_service.terminology import phrases, vocabulary
+from cds_service.terminology.phrases import gaps, words
 from cds_service.terminology.vocabulary import Match, ValueSet, Vocabulary, read_value_sets
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
@@ -309,8 +313,26 @@ def test_a_label_is_the_short_one() -> None:
 # Diagnoses
 
 
-def test_any_coding_decides_before_words() -> None:
-    assert diagnosis("Fall", ("urn:local", "55"), (ICD_10_CM, "G47.52")) == {"rbd"}
+def test_a_coding_decides_for_its_own_sets_and_the_words_for_all_others() -> None:
+    assert diagnosis("Dementia", ("urn:local", "55"), (ICD_10_CM, "G47.52")) == {"rbd", "dementia"}
+    assert diagnosis("Alzheimer", (ICD_10_CM, "F03")) == {"dementia", "alzheimer"}
+
+
+def test_of_a_member_and_a_neighbour_the_member_decides() -> None:
+    assert diagnosis(None, (SNOMED, "69020003"), (SNOMED, "415238003")) == {"rbd"}
+
+
+@pytest.mark.parametrize("code", ["415238003 |REM sleep behavior disorder|", "415238003|RBD|", " 415238003 "])
+def test_a_name_behind_a_code_is_left_aside(code: str) -> None:
+    assert diagnosis(None, (SNOMED, code)) == {"rbd"}
+    assert diagnosis(None, (ICD_10_CM, "G47.52 |RBD|")) == {"rbd"}
+
+
+def test_what_an_injury_left_behind_is_no_event_whatever_its_words() -> None:
+    assert diagnosis("Falling", (ICD_10_CM, "W18.30XD")) == {"fall"}
+    assert diagnosis("Falling", (ICD_10_CM, "W18.30XS")) == set()
+    assert diagnosis("Falling", (ICD_10_CM, "w1830xs")) == set()
+    assert diagnosis("RBD", (ICD_10_CM, "W18.30XS")) == {"rbd"}
 
 
 def test_without_known_code_the_words_of_text_and_displays_decide() -> None:
@@ -341,9 +363,38 @@ def test_a_not_word_does_not_take_a_code_back() -> None:
     assert diagnosis("RBD antigen", (ICD_10_CM, "G47.52")) == {"rbd"}
 
 
-def test_a_neighbour_by_code_may_be_the_diagnosis_by_text() -> None:
-    assert diagnosis(None, (ICD_10, "G47.8", "Other sleep disorders")) == set()
-    assert diagnosis("REM sleep behavior disorder", (ICD_10, "G47.8", "Other sleep disorders")) == {"rbd"}
+def test_a_neighbour_by_code_is_out_whatever_its_words() -> None:
+    assert diagnosis("REM sleep behavior disorder", (SNOMED, "69020003")) == set()
+    assert diagnosis("REM sleep behavior disorder and dementia", (SNOMED, "69020003")) == {"dementia"}
+
+
+def test_a_not_word_that_lengthens_a_word_takes_back_only_that_word() -> None:
+    assert diagnosis("Trouble falling asleep, falling at night") == {"fall"}
+    assert diagnosis("Trouble falling asleep") == set()
+
+
+def possible(text: str | None = None, *listed: tuple[str | None, str] | tuple[str | None, str, str]) -> set[str]:
+    match = VOCABULARY.diagnosis(concept(text, *listed))
+    return set(match.possible) if match else set()
+
+
+def test_words_of_doubt_make_a_set_possible_and_no_other() -> None:
+    assert possible("Suspected RBD; dementia") == {"rbd"}
+    assert diagnosis("Suspected RBD; dementia") == {"dementia"}
+
+
+def test_a_text_that_doubts_what_is_coded_is_believed() -> None:
+    assert possible("Suspected RBD", (ICD_10_CM, "G47.52")) == {"rbd"}
+    assert possible("RBD", (ICD_10_CM, "G47.52")) == set()
+
+
+def test_a_situation_that_is_coded_as_suspected_is_possible() -> None:
+    assert possible(None, (SNOMED, "415238003", "Suspected RBD (situation)")) == {"rbd"}
+    assert possible(None, (ICD_10_CM, "G47.52", "Suspected RBD (situation)")) == set()
+
+
+def test_of_several_texts_the_least_sure_counts() -> None:
+    assert possible("Dementia", ("urn:local", "5", "Suspected dementia (situation)")) == {"dementia"}
 
 
 @pytest.mark.parametrize("text", ["Mother Alzheimer's", "FH: dementia", "r/o RBD", "no evidence of dementia"])
@@ -359,9 +410,16 @@ def test_doubt_in_one_display_takes_the_words_of_the_others_back() -> None:
     assert diagnosis("Dementia", (SNOMED, "160336009", "Family history of dementia")) == set()
 
 
-@pytest.mark.parametrize("code", ["Z81.8", "Z82", " z84.89"])
-def test_a_disease_of_the_family_by_code_is_never_the_patients(code: str) -> None:
+@pytest.mark.parametrize("code", ["Z80.9", "Z81.8", "Z82", "Z83", " z84.89", "Z03.89", "Z04", "Z13.858", "Z63.6"])
+def test_what_is_looked_for_or_is_somebody_elses_by_code_is_never_the_patients(code: str) -> None:
     assert diagnosis("Dementia", (ICD_10_CM, code)) == set()
+    assert diagnosis("Dementia", (ICD_10, code)) == set()
+    assert diagnosis("Dementia", (SNOMED, code)) == {"dementia"}
+
+
+@pytest.mark.parametrize("code", ["Z63.7", "Z12.11", "Z79.899", "Z91.81"])
+def test_other_codes_of_factors_leave_the_words_alone(code: str) -> None:
+    assert diagnosis("Dementia", (ICD_10_CM, code)) == {"dementia"}
 
 
 def test_a_risk_that_is_the_finding_itself_counts() -> None:
@@ -369,8 +427,9 @@ def test_a_risk_that_is_the_finding_itself_counts() -> None:
     assert diagnosis("At risk for falls", (SNOMED, "129839007")) == {"fall-tendency"}
 
 
-def test_a_risk_of_one_thing_takes_another_back() -> None:
-    assert diagnosis("Dementia, at risk for falls") == {"fall-tendency"}
+def test_a_risk_of_one_thing_takes_no_other_back() -> None:
+    assert diagnosis("At risk for dementia") == set()
+    assert diagnosis("Dementia, at risk for falls") == {"fall-tendency", "dementia"}
 
 
 def test_a_text_that_repeats_the_name_of_the_code_is_no_doubt() -> None:
@@ -592,3 +651,69 @@ def test_an_endless_concept_takes_no_longer_than_a_long_one(concept: dict[str, o
     assert thread_time() - started < 0.5
     assert found is not None
     assert "clonazepam" in found.ingredients
+
+
+LONGEST = 1_000
+WIDE = "\ufdfa"
+"""One letter that stands for eighteen after folding."""
+
+
+def test_no_letter_makes_a_text_longer_than_a_plain_one() -> None:
+    assert len(words(WIDE * LONGEST)) <= len(words("a " * LONGEST))
+    assert sum(map(len, words(WIDE * LONGEST))) <= LONGEST
+    assert sum(map(len, gaps(f"{WIDE} " * LONGEST))) <= LONGEST
+
+
+def test_folding_reads_no_more_letters_than_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    folded = 0
+
+    def normalize(form: str, text: str) -> str:
+        nonlocal folded
+        made = unicodedata.normalize(form, text)
+        folded += len(made)
+        return made
+
+    monkeypatch.setattr(phrases, "unicodedata", SimpleNamespace(normalize=normalize, combining=unicodedata.combining))
+    words(WIDE * 10 * LONGEST)
+    assert folded < 3 * LONGEST
+
+
+@pytest.mark.parametrize("text", ["RBD, dementia", "nothing that is known", WIDE * LONGEST])
+def test_equal_texts_of_a_request_are_read_once(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(vocabulary, "words", lambda said: read.append(said) or words(said))
+    of_a_request = VOCABULARY.of_a_request()
+    for _ in range(50):
+        of_a_request.diagnosis(concept(None, ("urn:local", "5", text)))
+    assert len(read) == 1
+    VOCABULARY.of_a_request().diagnosis(concept(None, ("urn:local", "5", text)))
+    assert len(read) == 2
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["mother dementia ", "no, dementia or ", "pending RBD, ", "? RBD ", "RBD s ", f"RBD{WIDE} ", "RBD ; "],
+)
+def test_a_chart_full_of_names_and_doubts_costs_no_more_than_a_plain_one(part: str) -> None:
+    def seconds(text: str) -> float:
+        read = VOCABULARY.of_a_request()
+        concepts = [concept(f"{n} {text}") for n in range(400)]
+        started = thread_time()
+        for one in concepts:
+            read.diagnosis(one)
+        return thread_time() - started
+
+    plain = seconds("Essentiälle hypertension " * LONGEST)
+    assert seconds(part * LONGEST) < 5 * plain + 0.2
+
+
+def test_beyond_what_is_read_with_care_a_name_is_possible() -> None:
+    read = VOCABULARY.of_a_request()
+    for n in range(200):
+        read.diagnosis(concept(f"{n} no RBD " * 100))
+    late = read.diagnosis(concept("no RBD"))
+    assert late is not None
+    assert (late.sets, late.possible) == (frozenset(), {"rbd"})
+    plain = read.diagnosis(concept("RBD"))
+    assert plain is not None
+    assert plain.sets == {"rbd"}
