@@ -192,11 +192,10 @@ class Collections(dict[str, Collection]):
             named.append(code or fhir.CodeableConcept(text=reference.display))
         if not named:
             return _NO_INDICATION
-        said = [next(fhir.texts(c), "") for c in named]
         matches = [self._vocabulary.diagnosis(c) for c in named]
-        each = tuple(
-            [m.sets | m.possible if m else _NO_SETS for m, words in zip(matches, said, strict=True) if m or words]
-        )
+        sets = [m.sets | m.possible if m else _NO_SETS for m in matches]
+        said = [self._vocabulary.name(c, held) for c, held in zip(named, sets, strict=True)]
+        each = tuple([held for held, words in zip(sets, said, strict=True) if words])
         return Indication(_NO_SETS.union(*each), "; ".join(filter(None, said)), each)
 
     @cached_property

@@ -16,7 +16,15 @@ _NOT_MEANT = {"refuted", "entered-in-error", "differential"}
 _POSSIBLE = {"unconfirmed", "provisional"}
 _PAST = {"inactive", "remission", "resolved"}
 _OF_AN_ENCOUNTER = {"encounter-diagnosis"}
-EVENT_SETS = frozenset({"fall-event"})
+FRACTURES = (
+    "hip-fracture",
+    "vertebral-fracture",
+    "pelvic-fracture",
+    "upper-arm-fracture",
+    "wrist-fracture",
+    "osteoporotic-fracture",
+)
+EVENT_SETS = frozenset({"fall-event", *FRACTURES})
 
 
 def condition(
@@ -47,7 +55,7 @@ def condition(
     past = fhir.status_code(resource.clinical_status) in _PAST or resource.abatement_boolean is True
     sure = Condition(
         sets=match.sets,
-        words=next(fhir.texts(resource.code), ""),
+        words=vocabulary.name(resource.code, match.sets | match.possible),
         source=f"Condition/{resource.id}",
         active=not past and (ended is None or ended.first > today),
         possible=verification in _POSSIBLE,
@@ -99,9 +107,11 @@ def _event(
     match = vocabulary.diagnosis(concept)
     if match is None:
         return None
-    sure, words = match.sets & EVENT_SETS, next(fhir.texts(concept), "")
+    sure = match.sets & EVENT_SETS
     sets = sure or match.possible & EVENT_SETS
-    return Condition(sets=sets, words=words, source=source, onset=day, possible=not sure) if sets else None
+    if not sets:
+        return None
+    return Condition(sets=sets, words=vocabulary.name(concept, sets), source=source, onset=day, possible=not sure)
 
 
 def _started(when: fhir.Period | None) -> Interval | None:

@@ -132,7 +132,7 @@ class Pharmacy:
         if match is None:
             lost = decisive(medication, self._losses.of(medication)) if medication else None
             return Named(unreadable=f"Medication.{lost} cannot be read" if lost else "")
-        words = next(fhir.texts(concept), "") or display
+        words = next(fhir.texts(concept), "") or display or " / ".join(sorted(match.ingredients))
         made = known_product(match.display) if match.display else None
         strength = (made.strength_mg if made else None) or (_strength(parts[0]) if len(parts) == 1 else None)
         return Named(

@@ -52,6 +52,8 @@ class Ordered(msgspec.Struct, frozen=True):
     """What cannot be read, where it leaves open whether the draft orders something or what."""
     may_be_service: bool = False
     """Whether that is open of a service."""
+    words: str = ""
+    """What a draft of a service calls it."""
 
 
 def ordered(
@@ -69,7 +71,8 @@ def ordered(
         match = vocabulary.codes(resource.code)
         unnamed = decisive(resource, lost & {"code"}) is not None
         why = _lost_of(resource, {"code"}) if unnamed else unsure if match else ""
-        return Ordered(draft, resource, Named(), match.sets if match else _NO_SETS, lost, why, may_be_service=bool(why))
+        sets = match.sets if match else _NO_SETS
+        return Ordered(draft, resource, Named(), sets, lost, why, bool(why), vocabulary.name(resource.code, sets))
     named = pharmacy.drug_of(resource)
     if named.drug and unsure:
         named = msgspec.structs.replace(named, drug=msgspec.structs.replace(named.drug, uncertain=unsure))
@@ -113,6 +116,7 @@ def order(one: Ordered, reason: Callable[..., Indication]) -> Order:
         stops=request.status in ("stopped", "cancelled"),
         reasons=why.sets,
         reason_words=why.words,
+        words=one.words,
         each_reason=why.each,
         reasons_unreadable="" if one.lost.isdisjoint(_REASONS) else "the reason of an order cannot be read",
         unread=one.unread,
@@ -120,7 +124,7 @@ def order(one: Ordered, reason: Callable[..., Indication]) -> Order:
         raw=draft.raw,
     )
     if isinstance(request, fhir.ServiceRequest):
-        return msgspec.structs.replace(made, sets=one.sets, words=next(fhir.texts(request.code), ""))
+        return msgspec.structs.replace(made, sets=one.sets)
     drug = one.named.drug
     return msgspec.structs.replace(
         made,

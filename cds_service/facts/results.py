@@ -150,7 +150,7 @@ def procedure(resource: fhir.Procedure, vocabulary: Vocabulary) -> Procedure | N
         source=f"Procedure/{resource.id}",
         day=effective(resource.performed_date_time, resource.performed_period),
         under_way=resource.status == "in-progress",
-        words=next(fhir.texts(resource.code), ""),
+        words=vocabulary.name(resource.code, match.sets),
     )
 
 
@@ -202,7 +202,7 @@ def allergy(resource: fhir.AllergyIntolerance, vocabulary: Vocabulary) -> Allerg
     return Allergy(
         ingredients=frozenset(i for m in matches for i in m.ingredients),
         sets=frozenset(s for m in matches for s in m.sets),
-        words=next(fhir.texts(resource.code), ""),
+        words=next(fhir.texts(resource.code), "") or " / ".join(sorted({i for m in matches for i in m.ingredients})),
         source=f"AllergyIntolerance/{resource.id}",
     )
 

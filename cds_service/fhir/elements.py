@@ -373,7 +373,7 @@ def status_code(status: CodeableConcept | str | None) -> str | None:
 def texts(concept: CodeableConcept | None) -> Iterator[str]:
     """The words of a concept: its text, then each coding's display; of an endless one the beginning."""
     for said in (concept.text, *(coding.display for coding in codings(concept))) if concept else ():
-        if said:
+        if said and not said.isspace():
             yield said[:_LONGEST_TEXT]
 
 

@@ -6,7 +6,7 @@ from enum import Enum
 
 import msgspec
 
-from cds_service.facts.knowledge import Fact, either
+from cds_service.facts.knowledge import ABSENT, Fact, either
 from cds_service.facts.patient import Condition, PatientFacts
 from cds_service.facts.words import Record, Said, Value, phrasing, possible
 from cds_service.fhir.dates import Interval
@@ -15,7 +15,9 @@ from cds_service.phenotypes.labs import Result
 
 DEMENTIA_SETS = ("alzheimer-disease", "dementia-with-lewy-bodies", "creutzfeldt-jakob-disease", "dementia")
 _NAMES = {name: phrasing(name)() for name in DEMENTIA_SETS}
-_IMPAIRMENT = phrasing("mild-cognitive-impairment")()
+_MILD, _IMPAIRED, _EXPLAINED = "mild-cognitive-impairment", "cognitive-impairment", "other-cognitive-impairment"
+_IMPAIRMENT_SETS = (_MILD, _IMPAIRED, _EXPLAINED)
+_MILDLY, _IMPAIRMENT = phrasing(_MILD)(), phrasing(_IMPAIRED)()
 _SCORES = {name: phrasing(name, "score") for name in ("moca-total", "mmse-total")}
 _LOW = phrasing("low-score", "score")
 
@@ -44,12 +46,21 @@ class Decline(msgspec.Struct, frozen=True):
 
 
 def decline(facts: PatientFacts) -> Fact[Decline]:
-    """The most serious of dementia, mild cognitive impairment, and a newest MoCA or MMSE below its limit."""
-    certain, impaired = dementia(facts), _diagnosis(facts.conditions("mild-cognitive-impairment"), Kind.IMPAIRMENT)
+    """The most serious of dementia, cognitive impairment, and a newest MoCA or MMSE below its limit."""
+    certain, impaired = dementia(facts), _diagnosis(facts.conditions(*_IMPAIRMENT_SETS), Kind.IMPAIRMENT)
     if certain.known and certain.value.possible and impaired.known and not impaired.value.possible:
         return impaired
     coded = either(certain, impaired)
     return coded if coded.known else either(coded, low_score(facts))
+
+
+def early_decline(facts: PatientFacts) -> Fact[Decline]:
+    """An impairment without dementia, severity or a cause of its own, or a low score: perhaps a sign of what comes."""
+    found = decline(facts)
+    if found.known and found.value.kind is Kind.DEMENTIA:
+        return ABSENT
+    unexplained = facts.conditions(*_IMPAIRMENT_SETS).where(lambda c: _EXPLAINED not in c.sets)
+    return either(_diagnosis(unexplained, Kind.IMPAIRMENT), low_score(facts))
 
 
 def dementia(facts: PatientFacts) -> Fact[Decline]:
@@ -66,7 +77,7 @@ def _diagnosis(found: Fact[tuple[Condition, ...]], kind: Kind) -> Fact[Decline]:
 
 
 def _declined(found: Condition, kind: Kind) -> Decline:
-    name = label_of(found) if kind is Kind.DEMENTIA else _IMPAIRMENT
+    name = label_of(found) if kind is Kind.DEMENTIA else _MILDLY if _MILD in found.sets else _IMPAIRMENT
     return Decline(kind, name, Record(found.words), found.since, found.possible, found.sets, found.source)
 
 

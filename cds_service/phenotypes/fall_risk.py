@@ -1,14 +1,16 @@
-"""Fall risk: an event, a recorded tendency, or a score over its limit (clinical specification 2.2 FALL and CLZ-02)."""
+"""Fall risk: a fall, a fragility fracture, a tendency or a score (clinical specification 2.2 FALL and CLZ-02)."""
 
 from __future__ import annotations
 
 import msgspec
 
+from cds_service.facts.conditions import FRACTURES
 from cds_service.facts.knowledge import ABSENT, Fact, either, of, unread
 from cds_service.facts.patient import CERTAIN_FIRST, Condition, Observation, PatientFacts
 from cds_service.facts.words import Phrasing, Record, Said, Value, phrasing
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import labs
+from cds_service.phenotypes.age import is_older
 from cds_service.phenotypes.labs import Result
 
 _FALL = phrasing("fall", "when")
@@ -16,6 +18,7 @@ _RECORDED = phrasing("fall-recorded", "when")
 _UNDATED = phrasing("fall-undated")()
 _REPORTED = phrasing("fall-reported", "when")
 _SAID_YES = phrasing("falls-past-year")()
+_FRACTURE_OF = {name: phrasing(name, "when") for name in FRACTURES}
 _TENDENCY = phrasing("fall-tendency")()
 _POSSIBLE_TENDENCY = phrasing("fall-tendency-possible")()
 _HIGH_LEVEL = phrasing("fall-risk-high")()
@@ -44,7 +47,7 @@ def fall_risk(facts: PatientFacts) -> Fact[FallRisk]:
     A later "no" to falls in the past year cancels an undated event that was recorded before it, and nothing dated.
     """
     found: list[Fact[FallRisk]] = []
-    for look in (_event, _tendency, _score):
+    for look in (_event, _fracture, _tendency, _score):
         fact = look(facts)
         if fact.known and not fact.value.possible:
             return fact
@@ -104,6 +107,21 @@ def _told(answer: Observation, facts: PatientFacts) -> Fact[FallRisk]:
     if answer.answer is not True or not facts.within_months(answer.day, window):
         return ABSENT
     return of(FallRisk(_REPORTED(when=answer.day), _SAID_YES, answer.day, answer.source))
+
+
+def _fracture(facts: PatientFacts) -> Fact[FallRisk]:
+    """The newest fracture of the window that a weak bone may have had: it counts like a fall in older people."""
+    if not is_older(facts):
+        return ABSENT
+    window = facts.numbers.whole("fall-risk", "event-months")
+    broken = facts.events(*FRACTURES).where(lambda event: facts.within_months(event.since, window))
+    newest = broken.best(lambda e: (e.possible, -e.since.last.toordinal() if e.since else 0))
+    return newest.read_as(_broken)
+
+
+def _broken(event: Condition) -> FallRisk:
+    say = next(_FRACTURE_OF[name] for name in FRACTURES if name in event.sets)
+    return FallRisk(event.called(say(when=event.since)), Record(event.words), event.since, event.source, event.possible)
 
 
 def _tendency(facts: PatientFacts) -> Fact[FallRisk]:

@@ -7,5 +7,6 @@ from cds_service.facts.patient import Condition, PatientFacts, PlannedCare
 
 
 def palliative_care(facts: PatientFacts) -> Fact[tuple[Condition, ...] | tuple[PlannedCare, ...]]:
-    """A diagnosis that says so, or an open order for hospice care."""
-    return either(facts.conditions("palliative"), facts.requests("hospice-order").where(lambda order: order.open))
+    """A diagnosis that says so for certain, or an open order for hospice care."""
+    given = facts.conditions("palliative").where(lambda condition: not condition.possible)
+    return either(given, facts.requests("hospice-order").where(lambda order: order.open))

@@ -58,9 +58,8 @@ def _motor(facts: PatientFacts, name: str, label: Value) -> Fact[Sign]:
 
 
 def _cognitive(facts: PatientFacts) -> Fact[Sign]:
-    """Mild cognitive impairment or a low score; with a dementia it is no early sign."""
-    early = cognition.decline(facts).provided(lambda decline: decline.kind is not Kind.DEMENTIA)
-    return early.read_as(_declining)
+    """Cognitive impairment or a low score that nothing else explains."""
+    return cognition.early_decline(facts).read_as(_declining)
 
 
 def _declining(seen: Decline) -> Sign:

@@ -139,6 +139,14 @@ class Vocabulary:
         """The short name of a value set for a card."""
         return self._sets[set_name].label
 
+    def name(self, concept: CodeableConcept | None, sets: frozenset[str]) -> str:
+        """What a concept is called: in its own words, else by the short name of the narrowest of its sets."""
+        said = next(texts(concept), "")
+        return said or (self.label(min(sets, key=self._breadth)) if sets else "")
+
+    def _breadth(self, set_name: str) -> tuple[int, str]:
+        return len(self._sets[set_name].codes), set_name
+
     def holds(self, set_name: str, concept: CodeableConcept | None) -> bool:
         """Whether the concept belongs to the set without doubt."""
         kind = self._sets[set_name].kind

@@ -28,7 +28,6 @@ REJECTED = {
     (SNOMED, "54640009"),
     (SNOMED, "29209006"),
     (SNOMED, "236436003"),
-    (SNOMED, "14047009"),
     (ICD_10_CM, "G23.3"),
     (ICD_10_CM, "G20.C"),
     (ICD_10_CM, "W18.4"),

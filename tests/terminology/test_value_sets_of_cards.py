@@ -64,7 +64,6 @@ def test_clonazepam_is_known_at_every_grain_of_rxnorm(code: str) -> None:
         "methyldopa",
         "Doralese",
         "busPIRone",
-        "memantine",
         "rimantadine",
         "prednisone",
         "Mirataz",
@@ -108,7 +107,8 @@ def test_look_alikes_and_local_forms_name_no_drug_of_ours(name: str) -> None:
         ("Symbyax", "fluoxetine"),
         ("olanzapine / fluoxetine", "fluoxetine"),
         ("carbidopa / levodopa", "levodopa"),
-        ("donepezil / memantine", "donepezil"),
+        ("memantine", "memantine"),
+        ("Xyrem", "oxybate"),
         ("acetaminophen / tramadol", "tramadol"),
     ],
 )
@@ -121,6 +121,7 @@ def test_a_name_means_its_own_ingredient_and_no_other(name: str, ingredient: str
 def test_a_combination_of_two_known_drugs_is_in_both_sets() -> None:
     assert drug_sets("chlordiazepoxide / amitriptyline") == {"benzodiazepine-other", "tca"}
     assert drug_sets("Limbitrol") == {"benzodiazepine-other", "tca"}
+    assert drug_sets("donepezil / memantine") == {"cholinesterase-inhibitor", "memantine"}
 
 
 def test_selegiline_is_told_apart_by_its_route() -> None:
@@ -184,6 +185,32 @@ def test_every_code_of_a_condition_survives_its_own_display() -> None:
         ("Z91.81", {"fall-tendency"}),
         ("G31.84", {"mild-cognitive-impairment"}),
         ("G23.3", set()),
+        ("W16.011A", {"fall-event"}),
+        ("W16.511A", set()),
+        ("W19.XXXS", set()),
+        ("S72.001A", {"hip-fracture"}),
+        ("S72.001S", set()),
+        ("S72.301A", set()),
+        ("S32.2XXA", set()),
+        ("M80.08XA", {"osteoporotic-fracture"}),
+        ("I69.311", {"other-cognitive-impairment"}),
+        ("I69.320", set()),
+        ("R41.841", set()),
+        ("R56.1", {"seizure"}),
+        ("R56.01", set()),
+        ("R06.83", {"snoring"}),
+        ("R25.3", {"twitching"}),
+        ("G47.14", {"hypersomnia"}),
+        ("F51.12", set()),
+        ("Z30.430", {"contraception-or-sterility"}),
+        ("Z30.012", set()),
+        ("Z90.721", set()),
+        ("F25.0", {"psychotic-disorder"}),
+        ("F21", set()),
+        ("J96.12", {"hypercapnic-respiratory-failure"}),
+        ("J96.02", {"hypercapnic-respiratory-failure-acute"}),
+        ("J96.11", {"respiratory-failure"}),
+        ("J96.01", set()),
         ("G47.50", {"parasomnia-unspecified"}),
     ],
 )
@@ -205,9 +232,24 @@ def test_a_code_under_an_unknown_or_wrong_system_means_nothing(system: str) -> N
 
 @pytest.mark.parametrize(
     ("code", "sets"),
-    [("415238003", {"rbd"}), ("69020003", set()), ("192004002", set()), ("29209006", set())],
+    [
+        ("415238003", {"rbd"}),
+        ("69020003", set()),
+        ("192004002", set()),
+        ("29209006", set()),
+        ("386806002", {"cognitive-impairment"}),
+        ("702956004", {"other-cognitive-impairment"}),
+        ("14047009", {"fall-event"}),
+        ("242403004", {"fall-event"}),
+        ("279992002", {"fall-tendency"}),
+        ("713281006", set()),
+        ("426896000", {"hypercapnic-respiratory-failure"}),
+        ("39871006", {"respiratory-failure"}),
+        ("58214004", {"psychotic-disorder"}),
+        ("31027006", set()),
+    ],
 )
-def test_rejected_codes_of_snomed_ct_mean_nothing(code: str, sets: set[str]) -> None:
+def test_codes_of_snomed_ct_mean_their_set_and_neighbours_nothing(code: str, sets: set[str]) -> None:
     assert diagnosis(None, (SNOMED, code)) == sets
 
 
