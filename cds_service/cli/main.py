@@ -157,6 +157,8 @@ def _clients_in_force(clients: Clients | None) -> Iterator[str]:
         yield f"  {client.name}: {client.issuer}, keys of {keys} by {', '.join(client.algorithms)}, {client.profile}"
         if client.keys_not_served:
             yield f"    not served, and taken for empty: {', '.join(sorted(client.keys_not_served))}"
+        if client.diagnostic_reports == "all":
+            yield "    asked for all diagnosticReports, whatever their codes"
         for key, said in client.parameters.items():
             yield f"    asked for {key} with {said}: what that leaves out is not seen"
         if client.prefetch == "lean":

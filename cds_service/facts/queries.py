@@ -119,6 +119,11 @@ def with_systems(found: Mapping[str, str]) -> dict[str, str]:
     return {key: _with_systems(template) for key, template in found.items()}
 
 
+def with_all_reports(found: Mapping[str, str]) -> dict[str, str]:
+    """The templates with every report of the patient, for a site whose sleep studies have words and no code of ours."""
+    return {key: template.partition(_CODES)[0] if key == _REPORTS else template for key, template in found.items()}
+
+
 def with_parameters(found: Mapping[str, str], parameters: Mapping[str, str]) -> dict[str, str]:
     """The templates with what a server demands beside the patient, by key, such as ``intent=order,plan``."""
     return {key: f"{template}&{parameters[key]}" if key in parameters else template for key, template in found.items()}

@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -60,6 +61,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     observation_codes: CodeForm | None = None
     search_parameters: dict[str, str] | None = None
     """By prefetch key, what a search must have beside the patient there; in place of the vendor's, if given."""
+    diagnostic_reports: Literal["coded", "all"] = "coded"
+    """Whether reports are asked for by the codes of sleep studies, or all there are."""
     prefetch: PrefetchSet = "full"
     """What discovery asks of it; what it does not ask for is fetched from one of ``fhir_servers``."""
 

@@ -4,7 +4,16 @@ import re
 
 import pytest
 
-from cds_service.facts.queries import OBSERVATIONS, READS, REPORT_SETS, TEMPLATES, templates, with_systems
+from cds_service.facts.queries import (
+    OBSERVATIONS,
+    READS,
+    REPORT_SETS,
+    TEMPLATES,
+    templates,
+    with_all_reports,
+    with_parameters,
+    with_systems,
+)
 from cds_service.phenotypes import sleep_study
 from tests.charts import vocabulary
 from tests.test_architecture import PACKAGE
@@ -51,6 +60,19 @@ def test_every_code_may_have_its_system_before_it(key):
     asked = with_systems(ALL)[key]
     assert all("|" in code for code in codes(asked))
     assert [code.removeprefix("http://loinc.org|") for code in codes(asked)] == codes(ALL[key])
+
+
+def test_all_reports_are_asked_for_by_the_patient_alone():
+    asked = with_all_reports(ALL)
+    assert asked["diagnosticReports"] == "DiagnosticReport?patient={{context.patientId}}"
+    assert {key for key, template in asked.items() if template != ALL[key]} == {"diagnosticReports"}
+    assert with_systems(asked)["diagnosticReports"] == asked["diagnosticReports"]
+
+
+def test_what_a_server_demands_stands_behind_what_is_asked_for():
+    asked = with_parameters(ALL, {"medicationRequests": "intent=order,plan"})
+    assert asked["medicationRequests"] == "MedicationRequest?patient={{context.patientId}}&intent=order,plan"
+    assert {key for key, template in asked.items() if template != ALL[key]} == {"medicationRequests"}
 
 
 def test_nothing_else_changes_with_the_systems():

@@ -90,6 +90,7 @@ def test_the_form_of_codes_follows_the_dialect_where_no_vendor_is_named() -> Non
         ('search-parameters = { tasks = "patient=7" }', "tasks: 'patient' is a part of the query already"),
         ('search-parameters = { tasks = "_count=5" }', "tasks: '_count' is a part of the query already"),
         ('search-parameters = { observations = "a=b&code=7" }', "observations: 'code' is a part of the query already"),
+        ('diagnostic-reports = "some"', "diagnostic-reports: Invalid enum value 'some'"),
         ('observation-codes = "short"', "observation-codes: Invalid enum value 'short'"),
     ],
 )

@@ -1,6 +1,7 @@
 """What each caller is offered: no key that its FHIR server does not serve, and codes as that server wants them."""
 
 import copy
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -220,6 +221,37 @@ async def test_what_a_server_demands_of_a_search_is_in_every_query_for_it(client
     assert [key for key, template in prefetch.items() if "intent" in template] == ["medicationRequests"]
     (orders,) = (one.path for one in ehr.asked if one.name == "MedicationRequest")
     assert orders == f"/fhir/MedicationRequest?patient={sign['context']['patientId']}&intent=order,plan&_count=200"
+
+
+@pytest.mark.parametrize(("said", "found"), [("", False), ('diagnostic-reports = "all"', True)])
+async def test_a_report_in_words_alone_is_found_where_a_site_asks_for_all_of_them(clients_file, said, found):
+    call = copy.deepcopy(requests()["order-sign-early-onset-dream-enactment-psg"])
+    told = {
+        "resourceType": "DiagnosticReport",
+        "id": "report-1",
+        "status": "final",
+        "code": {"text": "Polysomnography"},
+        "subject": {"reference": f"Patient/{call['context']['patientId']}"},
+        "effectiveDateTime": "2026-05-01",
+    }
+    del call["prefetch"]["diagnosticReports"]
+
+    async def as_servers_do(server, asked, writer):
+        held = misbehaving.searchset(*([] if "code=" in asked.path else [told]))
+        await sends(held)(server, asked, writer)
+
+    async with misbehaving.running() as server:
+        server.answers["DiagnosticReport"] = as_servers_do
+        vendors_file(clients_file, f'{said}\nfhir-servers = ["{server.url}"]')
+        clients_file.write_text(clients_file.read_text().replace("rbd-patient-view", "rbd-order-sign"))
+        granted = {"access_token": "x", "token_type": "Bearer", "expires_in": 60, "scope": "x", "subject": "x"}
+        path = "/cds-services/rbd-order-sign"
+        async with guarding(clients_file, fixed_day=dt.date(2026, 6, 15)) as client:
+            held = {"Authorization": f"Bearer {token(aud=BASE + path)}"}
+            body = call | {"fhirServer": server.url, "fhirAuthorization": granted}
+            answer = await client.post(path, json=body, headers=held)
+        assert len(server.asked) == 1
+    assert ("psg-repeat" in answer.text) is found
 
 
 async def test_what_is_not_served_is_told_once_at_the_start():
