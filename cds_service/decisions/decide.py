@@ -71,12 +71,17 @@ class Decision(msgspec.Struct, frozen=True):
         return (*self.cards, *self.unchecked)
 
     def outcomes(
-        self, unavailable: Mapping[str, str], reason: str | None = None, unreadable: Iterable[Loss] = ()
+        self,
+        unavailable: Mapping[str, str],
+        reason: str | None = None,
+        unreadable: Iterable[Loss] = (),
+        notes: Iterable[str] = (),
     ) -> dict[str, object]:
         """The response's extension: "could not look" in machine-readable form, never patient data.
 
         ``unavailable`` are the prefetch keys that could not be had, or not in full, each with why; ``reason`` is why
-        nothing could be looked at; ``unreadable`` is what is there and stands for nothing.
+        nothing could be looked at; ``unreadable`` is what is there and stands for nothing; ``notes`` tell what was read
+        and left aside.
         """
         told = {
             "found": list(self.found),
@@ -85,6 +90,7 @@ class Decision(msgspec.Struct, frozen=True):
             "muted": {rule: why for (rule, _), why in self.muted.items()},
             "unavailable": unavailable,
             "unreadable": [msgspec.structs.asdict(loss) for loss in islice(unreadable, _MOST_LOSSES)],
+            "notes": list(notes),
             "reason": reason,
         }
         # CDS Hooks: what has no value is left out, and nothing empty is written.

@@ -132,7 +132,8 @@ class DecisionService:
         except OtherRelease as release:
             return _not_r4(release)
         unreadable = gathered.facts.unreadable
-        extension = decision.outcomes(gathered.facts.gaps, unreadable=unreadable)
+        notes = gathered.facts.notes.values()
+        extension = decision.outcomes(gathered.facts.gaps, unreadable=unreadable, notes=notes)
         response = Response(cards=() if self._silent else decision.all_cards, extension=extension or None)
         timings = {"gather": deciding - started, "decide": perf_counter() - deciding}
         changed = changed_by(self.ruleset, decision, gathered.facts)

@@ -55,6 +55,7 @@ def facts_of(collections: Collections) -> PatientFacts:
         gaps=chart.gaps,
         dropped=chart.dropped,
         unreadable=tuple(chart.losses.named),
+        notes=collections.notes,
     )
 
 

@@ -63,6 +63,9 @@ class Collections(dict[str, Collection]):
         """By key that was not read yet, the collections that were made without what they refer to there."""
         self._unknown: dict[str, str] = {}
         """By key why a current drug of it could be any: its Medication was not sent, or cannot be read."""
+        self._foreign_drugs = 0
+        self.notes: dict[str, str] = {}
+        """By collection, what was left aside of it."""
 
     def need(self, keys: Iterable[str]) -> None:
         """Reads these keys as what rules asked for."""
@@ -172,8 +175,20 @@ class Collections(dict[str, Collection]):
     @cached_property
     def conditions(self) -> tuple[Condition, ...]:
         read, vocabulary = conditions.condition, self._vocabulary
-        found = [c for r in self.chart.of(fhir.Condition) for c in read(r, vocabulary, self.today, self._encounter_day)]
+        found: list[Condition] = []
+        foreign = 0
+        for resource in self.chart.of(fhir.Condition):
+            listed = read(resource, vocabulary, self.today, self._encounter_day)
+            found += listed
+            foreign += not listed and conditions.is_foreign(resource, vocabulary)
+        self._note(_CONDITIONS, foreign, "diagnosis", "diagnoses")
         return conditions.merged(sorted(found, key=_source))
+
+    def _note(self, name: str, foreign: int, thing: str, things: str) -> None:
+        """Tells how many are coded in systems that are not read."""
+        self.notes.pop(name, None)
+        if foreign:
+            self.notes[name] = f"{foreign} {thing if foreign == 1 else things} in unread code systems"
 
     def events(self) -> tuple[Condition, ...]:
         found = [c for c in self.conditions if conditions.is_event(c)]
@@ -213,12 +228,14 @@ class Collections(dict[str, Collection]):
     def _entry(self, resource: Taken, key: str, read: Callable[[Taken, Drug], Entry | None]) -> Iterator[Entry]:
         """The entry of a drug we know; a current one whose Medication was not sent could be any drug."""
         named = self._pharmacy.drug_of(resource)
-        drug = named.drug or (_UNKNOWN if named.unreadable else None)
+        drug = named.drug or (_UNKNOWN if named.unreadable or named.foreign else None)
         entry = read(resource, drug) if drug else None
         if entry and named.drug:
             yield entry
-        elif entry and entry.current:
+        elif entry and entry.current and named.unreadable:
             self._unknown[key] = named.unreadable
+        elif entry and entry.current:
+            self._foreign_drugs += 1
 
     def _request_entry(self, resource: fhir.MedicationRequest, drug: Drug) -> Entry | None:
         return drugs.request_entry(
@@ -233,7 +250,10 @@ class Collections(dict[str, Collection]):
         return drugs.dispense_entry(resource, drug, self._use)
 
     def medications(self) -> tuple[Medication, ...]:
-        return drugs.medications(self._entries(), self._vocabulary, self._use)
+        self._foreign_drugs = 0
+        entries = list(self._entries())
+        self._note(MEDICATIONS, self._foreign_drugs, "drug", "drugs")
+        return drugs.medications(entries, self._vocabulary, self._use)
 
     @cached_property
     def observations(self) -> tuple[Observation, ...]:

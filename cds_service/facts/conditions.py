@@ -70,6 +70,13 @@ def condition(
     return [one for one in (sure, doubtful) if one.sets]
 
 
+def is_foreign(resource: fhir.Condition, vocabulary: Vocabulary) -> bool:
+    """Whether a diagnosis is meant whose codes are all of systems that are not read, and whose words are not known."""
+    if fhir.status_code(resource.verification_status) in _NOT_MEANT:
+        return False
+    return vocabulary.is_foreign(resource.code, "condition", "order") and vocabulary.diagnosis(resource.code) is None
+
+
 def encounter_event(resource: fhir.Encounter, vocabulary: Vocabulary) -> Condition | None:
     """An event named as the reason of an encounter, on the encounter's day."""
     if resource.status in ("cancelled", "entered-in-error", "planned"):

@@ -57,6 +57,8 @@ class Named(msgspec.Struct, frozen=True):
     drug: Drug | None = None
     match: Match | None = None
     unreadable: str = ""
+    foreign: bool = False
+    """Its codes are all of systems that are not read, and its words are not known."""
 
 
 class Indication(msgspec.Struct, frozen=True):
@@ -98,7 +100,7 @@ class Pharmacy:
         named = self.name(entry.medication_codeable_concept, entry.medication_reference, fhir.many(entry.contained))
         if named.drug or named.unreadable:
             return named
-        return Named(unreadable=lost_drug(entry, self._losses.of(entry)))
+        return Named(unreadable=lost_drug(entry, self._losses.of(entry)), foreign=named.foreign)
 
     def name(
         self,
@@ -131,7 +133,8 @@ class Pharmacy:
             match = self._from_parts(parts)
         if match is None:
             lost = decisive(medication, self._losses.of(medication)) if medication else None
-            return Named(unreadable=f"Medication.{lost} cannot be read" if lost else "")
+            foreign = self._vocabulary.is_foreign(concept, "drug")
+            return Named(unreadable=f"Medication.{lost} cannot be read" if lost else "", foreign=foreign)
         words = next(fhir.texts(concept), "") or display or " / ".join(sorted(match.ingredients))
         made = known_product(match.display) if match.display else None
         strength = (made.strength_mg if made else None) or (_strength(parts[0]) if len(parts) == 1 else None)

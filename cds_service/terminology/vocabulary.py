@@ -35,6 +35,8 @@ __all__ = ["Match", "ValueSet", "Vocabulary", "read_value_sets"]
 
 _NONE: frozenset[str] = frozenset()
 _SUSPECTED = ["suspected"]
+_NO_SYSTEMS = {"http://terminology.hl7.org/CodeSystem/data-absent-reason"}
+"""Their codes say why there is none."""
 _MOST_LETTERS = 100_000
 """Letters of a request's texts that are read for denial and doubt: a long problem list has a few thousand."""
 _MOST_JUDGED = 24
@@ -91,6 +93,9 @@ class Vocabulary:
         self._sets_of_ingredient = self._by_ingredient()
         self._codes_by_system = _by_system(code for _, code in taken)
         self._drug_classes = frozenset(name for _, code in taken if _is_drug_class(code) for name in code.ingredients)
+        self._systems: dict[Kind, set[str]] = defaultdict(set)
+        for found in self._sets.values():
+            self._systems[found.kind].update([code.system for code in found.codes])
         self._memory: _Memory | None = None
 
     def of_a_request(self) -> Vocabulary:
@@ -138,6 +143,11 @@ class Vocabulary:
     def label(self, set_name: str) -> str:
         """The short name of a value set for a card."""
         return self._sets[set_name].label
+
+    def is_foreign(self, concept: CodeableConcept | None, *kinds: Kind) -> bool:
+        """Whether a concept is coded, and no code of it is of a system in which sets of these kinds have codes."""
+        systems = {canonical(coding.system) for coding in codings(concept) if coding.code}
+        return bool(systems - _NO_SYSTEMS) and all(systems.isdisjoint(self._systems[kind]) for kind in kinds)
 
     def name(self, concept: CodeableConcept | None, sets: frozenset[str]) -> str:
         """What a concept is called: in its own words, else by the short name of the narrowest of its sets."""

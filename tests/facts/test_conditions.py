@@ -297,3 +297,43 @@ def test_a_possible_fall_is_possible():
 def test_sources_name_the_resource():
     found = facts(condition(RBD, id="r1")).conditions("rbd")
     assert found.sources == ("Condition/r1",)
+
+
+# Code systems that are not read
+
+LOCAL = "http://fhir.de/CodeSystem/bfarm/icd-10-gm"
+
+
+def notes(*chart):
+    return list(facts(*chart).notes.values())
+
+
+def test_diagnoses_in_unread_code_systems_are_counted():
+    assert notes(condition(coded(LOCAL, "F03"))) == ["1 diagnosis in unread code systems"]
+    foreign = [condition(coded(LOCAL, "F03")), condition(coded("urn:local", "17", "Hypertonie"))]
+    assert notes(*foreign, condition()) == ["2 diagnoses in unread code systems"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        coded(LOCAL, "F03", "Dementia"),
+        coded(SNOMED, "38341003"),
+        {"coding": [{"system": LOCAL, "code": "I10"}, {"system": ICD10, "code": "I10"}]},
+        {"coding": [{"display": "Hypertonie"}]},
+        coded("http://terminology.hl7.org/CodeSystem/data-absent-reason", "unknown"),
+        named("Hypertonie"),
+    ],
+)
+def test_what_is_known_by_words_or_of_a_system_that_is_read_is_not_counted(code):
+    assert notes(condition(code)) == []
+
+
+def test_a_refuted_diagnosis_is_not_counted():
+    assert notes(condition(coded(LOCAL, "F03"), verification="refuted")) == []
+
+
+def test_drugs_in_unread_code_systems_are_counted_while_they_are_current():
+    taken = {"medicationCodeableConcept": coded("http://hl7.org/fhir/sid/ndc", "00000-0000-00"), "intent": "order"}
+    assert notes(resource("MedicationRequest", status="active", **taken)) == ["1 drug in unread code systems"]
+    assert notes(resource("MedicationRequest", status="completed", **taken)) == []

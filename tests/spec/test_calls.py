@@ -59,6 +59,15 @@ async def test_a_token_without_a_server_is_not_used(post, view):
         assert answer.json()["extension"]["org.rbd-cds.outcomes"]["unavailable"] == {"procedures": "not sent"}
 
 
+async def test_diagnoses_in_unread_code_systems_are_counted(post, view):
+    foreign = {"coding": [{"system": "http://fhir.de/CodeSystem/bfarm/icd-10-gm", "code": "F03"}]}
+    unread = {"resource": {"resourceType": "Condition", "id": "unread", "code": foreign}}
+    entries = view["prefetch"]["conditions"].get("entry", [])
+    view["prefetch"]["conditions"]["entry"] = [*entries, unread]
+    outcomes = (await post(view)).json()["extension"]["org.rbd-cds.outcomes"]
+    assert outcomes["notes"] == ["1 diagnosis in unread code systems"]
+
+
 async def test_what_is_unknown_changes_nothing(post, sign):
     more = sign | {"extension": {"a": {"b": [1, None]}}, "news": 1}
     more["context"] = sign["context"] | {"news": {"a": 1}}
