@@ -77,6 +77,11 @@ class Suspicion(msgspec.Struct, frozen=True):
         return self.flags[name].yes is True
 
     @property
+    def rests_on_possible(self) -> bool:
+        """Whether it is a diagnosis that is only possible."""
+        return self.diagnosis is not None and self.diagnosis.possible
+
+    @property
     def sources(self) -> tuple[str, ...]:
         found = [f.source for f in self.flags.values() if f.yes and f.source]
         found += [self.diagnosis.source] if self.diagnosis else []
@@ -85,7 +90,15 @@ class Suspicion(msgspec.Struct, frozen=True):
 
 def suspicion(facts: PatientFacts) -> Fact[Suspicion]:
     """The level of suspicion; absent when nothing is recorded, unavailable when what is missing could decide it."""
-    listed = diagnosis(facts)
+    return _suspicion(facts, diagnosis(facts))
+
+
+def firm_suspicion(facts: PatientFacts) -> Fact[Suspicion]:
+    """The same where a possible diagnosis counts for nothing."""
+    return _suspicion(facts, firm_diagnosis(facts))
+
+
+def _suspicion(facts: PatientFacts, listed: Fact[Condition]) -> Fact[Suspicion]:
     if listed.known:
         return _known(Suspicion(Level.CONFIRMED, flags(facts), diagnosis=listed.value))
     past = facts.past_conditions("rbd").first()
@@ -108,6 +121,11 @@ def diagnosis(facts: PatientFacts) -> Fact[Condition]:
     return facts.conditions("rbd").best(lambda c: (c.possible, not c.confirmed))
 
 
+def firm_diagnosis(facts: PatientFacts) -> Fact[Condition]:
+    """The active diagnosis of RBD that is not only possible."""
+    return diagnosis(facts).provided(lambda listed: not listed.possible)
+
+
 def flags(facts: PatientFacts) -> dict[str, Flag]:
     """The questions' answers that are still valid, completed by the problem list's words."""
     answers = facts.answers(*QUESTIONS).value_or(())
@@ -118,8 +136,10 @@ def flags(facts: PatientFacts) -> dict[str, Flag]:
 def _flag(name: str, given: ScreeningAnswer | None, facts: PatientFacts) -> Flag:
     if given is not None and _valid(given, facts):
         return Flag(given.yes, given.day, given.informant, given.source)
-    listed = facts.conditions(_WORDS[name]).value_or(()) if name in _WORDS else ()
-    return Flag(True, listed[0].since, "", listed[0].source, listed[0].words) if listed else _NOT_RECORDED
+    if name not in _WORDS:
+        return _NOT_RECORDED
+    told = facts.conditions(_WORDS[name]).where(lambda listed: not listed.possible).first()
+    return told.read_as(lambda c: Flag(True, c.since, "", c.source, c.words)).value_or(_NOT_RECORDED)
 
 
 def _valid(answer: ScreeningAnswer, facts: PatientFacts) -> bool:

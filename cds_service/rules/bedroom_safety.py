@@ -15,12 +15,12 @@ from cds_service.rules.review import Finding, Review, rule
 @rule("bedroom-safety", gives="found injury when")
 def bedroom_safety(review: Review) -> Finding:
     facts = review.facts
-    seen = review.known("may-be-injured", _may_be_injured(rbd.suspicion(facts)))
+    seen = review.known("may-be-injured", _may_be_injured(rbd.firm_suspicion(facts)))
     review.unless("advised", advised(facts, int(review.number("advice-months"))))
     review.consider("injury-recorded", facts.answer("injury"))
     injury = _injury(review, seen)
     return Finding(
-        _card(seen),
+        "suspected" if seen.diagnosis is None else "confirmed",
         "injury" if injury else "no-injury",
         {**_found(seen), "injury": injury},
         ("injury", "advice") if injury else ("advice",),
@@ -41,12 +41,6 @@ def _injury(review: Review, seen: Suspicion) -> Interval | None:
     """The day of an injury within the window, as far as it is known."""
     flag, months = seen.flags["injury"], int(review.number("injury-months"))
     return flag.when if flag.yes and review.facts.within_months(flag.when, months) else None
-
-
-def _card(seen: Suspicion) -> str:
-    if seen.diagnosis is None:
-        return "suspected"
-    return "possible" if seen.diagnosis.possible else "confirmed"
 
 
 def _found(seen: Suspicion) -> dict[str, Value]:

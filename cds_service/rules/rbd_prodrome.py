@@ -17,11 +17,11 @@ _MOST = 3
 def rbd_prodrome(review: Review) -> Finding:
     facts = review.facts
     review.unless("disease-known", facts.conditions(*rbd.SYNUCLEIN_SETS))
-    disorder = review.known("rbd-active", rbd.diagnosis(facts))
+    disorder = review.known("rbd-active", rbd.firm_diagnosis(facts))
     signs = review.known("early-signs", prodrome.signs(facts))
-    serious = any(sign.serious and not sign.possible for sign in signs) and not disorder.possible
+    serious = any(sign.serious and not sign.possible for sign in signs)
     return Finding(
-        "possible" if disorder.possible else "signs",
+        "signs",
         "motor-or-cognitive" if serious else "other",
         _values(disorder, signs),
         _notes(signs),
@@ -36,7 +36,7 @@ def _notes(signs: tuple[Sign, ...]) -> tuple[str, ...]:
 
 
 def _values(disorder: Condition, signs: tuple[Sign, ...]) -> dict[str, Value]:
-    unsure = disorder.possible or any(sign.possible for sign in signs)
+    unsure = any(sign.possible for sign in signs)
     labels = [possible(sign.label) if sign.possible else sign.label for sign in signs]
     return {
         "signs": listed(labels[: _MOST - unsure]),

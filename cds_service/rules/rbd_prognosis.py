@@ -18,7 +18,7 @@ _REFERRAL_REASON = phrasing("referral-reason", rule="rbd-prognosis")()
 def rbd_prognosis(review: Review) -> Finding:
     facts = review.facts
     review.unless("not-isolated", facts.conditions(*_NOT_ISOLATED))
-    disorder = review.known("rbd-active", rbd.diagnosis(facts))
+    disorder = review.known("rbd-active", rbd.firm_diagnosis(facts))
     review.only_if("confirmed", _confirmed(disorder, facts))
     from_age, months = int(review.number("from-age")), int(review.number("follow-up-months"))
     review.only_if("old-enough", facts.age.provided(lambda age: age.at_least(from_age)))
