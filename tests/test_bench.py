@@ -141,15 +141,19 @@ def test_one_group_is_run_quickly_with_a_line_of_progress_for_each_cell() -> Non
 PROFILE = """
 from tests.bench.cpu import Request
 from tests.bench.cells import Profiled
-from tests.bench.in_process import profile
-print(*profile(Profiled(lambda: Request("one rule", "10 KB").posts()[:3])), sep="\\n")
+from tests.bench.in_process import calls, profile, serving
+posts = Request("one rule", "10 KB").posts()[:3]
+print(*profile(Profiled(lambda: posts)), sep="\\n")
+with serving() as answer:
+    print(*(calls(answer, posts[0]) for _ in range(2)))
 """
 
 
-def test_a_profile_names_the_functions_of_the_service() -> None:
-    told = bench("-c", PROFILE).stdout
-    assert "cds_service/" in told
-    assert "us" in told
+def test_a_profile_names_the_functions_of_the_service_and_the_calls_of_a_request_are_the_same_each_time() -> None:
+    *told, counted = bench("-c", PROFILE).stdout.splitlines()
+    assert any(" us " in line and "cds_service/" in line for line in told)
+    first, second = map(int, counted.split())
+    assert first == second > 1_000
 
 
 @pytest.mark.anyio

@@ -45,19 +45,23 @@ class Run(AbstractContextManager["Run"]):
 
     def __init__(self, effort: Effort) -> None:
         self.effort = effort
-        self._open = ExitStack()
+        self._kept = ExitStack()
         self._servers: dict[str, Server] = {}
         self._known: dict[Callable[[Run], Any], Any] = {}
 
     def __exit__(self, *fault: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._open.close()
+        self._kept.close()
 
     def servers(self, *names: str) -> list[Server]:
         """Servers that keep no state between cells."""
         for name in names:
             if name not in self._servers:
-                self._servers[name] = self._open.enter_context(running(name))[0]
+                self._servers[name] = self.open(running(name))[0]
         return [self._servers[name] for name in names]
+
+    def open(self, context: AbstractContextManager[T]) -> T:
+        """What is kept until the run ends."""
+        return self._kept.enter_context(context)
 
     def once(self, measure: Callable[[Run], T]) -> T:
         if measure not in self._known:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from tests.bench import charts, load
 from tests.bench.cells import Cell, Found, Profiled, Run
+from tests.bench.in_process import calls, serving
 from tests.bench.load import Measured, Post
 from tests.bench.servers import BARE, CEILING, SERVICE
 
@@ -40,19 +41,25 @@ class Request(msgspec.Struct, frozen=True):
             return {n: load.for_seconds(s, [post], 1, seconds) for n, s in zip(_NAMES, servers, strict=True)}
 
         by_turns(seconds / 2)
-        return _compared([by_turns(seconds) for _ in range(run.effort.turns)])
+        made = calls(run.once(_in_process), post)
+        return _compared([by_turns(seconds) for _ in range(run.effort.turns)], made)
 
     def cell(self, group: str, goal: float) -> Cell:
         name = f"{self.chart}, {self.size}{', prefetch before context' if self.prefetch_first else ''}"
         return Cell(group, name, "CPU over (a)", goal, self.measured, 8, Profiled(self.posts))
 
 
-def _compared(rounds: list[dict[str, Measured]]) -> Found:
+def _in_process(run: Run) -> Callable[[list[Post]], None]:
+    return run.open(serving())
+
+
+def _compared(rounds: list[dict[str, Measured]], made: int) -> Found:
     def ratio(figure: str, other: str) -> float:
         return statistics.median(getattr(r[SERVICE], figure) / getattr(r[other], figure) for r in rounds)
 
     milliseconds = statistics.median(r[SERVICE].cpu for r in rounds) * 1e3
-    more = f"{milliseconds:.2f} ms; {ratio('cpu', CEILING):.2f} over (b); {ratio('rate', BARE):.2f} of (a)'s requests/s"
+    others = f"{ratio('cpu', CEILING):.2f} over (b); {ratio('rate', BARE):.2f} of (a)'s requests/s"
+    more = f"{milliseconds:.2f} ms and {made:,} calls of functions; {others}"
     return Found(ratio("cpu", BARE), more)
 
 

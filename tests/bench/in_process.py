@@ -73,27 +73,38 @@ async def _call(app: Any, post: Post) -> None:
     await app(scope, receive, send)
 
 
+def calls(answer: Callable[[list[Post]], None], post: Post) -> int:
+    """How many functions are called for one request: the same whatever else the machine does."""
+    answer([post, post])
+    return sum(count for _, count, _ in _by_own_time(_profiled(answer, [post])))
+
+
 def profile(wanted: Profiled) -> Iterator[str]:
     """The functions that take most time of their own: its share, and microseconds and calls a request."""
     posts = wanted.posts()
     warm = len(posts) // 10
     with serving(wanted.service, wanted.keys) as answer:
         answer(posts[:warm])
-        profiler = cProfile.Profile(time.thread_time)
-        profiler.enable()
-        answer(posts[warm:])
-        profiler.disable()
+        profiler = _profiled(answer, posts[warm:])
     count = len(posts) - warm
     found = _by_own_time(profiler)
     whole = sum(own for own, _, _ in found)
-    for own, calls, name in found[:_LINES]:
-        yield f"{own / whole:6.1%} {own / count * 1e6:10.1f} us {calls / count:9.1f} calls  {name}"
+    for own, times, name in found[:_LINES]:
+        yield f"{own / whole:6.1%} {own / count * 1e6:10.1f} us {times / count:9.1f} calls  {name}"
+
+
+def _profiled(answer: Callable[[list[Post]], None], posts: list[Post]) -> cProfile.Profile:
+    profiler = cProfile.Profile(time.thread_time)
+    profiler.enable()
+    answer(posts)
+    profiler.disable()
+    return profiler
 
 
 def _by_own_time(profiler: cProfile.Profile) -> list[tuple[float, int, str]]:
     profiler.create_stats()
     stats: dict[tuple[str, int, str], Any] = profiler.stats  # type: ignore[attr-defined]
-    return sorted([(own, calls, _named(*where)) for where, (_, calls, own, _, _) in stats.items()], reverse=True)
+    return sorted([(own, times, _named(*where)) for where, (_, times, own, _, _) in stats.items()], reverse=True)
 
 
 def _named(path: str, line: int, function: str) -> str:
