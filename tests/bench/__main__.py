@@ -28,9 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     cells = [cell for cell in CELLS if chosen.group in (None, cell.group)]
     started, before = time.monotonic(), _load()
-    with Run(QUICK if chosen.quick else FULL) as run:
-        measured = list(_measured(cells, run))
-    _print_table(measured)
+    measured: list[tuple[Cell, Found]] = []
+    try:
+        with Run(QUICK if chosen.quick else FULL) as run:
+            measured.extend(_measured(cells, run))
+    finally:
+        _print_table(measured)
     _print_profiles(measured)
     print(f"\n{time.monotonic() - started:.0f} seconds; runnable processes {before:.1f}, then {_load():.1f}.")
     print("Where others use the cores, every request costs more, and a small one of the service more than one of (a).")
