@@ -32,6 +32,7 @@ from cds_service.facts.patient import (
     ScreeningAnswer,
 )
 from cds_service.facts.queries import MEDICATIONS, READS
+from cds_service.facts.values import SCALES, most_by_set
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Interval
 from cds_service.terminology.vocabulary import Vocabulary
@@ -57,6 +58,7 @@ class Collections(dict[str, Collection]):
         self.chart, self.today, self.numbers = chart, today, numbers
         self._vocabulary, self._signing = vocabulary.of_a_request(), signing
         self._use = drugs.current_use(numbers, today)
+        self._most = most_by_set(numbers.parameters[SCALES])
         self._pharmacy = Pharmacy(self._vocabulary, chart.medications, chart.losses)
         self._ordered: tuple[tuple[int, Ordered], ...] | None = None
         self._completed_by: dict[str, set[str]] = {}
@@ -257,15 +259,15 @@ class Collections(dict[str, Collection]):
 
     @cached_property
     def observations(self) -> tuple[Observation, ...]:
-        read, vocabulary = results.read_observation, self._vocabulary
-        found = [o for r in self.chart.of(fhir.Observation) if (o := read(r, vocabulary))]
+        read, vocabulary, most = results.read_observations, self._vocabulary, self._most
+        found = [o for r in self.chart.of(fhir.Observation) for o in read(r, vocabulary, most)]
         found = [o for o in found if o.day is None or o.day.first <= self.today]
         return tuple(sorted(found, key=_newness, reverse=True))
 
     def answers(self) -> tuple[ScreeningAnswer, ...]:
         found = [a for o in self.observations if (a := results.question(o))]
         for form in self.chart.of(fhir.QuestionnaireResponse):
-            found += results.form_answers(form)
+            found += results.form_answers(form, self._vocabulary)
         return results.newest_first(found, self.today)
 
     def procedures(self) -> tuple[Procedure, ...]:
@@ -289,8 +291,11 @@ class Collections(dict[str, Collection]):
         return tuple(sorted((a for a in found if a), key=_source))
 
     def reports(self) -> tuple[DiagnosticReport, ...]:
-        by_id = {o.source.removeprefix("Observation/"): o for o in self.observations}
-        found = [r for d in self.chart.of(fhir.DiagnosticReport) if (r := results.report(d, self._vocabulary, by_id))]
+        by_id: dict[str, list[Observation]] = {}
+        for one in self.observations:
+            by_id.setdefault(one.source.removeprefix("Observation/"), []).append(one)
+        read, vocabulary, most = results.report, self._vocabulary, self._most
+        found = [r for d in self.chart.of(fhir.DiagnosticReport) if (r := read(d, vocabulary, most, by_id))]
         return tuple(sorted(found, key=_newness, reverse=True))
 
 

@@ -166,6 +166,8 @@ class Observation(msgspec.Struct, frozen=True):
     comparator: str = ""
     answer: bool | None = None
     answer_sets: frozenset[str] = frozenset()
+    readable: bool = True
+    """Its value is a number, a yes or no, or a code of a system that we know."""
     text: str = ""
     written: str = ""
     """The date as it was sent: of two on one day, the later time is newer."""
@@ -182,6 +184,8 @@ class ScreeningAnswer(msgspec.Struct, frozen=True):
     informant: str = ""
     written: str = ""
     """The date as it was sent."""
+    why_not: str = ""
+    """Why the answer does not count."""
 
     @property
     def sets(self) -> frozenset[str]:
@@ -341,8 +345,10 @@ class PatientFacts(msgspec.Struct, frozen=True):
         return self.answers(question).first()
 
     def answers(self, *questions: str) -> Fact[tuple[ScreeningAnswer, ...]]:
-        """Every answer to these questions, newest first."""
-        return self._pick("answers", ScreeningAnswer, None, lambda a: a.question in questions)
+        """Every answer to these questions, newest first; unavailable where there are only such as do not count."""
+        given = self._pick("answers", ScreeningAnswer, None, lambda a: a.question in questions)
+        counted = given.where(lambda answer: not answer.why_not)
+        return Unavailable(f"answers: {given.value[0].why_not}") if given.known and not counted.known else counted
 
     def procedures(self, *sets: str) -> Fact[tuple[Procedure, ...]]:
         """Procedures done, or under way as a therapy, newest first."""

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from cds_service.facts.patient import Allergy, DiagnosticReport, Observation, PlannedCare, Procedure, ScreeningAnswer
 from cds_service.facts.queries import QUESTIONS
+from cds_service.facts.values import CODED, is_neither, said, yes_or_no
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Interval, interval
-from cds_service.fhir.quantities import amount
 from cds_service.terminology.vocabulary import Vocabulary
 
-CODES = "urn:org.rbd-cds:codes"
 SCREEN = "rbd-screen"
 """The last step of every address that our screening form has had; what stands before it is the site's."""
+_NO_SETS: frozenset[str] = frozenset()
 _FINAL = {"final", "amended", "corrected"}
 _QUESTION = "question-"
+_UNREADABLE = "the newest answer cannot be read"
 _OWN_LINKS = frozenset(QUESTIONS) - {"injury"}
 """The linkIds that no other form is likely to have."""
 _LINKS = frozenset((*QUESTIONS, "informant"))
@@ -24,48 +26,11 @@ _THERAPIES = {"pap-therapy", "physiotherapy"}
 """Procedures that are done while they are under way."""
 
 
-def observation(resource: fhir.Observation, sets: frozenset[str], vocabulary: Vocabulary) -> Observation | None:
-    """A final result about the patient; None for a preliminary, absent or withdrawn one, or one about someone else."""
-    if resource.status not in _FINAL or resource.data_absent_reason is not None or _about_someone_else(resource):
-        return None
-    quantity = amount(resource.value_quantity)
-    number = quantity.value if quantity else fhir.number(resource.value_integer)
-    answers = _answer_sets(resource.value_codeable_concept, vocabulary)
-    return Observation(
-        sets=sets,
-        source=f"Observation/{resource.id}",
-        day=effective(resource.effective_date_time or resource.effective_instant, resource.effective_period),
-        value=number,
-        unit=quantity.unit if quantity else "",
-        comparator=quantity.comparator if quantity else "",
-        answer=_yes_or_no(resource, answers),
-        answer_sets=answers,
-        text=resource.value_string or next(fhir.texts(resource.value_codeable_concept), ""),
-        written=resource.effective_date_time or resource.effective_instant or "",
-    )
-
-
 def _about_someone_else(resource: fhir.Observation) -> bool:
     if not resource.focus:
         return False
     patient = resource.subject.reference if resource.subject else None
     return any(focus.reference != patient for focus in fhir.many(resource.focus))
-
-
-def _answer_sets(concept: fhir.CodeableConcept | None, vocabulary: Vocabulary) -> frozenset[str]:
-    found: frozenset[str] = frozenset()
-    for coding in fhir.codings(concept):
-        if coding.code:
-            found |= vocabulary.code_sets(coding.system, coding.code)
-    return found
-
-
-def _yes_or_no(resource: fhir.Observation, answers: frozenset[str]) -> bool | None:
-    if resource.value_boolean is not None:
-        return resource.value_boolean
-    if "answer-yes" in answers:
-        return True
-    return False if "answer-no" in answers else None
 
 
 def effective(text: str | None, period: fhir.Period | None) -> Interval | None:
@@ -76,35 +41,58 @@ def question(found: Observation) -> ScreeningAnswer | None:
     """A screening question sent as an Observation of its own; the RBD1Q asks about dream enactment."""
     asked = f"{_QUESTION}dream-enactment" if "rbd1q" in found.sets else None
     name = next((s for s in found.sets if s.startswith(_QUESTION)), asked)
-    if name is None or found.answer is None:
+    if name is None:
         return None
-    return ScreeningAnswer(name.removeprefix(_QUESTION), found.answer, found.source, found.day, written=found.written)
+    return _screening(name.removeprefix(_QUESTION), found.answer, found.source, found.day, written=found.written)
 
 
-def form_answers(resource: fhir.QuestionnaireResponse) -> Iterator[ScreeningAnswer]:
-    """The yes and no answers of a completed or amended screening form."""
+def _screening(
+    link: str,
+    yes: bool | None,
+    source: str,
+    day: Interval | None,
+    *,
+    informant: str = "",
+    written: str = "",
+    why_not: str = "",
+) -> ScreeningAnswer:
+    """An answer, or why it does not count."""
+    if not why_not and yes is None:
+        why_not = _UNREADABLE
+    elif not why_not and day is None:
+        why_not = "the answer is without a date"
+    return ScreeningAnswer(link, bool(yes), source, day, informant, written, why_not)
+
+
+def form_answers(resource: fhir.QuestionnaireResponse, vocabulary: Vocabulary) -> Iterator[ScreeningAnswer]:
+    """The answers of a completed or amended screening form; those that only look like it do not count."""
     if resource.status not in ("completed", "amended"):
         return
     items = list(_items(fhir.many(resource.item)))
-    if not _is_screen(resource.questionnaire, {link for link, _ in items}):
+    name = _name(resource.questionnaire)
+    links = {link for link, _ in items}
+    if name != SCREEN and not _looks_like_it(links):
         return
+    why_not = "" if name in ("", SCREEN) else "a form under another name looks like the screening form"
     informant = next((code for link, answer in items if link == "informant" and (code := _coded(answer))), "")
-    day = interval(resource.authored)
+    source, day = f"QuestionnaireResponse/{resource.id}", interval(resource.authored)
     for link, answer in items:
-        yes = _boolean(answer)
-        if yes is not None:
-            source = f"QuestionnaireResponse/{resource.id}"
-            yield ScreeningAnswer(link, yes, source, day, informant, resource.authored or "")
+        if link in QUESTIONS and not is_neither(answer):
+            yes = yes_or_no(answer, vocabulary)
+            written = resource.authored or ""
+            yield _screening(link, yes, source, day, informant=informant, written=written, why_not=why_not)
 
 
-def _is_screen(canonical: str | None, answered: set[str]) -> bool:
-    """Whether the answers belong to our form, by its name or, as EHRs give forms addresses of their own, by linkIds.
+def _name(canonical: str | None) -> str:
+    """The last step of a form's address, without version, query and fragment."""
+    return re.split(r"[|?#]", canonical or "", maxsplit=1)[0].replace(":", "/").rpartition("/")[2]
+
+
+def _looks_like_it(answered: set[str]) -> bool:
+    """Whether the answers are those of our form, by their linkIds.
 
     One question of ours among those of another form does not make it ours.
     """
-    name = (canonical or "").partition("|")[0].partition("#")[0]
-    if name.replace(":", "/").rpartition("/")[2] == SCREEN:
-        return True
     own = answered & _OWN_LINKS
     return len(own) > 1 or (bool(own) and answered <= _LINKS)
 
@@ -113,7 +101,7 @@ def _items(items: list[fhir.Item]) -> Iterator[tuple[str, fhir.Answer]]:
     for item in items:
         for answer in fhir.many(item.answer):
             if item.link_id:
-                yield item.link_id, answer
+                yield item.link_id.removeprefix("/"), answer
             yield from _items(fhir.many(answer.item))
         yield from _items(fhir.many(item.item))
 
@@ -122,17 +110,19 @@ def _coded(answer: fhir.Answer) -> str:
     return (answer.value_coding.code or "") if answer.value_coding else answer.value_string or ""
 
 
-def _boolean(answer: fhir.Answer) -> bool | None:
-    if answer.value_boolean is not None:
-        return answer.value_boolean
-    code = answer.value_coding.code if answer.value_coding else None
-    return {"373066001": True, "LA33-6": True, "373067005": False, "LA32-8": False}.get(code or "")
-
-
 def newest_first(found: list[ScreeningAnswer], today: date) -> tuple[ScreeningAnswer, ...]:
-    """The answers by day and time, a yes before a no of the same moment; those dated after today do not count yet."""
+    """The answers by day and time, a yes before a no of the same moment; those dated after today do not count yet.
+
+    None stands in for a newer one to the same question that cannot be read.
+    """
     given = [answer for answer in found if answer.day is None or answer.day.first <= today]
-    return tuple(sorted(given, key=lambda a: (_day(a.day), a.written, a.yes, a.source), reverse=True))
+    kept, lost = [], set()
+    for answer in sorted(given, key=lambda a: (_day(a.day), a.written, a.yes, a.source), reverse=True):
+        if answer.question not in lost:
+            kept.append(answer)
+        if answer.why_not == _UNREADABLE:
+            lost.add(answer.question)
+    return tuple(kept)
 
 
 def _day(when: Interval | None) -> date:
@@ -208,7 +198,10 @@ def allergy(resource: fhir.AllergyIntolerance, vocabulary: Vocabulary) -> Allerg
 
 
 def report(
-    resource: fhir.DiagnosticReport, vocabulary: Vocabulary, observations: Mapping[str, Observation]
+    resource: fhir.DiagnosticReport,
+    vocabulary: Vocabulary,
+    most: Mapping[str, float],
+    observations: Mapping[str, Sequence[Observation]],
 ) -> DiagnosticReport | None:
     """A final report; its results are those that were sent or are contained in it."""
     if resource.status not in _FINAL:
@@ -217,46 +210,90 @@ def report(
     if match is None:
         return None
     contained = {f"#{r.id}": r for r in fhir.many(resource.contained) if isinstance(r, fhir.Observation)}
-    found = []
+    found: list[Observation] = []
     for reference in fhir.many(resource.result):
         name = fhir.reference_id(reference, "Observation")
         if name and name in observations:
-            found.append(observations[name])
-        elif (held := contained.get(reference.reference or "")) and (own := read_observation(held, vocabulary)):
-            found.append(own)
+            found += observations[name]
+        elif held := contained.get(reference.reference or ""):
+            found += read_observations(held, vocabulary, most)
     day = effective(resource.effective_date_time, resource.effective_period) or interval(resource.issued)
     return DiagnosticReport(match.sets, f"DiagnosticReport/{resource.id}", day, tuple(found))
 
 
-_CODED = ("http://loinc.org", "http://snomed.info/sct", CODES)
-
-
 def perhaps_known(found: Iterable[fhir.Observation], vocabulary: Vocabulary) -> list[fhir.Observation]:
-    """The results without those whose only code is of a system we know and in no value set."""
-    codes: dict[str | None, frozenset[str]] = {system: vocabulary.codes_under(system) for system in _CODED}
-    kept = []
-    for one in found:
-        listed = one.code.coding if one.code else None
-        if type(listed) is list and len(listed) == 1:
-            (only,) = listed
-            known = codes.get(only.system)
-            if known is not None and only.code and only.code.strip() not in known:
-                continue
-        kept.append(one)
-    return kept
+    """The results without those of which every code is the only one, of a system we know, and in no value set."""
+    codes: dict[str | None, frozenset[str]] = {system: vocabulary.codes_under(system) for system in CODED}
+    return [
+        one
+        for one in found
+        if not _is_strange(one.code, codes)
+        or (one.component and not all(_is_strange(part.code, codes) for part in fhir.many(one.component)))
+    ]
 
 
-def read_observation(resource: fhir.Observation, vocabulary: Vocabulary) -> Observation | None:
-    """A result that some value set knows: by code; by words only where no coding is from a system we know."""
-    concept = resource.code
-    if concept is None:
-        return None
+def _is_strange(concept: fhir.CodeableConcept | None, codes: Mapping[str | None, frozenset[str]]) -> bool:
+    listed = concept.coding if concept else None
+    if type(listed) is not list or len(listed) != 1:
+        return False
+    (only,) = listed
+    known = codes.get(only.system)
+    return bool(known is not None and only.code and only.code.strip() not in known)
+
+
+def read_observations(
+    resource: fhir.Observation, vocabulary: Vocabulary, most: Mapping[str, float]
+) -> Iterator[Observation]:
+    """The final results about the patient that some value set knows, each component of a panel being one."""
+    if resource.status not in _FINAL or _about_someone_else(resource):
+        return
+    components = fhir.many(resource.component)
+    is_panel = (components or resource.has_member) and _is_without_value(resource)
+    for part in (*(() if is_panel else (resource,)), *components):
+        sets = _known_sets(part.code, vocabulary) if part.code and part.data_absent_reason is None else _NO_SETS
+        if sets:
+            yield _observation(part, resource, sets, vocabulary, most)
+
+
+_VALUES = tuple(name for name in fhir.Component.__struct_fields__ if name.startswith("value_"))
+
+
+def _is_without_value(resource: fhir.Observation) -> bool:
+    return all(getattr(resource, name) is None for name in _VALUES)
+
+
+def _known_sets(concept: fhir.CodeableConcept, vocabulary: Vocabulary) -> frozenset[str]:
+    """By code; by words only where no coding is from a system we know."""
     known = False
     for coding in fhir.many(concept.coding):
         if coding.code:
             sets = vocabulary.code_sets(coding.system, coding.code)
             if sets:
-                return observation(resource, sets, vocabulary)
-            known = known or coding.system in _CODED
+                return sets
+            known = known or coding.system in CODED
     match = None if known else vocabulary.codes(concept)
-    return observation(resource, match.sets, vocabulary) if match else None
+    return match.sets if match else _NO_SETS
+
+
+def _observation(
+    part: fhir.Observation | fhir.Component,
+    whole: fhir.Observation,
+    sets: frozenset[str],
+    vocabulary: Vocabulary,
+    most: Mapping[str, float],
+) -> Observation:
+    told = said(part, next((most[name] for name in sets if name in most), None), vocabulary)
+    written = whole.effective_date_time or whole.effective_instant
+    return Observation(
+        sets=sets,
+        source=f"Observation/{whole.id}",
+        day=effective(written, whole.effective_period) or interval(whole.issued),
+        value=told.number.value if told.number else None,
+        unit=told.number.unit if told.number else "",
+        comparator=told.number.comparator if told.number else "",
+        answer=told.answer,
+        answer_sets=told.sets,
+        readable=told.readable,
+        text=told.text,
+        written=written or whole.issued or "",
+    )

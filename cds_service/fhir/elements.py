@@ -114,6 +114,19 @@ class Answer(Element):
     item: Many[Item] = None
 
 
+class Component(Element):
+    """One result of a panel, with a code and a value of its own."""
+
+    code: CodeableConcept | None = None
+    value_quantity: Quantity | None = None
+    value_codeable_concept: CodeableConcept | None = None
+    value_boolean: bool | None = None
+    value_string: str | None = None
+    value_integer: Number = None
+    value_ratio: Ratio | None = None
+    data_absent_reason: CodeableConcept | None = None
+
+
 class Item(Element):
     link_id: str | None = None
     answer: Many[Answer] = None
@@ -174,7 +187,10 @@ class Observation(Resource, tag=True):
     value_boolean: bool | None = None
     value_string: str | None = None
     value_integer: Number = None
+    value_ratio: Ratio | None = None
     data_absent_reason: CodeableConcept | None = None
+    has_member: Many[Reference] = None
+    component: Many[Component] = None
 
 
 class Medication(Resource, tag=True):

@@ -5,12 +5,13 @@ A unit that cannot be converted makes an amount incomparable; it is never taken 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from math import isfinite
 
 import msgspec
 
-from cds_service.fhir.elements import Quantity, number
+from cds_service.fhir.elements import Quantity, Ratio, number
 
 
 class Amount(msgspec.Struct, frozen=True, gc=False):
@@ -111,6 +112,33 @@ def amount(quantity: Quantity | None) -> Amount | None:
         comparator = comparator or found
     value = number(written)
     return None if value is None else Amount(value, _unit(quantity), comparator)
+
+
+_WRITTEN = re.compile(
+    r"(?P<comparator>[<>]=?|[≤≥])?\s*(?P<value>\d+(?:\.\d+)?)\s*"
+    r"(?:(?:/|(?:out )?of\b)\s*(?P<most>\d+(?:\.\d+)?)|(?P<unit>[^\d\s].*))?",
+    re.IGNORECASE,
+)
+
+
+def written(text: str, most: float | None = None) -> Amount | None:
+    """The amount that a text is, with a unit we know or none: "22", ">60 mL/min"; "22/30" where ``most`` is 30."""
+    found = _WRITTEN.fullmatch(text.strip())
+    if (
+        found is None
+        or (found["most"] and float(found["most"]) != most)
+        or (found["unit"] and not _known(found["unit"]))
+    ):
+        return None
+    return amount(Quantity(value=f"{found['comparator'] or ''}{found['value']}", unit=found["unit"]))
+
+
+def share(ratio: Ratio | None, most: float | None) -> Amount | None:
+    """The numerator of a ratio out of the most that a scale gives."""
+    if ratio is None:
+        return None
+    whole = amount(ratio.denominator)
+    return amount(ratio.numerator) if whole and whole.value == most else None
 
 
 def _leading_comparator(text: str) -> tuple[str, str]:

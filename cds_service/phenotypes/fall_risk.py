@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cds_service.facts.conditions import FRACTURES
-from cds_service.facts.knowledge import ABSENT, Fact, either, of, unread
+from cds_service.facts.knowledge import ABSENT, Fact, Unavailable, either, of, unread
 from cds_service.facts.patient import CERTAIN_FIRST, Condition, Observation, PatientFacts
 from cds_service.facts.words import Phrasing, Record, Said, Value, phrasing
 from cds_service.fhir.dates import Interval
@@ -24,6 +24,7 @@ _POSSIBLE_TENDENCY = phrasing("fall-tendency-possible")()
 _HIGH_LEVEL = phrasing("fall-risk-high")()
 _MORSE_LEVEL = phrasing("morse-level-high")()
 _MORSE_TOTAL = phrasing("morse-total", "score")
+_LEVEL_LOST = "observations: morse-level with a value that cannot be read"
 _UP_AND_GO = phrasing("timed-up-and-go", "seconds")
 
 
@@ -80,7 +81,7 @@ def _recorded(event: Condition, facts: PatientFacts) -> FallRisk:
     fall = _fall(event, event.recorded, _FALL if event.possible else _RECORDED)
     if event.recorded is None:
         return fall
-    return msgspec.structs.replace(fall, denial=facts.observations("falls-past-year"))
+    return msgspec.structs.replace(fall, denial=labs.answered(facts, "falls-past-year"))
 
 
 def _fall(event: Condition, when: Interval | None, say: Phrasing = _FALL) -> FallRisk:
@@ -93,13 +94,13 @@ def _stands(event: Condition, facts: PatientFacts) -> bool:
         return True
     if not facts.within_months(event.recorded, facts.numbers.whole("fall-risk", "event-months")):
         return False
-    newest = facts.observations("falls-past-year").first().value_or(None)
+    newest = labs.answered(facts, "falls-past-year").value_or(None)
     denied_on = newest.day if newest and newest.answer is False else None
     return denied_on is None or denied_on.first < event.recorded.last
 
 
 def _said_yes(facts: PatientFacts) -> Fact[FallRisk]:
-    return facts.observations("falls-past-year").first().then(lambda newest: _told(newest, facts))
+    return labs.answered(facts, "falls-past-year").then(lambda newest: _told(newest, facts))
 
 
 def _told(answer: Observation, facts: PatientFacts) -> Fact[FallRisk]:
@@ -152,12 +153,13 @@ def _newest(facts: PatientFacts, name: str, unit: str) -> Fact[Result]:
 def _level(total: Fact[Result], facts: PatientFacts) -> Fact[FallRisk]:
     """The recorded Morse level if there is one as new as the total, else the total against the limit."""
     levels = facts.observations("morse-level")
-    in_force = levels.where(lambda level: _is_in_force(level, total, facts)).first()
-    if in_force.known:
-        return in_force.provided(lambda level: "answer-high-fall-risk" in level.answer_sets).read_as(_high)
+    in_force = levels.where(lambda level: _is_in_force(level, total, facts))
+    told = in_force.where(lambda level: level.readable).first()
+    if told.known:
+        return told.provided(lambda level: "answer-high-fall-risk" in level.answer_sets).read_as(_high)
     limit = facts.numbers.value("fall-risk", "morse-total-high")
     over = _over(total, limit).read_as(lambda result: _scored(result, _MORSE_TOTAL(score=result.amount.value)))
-    return either(over, unread(levels))
+    return either(over, Unavailable(_LEVEL_LOST) if in_force.known else unread(levels))
 
 
 def _high(level: Observation) -> FallRisk:

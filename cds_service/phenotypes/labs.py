@@ -7,9 +7,12 @@ from collections.abc import Callable
 import msgspec
 
 from cds_service.facts.knowledge import Fact, Unavailable, of
-from cds_service.facts.patient import PatientFacts
+from cds_service.facts.patient import Observation, PatientFacts
 from cds_service.fhir.dates import Interval
 from cds_service.fhir.quantities import Amount, convert
+
+_UNREADABLE = "with a value that cannot be read"
+_UNDATED = "without a date"
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -29,14 +32,34 @@ def newest(
 ) -> Fact[Result]:
     """The newest result of the window in ``unit``; unavailable if its unit cannot be compared.
 
+    One without a number that can be read is unavailable too, and one without a date where there is no other.
     ``same`` lists units that mean the same for this analyte, "" among them where a bare number can be nothing else.
     """
+    undated = False
     for one in facts.observations(name).value_or(()):
-        if one.value is None or one.day is None or not fresh(one.day):
+        if one.day is None:
+            undated = True
             continue
+        if not fresh(one.day):
+            continue
+        if one.value is None:
+            return Unavailable(f"observations: {name} {_UNREADABLE}")
         given = Amount(one.value, unit if one.unit in same else one.unit, one.comparator)
         converted = convert(given, unit, analyte=name)
         if converted is None:
             return Unavailable(f"observations: {name} in a unit that cannot be compared")
         return of(Result(converted, one.day, one.source))
-    return facts.unread("observations", name)
+    return Unavailable(f"observations: {name} {_UNDATED}") if undated else facts.unread("observations", name)
+
+
+def answered(facts: PatientFacts, name: str) -> Fact[Observation]:
+    """The newest result that says yes or no on a day; unavailable if the newest cannot be read or none has a day."""
+    asked = facts.observations(name)
+    dated = asked.where(lambda one: one.day is not None)
+    for one in dated.value_or(()):
+        if one.answer is not None:
+            return of(one)
+        if one.value is not None or not one.readable:
+            return Unavailable(f"observations: {name} {_UNREADABLE}")
+    undated = asked.known and len(asked.value) > len(dated.value_or(()))
+    return Unavailable(f"observations: {name} {_UNDATED}") if undated else facts.unread("observations", name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Fact, either, of
+from cds_service.facts.knowledge import ABSENT, Fact, Unavailable, either, of
 from cds_service.facts.patient import CERTAIN_FIRST, Observation, PatientFacts
 from cds_service.facts.words import Record, Said, phrasing
 from cds_service.fhir.dates import Interval
@@ -37,6 +37,8 @@ def _status(facts: PatientFacts, days: int) -> Fact[Pregnancy]:
 
 
 def _stated(status: Observation, facts: PatientFacts, days: int) -> Fact[Pregnancy]:
+    if not status.readable or status.day is None:
+        return Unavailable("observations: pregnancy-status without a date or with a value that cannot be read")
     if "answer-pregnant" not in status.answer_sets or not facts.within_days(status.day, days):
         return ABSENT
     return of(Pregnancy(_STATED, status.day, False, status.source))

@@ -108,7 +108,8 @@ def _suspicion(facts: PatientFacts, listed: Fact[Condition]) -> Fact[Suspicion]:
     if seen.level not in (Level.NONE, Level.BENIGN):
         # A missing problem list could hold the diagnosis; what was answered stands all the same.
         return _known(seen)
-    missing = unread(listed, facts.answer("dream-enactment"), facts.observations("rbdsq-total"))
+    answers = [facts.answer(name) for name in RED_FLAGS]
+    missing = unread(listed, *answers, _questionnaire(facts))
     return _known(seen) if seen.level is Level.BENIGN and missing == ABSENT else missing
 
 
@@ -148,7 +149,7 @@ def _valid(answer: ScreeningAnswer, facts: PatientFacts) -> bool:
 
 
 def _from_flags(facts: PatientFacts) -> Suspicion:
-    told, over, total = flags(facts), _over(facts), _questionnaire(facts)
+    told, over, total = flags(facts), _over(facts), _questionnaire(facts).value_or(None)
     score, source, day = (total.amount.value, total.source, total.when) if total else (None, "", None)
     return Suspicion(_level(told, over, score, facts), told, over, score, source, day)
 
@@ -180,12 +181,12 @@ def _over(facts: PatientFacts) -> bool | None:
     return facts.age.read_as(lambda age: age.over(limit)).value_or(None)
 
 
-def _questionnaire(facts: PatientFacts) -> Result | None:
+def _questionnaire(facts: PatientFacts) -> Fact[Result]:
     """The newest RBDSQ total of the window, if it reaches its limit (higher with Parkinson's disease)."""
     window = facts.numbers.whole("rbd", "yes-months")
     limit = facts.numbers.value("rbd", "rbdsq-parkinson" if facts.conditions("parkinson-disease").known else "rbdsq")
     total = labs.newest(facts, "rbdsq-total", "{score}", lambda day: facts.within_months(day, window), same=("",))
-    return total.provided(lambda score: score.amount.definitely_at_least(limit)).value_or(None)
+    return total.provided(lambda score: score.amount.definitely_at_least(limit))
 
 
 def unanswered(facts: PatientFacts) -> Fact[tuple[str, ...]]:

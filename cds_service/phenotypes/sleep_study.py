@@ -68,7 +68,11 @@ def _counts(day: Interval | None, facts: PatientFacts) -> bool:
 
 def is_readable(report: DiagnosticReport) -> bool:
     """Whether a report brings a scored result on REM sleep without atonia, whatever it says."""
-    return any(not result.sets.isdisjoint(RESULTS) for result in report.results)
+    return any(_is_result(result) and result.readable for result in report.results)
+
+
+def _is_result(result: Observation) -> bool:
+    return not result.sets.isdisjoint(RESULTS)
 
 
 def on_order(facts: PatientFacts) -> Fact[tuple[PlannedCare, ...]]:
@@ -87,11 +91,13 @@ def without_atonia(facts: PatientFacts) -> Fact[tuple[DiagnosticReport, Observat
     A percentage counts only with the method that its code names; signals are never read.
     """
     days = facts.numbers.whole("sleep-study", "result-days")
-    for told in facts.reports(ATTENDED).value_or(()):
+    recent = [told for told in facts.reports(ATTENDED).value_or(()) if facts.within_days(told.day, days)]
+    for told in recent:
         shown = next((result for result in told.results if _shows(result, facts)), None)
-        if shown and facts.within_days(told.day, days):
+        if shown:
             return Known((told, shown), (told.source, shown.source))
-    return facts.unread("reports", ATTENDED)
+    lost = any(_is_result(result) and not result.readable for told in recent for result in told.results)
+    return Unavailable("reports: a result cannot be read") if lost else facts.unread("reports", ATTENDED)
 
 
 def _shows(result: Observation, facts: PatientFacts) -> bool:

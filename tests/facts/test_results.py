@@ -2,7 +2,7 @@
 
 import pytest
 
-from cds_service.facts.knowledge import ABSENT, Known
+from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from tests.charts import (
     CLONAZEPAM,
     LOINC,
@@ -25,6 +25,8 @@ FALLS = coded(LOINC, "52552-7", "Falls in the past year")
 MOCA = coded(LOINC, "72172-0", "Total score MoCA")
 PSG = coded(SNOMED, "60554003", "Polysomnography")
 CPAP = coded(SNOMED, "47545007", "Continuous positive airway pressure ventilation treatment")
+YES_NO = "http://terminology.hl7.org/CodeSystem/v2-0136"
+EXPANDED_YES_NO = "http://terminology.hl7.org/CodeSystem/v2-0532"
 QUESTION = coded(OURS, "dream-enactment")
 
 
@@ -71,11 +73,96 @@ def test_a_result_that_names_the_patient_as_its_focus_counts():
         (coded(SNOMED, "373067005"), False),
         (coded(LOINC, "LA32-8"), False),
         (coded(LOINC, "LA17-9"), None),
-        (named("yes"), None),
+        (coded(YES_NO, "Y"), True),
+        (coded(EXPANDED_YES_NO, "N"), False),
+        (coded("urn:local", "Y"), None),
+        (coded("urn:local", "1", "Yes"), True),
+        (named(" No "), False),
+        (named("no falls"), None),
+        (coded(LOINC, "LA33-6", text="No"), True),
+        (coded(YES_NO, "Y") | {"text": "yes"}, True),
+        ({"coding": [{"display": "Yes"}, {"display": "No"}]}, None),
     ],
 )
-def test_yes_and_no_are_booleans_or_known_codes(value, answer):
+def test_yes_and_no_are_booleans_known_codes_or_the_words_alone(value, answer):
     assert only(facts(observation(FALLS, value=value)).observations("falls-past-year")).answer is answer
+
+
+def test_yes_and_no_are_read_from_a_text_value():
+    found = facts(observation(FALLS, valueString="Yes")).observations("falls-past-year")
+    assert only(found).answer is True
+
+
+@pytest.mark.parametrize(
+    ("members", "number"),
+    [
+        ({"valueString": "22"}, 22),
+        ({"valueString": " 22/30 "}, 22),
+        ({"valueString": "22 out of 30"}, 22),
+        ({"valueString": "22 points"}, 22),
+        ({"valueCodeableConcept": named("22")}, 22),
+        ({"valueCodeableConcept": {"coding": [{"display": "22/30"}]}}, 22),
+        ({"valueInteger": 22}, 22),
+        ({"valueRatio": {"numerator": {"value": 22}, "denominator": {"value": 30}}}, 22),
+        ({"valueString": "12/22"}, None),
+        ({"valueRatio": {"numerator": {"value": 12}, "denominator": {"value": 22}}}, None),
+        ({"valueRatio": {"numerator": {"value": 22}}}, None),
+        ({"valueString": "20-24"}, None),
+        ({"valueString": "22, tired"}, None),
+        ({"valueString": "see report of 2022"}, None),
+        ({"valueRange": {"low": {"value": 20}, "high": {"value": 24}}}, None),
+        ({"valueQuantity": {"unit": "{score}"}}, None),
+    ],
+)
+def test_a_score_is_read_in_every_dress_that_leaves_no_doubt(members, number):
+    found = only(facts(observation(MOCA, **members)).observations("moca-total"))
+    assert (found.value, found.readable) == (number, number is not None)
+
+
+def test_a_share_is_a_number_only_of_a_scale_with_just_that_most():
+    assert only(ahi(observation(AHI, valueString="22/30"))).value is None
+
+
+def test_a_text_may_hold_comparator_and_unit():
+    found = only(ahi(observation(AHI, valueString="≥ 30 /h")))
+    assert (found.comparator, found.value, found.unit) == (">=", 30, "/h")
+
+
+def test_a_component_of_a_panel_is_a_result_like_any_other():
+    panel = observation(
+        coded(LOINC, "72133-2"),
+        "2026-05-01",
+        component=[
+            {"code": coded(LOINC, "72172-0"), "valueQuantity": {"value": 22}},
+            {"code": coded(LOINC, "52552-7"), "valueBoolean": True},
+            {"code": coded(LOINC, "72106-8"), "dataAbsentReason": named("not done")},
+        ],
+    )
+    found = facts(panel)
+    moca = only(found.observations("moca-total"))
+    assert (moca.value, str(moca.day.first), moca.source) == (22, "2026-05-01", f"Observation/{panel['id']}")
+    assert only(found.observations("falls-past-year")).answer is True
+    assert found.observations("mmse-total") == ABSENT
+
+
+def test_a_panel_under_the_code_of_its_total_is_no_result_without_a_value():
+    parts = [{"code": coded(LOINC, "99999-9"), "valueInteger": 3}]
+    assert facts(observation(MOCA, component=parts)).observations("moca-total") == ABSENT
+    assert facts(observation(MOCA, hasMember=[{"reference": "Observation/a"}])).observations("moca-total") == ABSENT
+    assert only(facts(observation(MOCA, value=22, component=parts)).observations("moca-total")).value == 22
+
+
+def test_a_component_counts_only_as_its_panel_does():
+    parts = [{"code": MOCA, "valueInteger": 22}]
+    assert (
+        facts(observation(named("panel"), status="preliminary", component=parts)).observations("moca-total") == ABSENT
+    )
+
+
+def test_a_result_counts_on_the_day_it_was_issued_if_no_other_is_told():
+    assert str(only(ahi(observation(AHI, None, 22, issued="2026-05-01T08:00:00Z"))).day.first) == "2026-05-01"
+    assert str(only(ahi(observation(AHI, "2026-04-01", 22, issued="2026-05-01T08:00:00Z"))).day.first) == "2026-04-01"
+    assert ahi(observation(AHI, None, 22, issued="2026-07-01T08:00:00Z")) == ABSENT
 
 
 def test_the_newest_result_comes_first():
@@ -191,9 +278,21 @@ def test_our_form_is_known_by_its_name_at_whatever_address_and_in_any_version(ca
     assert answer(answers(injury=True, members={"questionnaire": canonical}), question="injury") is True
 
 
-@pytest.mark.parametrize("canonical", [None, "https://ehr.example.org/Questionnaire/4711", "urn:oid:1.2.3"])
-def test_our_form_under_another_address_is_known_by_its_questions(canonical):
-    assert answer(answers(dream_enactment=True, injury=False, members={"questionnaire": canonical})) is True
+def test_our_form_without_an_address_is_known_by_its_questions():
+    assert answer(answers(dream_enactment=True, injury=False, members={"questionnaire": None})) is True
+
+
+@pytest.mark.parametrize("canonical", ["https://ehr.example.org/Questionnaire/4711", "urn:oid:1.2.3"])
+def test_answers_that_look_like_our_form_under_another_name_are_told_and_do_not_count(canonical):
+    found = facts(answers(dream_enactment=True, injury=False, members={"questionnaire": canonical}))
+    assert found.answer("injury") == Unavailable("answers: a form under another name looks like the screening form")
+    assert found.answer("vocalizations") == ABSENT
+    assert found.answers("vocalizations", "injury") == found.answer("injury")
+
+
+def test_a_form_under_another_name_hides_no_answer_of_ours():
+    other = answers("2026-06-10", dream_enactment=True, injury=False, members={"questionnaire": "urn:oid:1.2.3"})
+    assert answer(answers("2026-06-01", dream_enactment=False), other) is False
 
 
 @pytest.mark.parametrize(
@@ -216,7 +315,8 @@ def test_another_form_is_not_ours_for_one_question_of_the_same_name(canonical, g
 
 def test_questions_that_an_ehr_adds_to_ours_do_not_hide_it():
     given = {"dream_enactment": True, "brief_jerks": False, "interpreter": True}
-    assert answer(answers(members={"questionnaire": "https://ehr.example.org/Questionnaire/4711"}, **given)) is True
+    assert answer(answers(members={"questionnaire": None}, **given)) is True
+    assert answer(answers(**given), question="interpreter") is None
 
 
 def test_answers_in_groups_are_found():
@@ -230,6 +330,41 @@ def test_answers_in_groups_are_found():
 def test_a_coded_yes_or_no_is_read(code, yes):
     item = {"linkId": "dream-enactment", "answer": [{"valueCoding": {"code": code}}]}
     assert answer(answers(members={"item": [item]})) is yes
+
+
+@pytest.mark.parametrize(
+    ("given", "yes"),
+    [
+        ({"valueCoding": {"display": "Yes"}}, True),
+        ({"valueCoding": {"system": YES_NO, "code": "N"}}, False),
+        ({"valueString": "no"}, False),
+    ],
+)
+def test_an_answer_is_read_in_other_dress(given, yes):
+    assert answer(answers(members={"item": [{"linkId": "/dream-enactment", "answer": [given]}]})) is yes
+
+
+@pytest.mark.parametrize("given", [{}, {"valueCoding": {"system": "urn:local", "code": "Y"}}, {"valueString": "often"}])
+def test_an_answer_that_cannot_be_read_is_unavailable_and_no_older_one_stands_in(given):
+    lost = answers("2026-06-01", members={"item": [{"linkId": "injury", "answer": [given]}]})
+    found = facts(lost, answers("2026-05-01", injury=False)).answer("injury")
+    assert found == Unavailable("answers: the newest answer cannot be read")
+    assert answer(lost, answers("2026-06-02", injury=False), question="injury") is False
+
+
+@pytest.mark.parametrize(
+    "given", [{"valueString": "Don't know"}, {"valueCoding": {"system": EXPANDED_YES_NO, "code": "ASKU"}}]
+)
+def test_who_cannot_say_has_not_answered(given):
+    unsure = answers("2026-06-01", members={"item": [{"linkId": "injury", "answer": [given]}]})
+    assert facts(unsure).answer("injury") == ABSENT
+
+
+def test_an_answer_without_a_date_is_told_and_does_not_count():
+    undated = Unavailable("answers: the answer is without a date")
+    assert facts(answers(None, injury=True)).answer("injury") == undated
+    assert facts(observation(coded(OURS, "injury"), None, True)).answer("injury") == undated
+    assert answer(answers(None, injury=True), answers("2026-01-01", injury=False), question="injury") is False
 
 
 def test_the_informant_is_told_with_the_answer():

@@ -174,6 +174,13 @@ def test_the_recorded_level_comes_before_the_total():
     assert seen(observation(LEVEL, value=MODERATE), observation(MORSE, value=50)) == ABSENT
 
 
+def test_a_level_that_cannot_be_read_is_told_unless_the_total_is_high():
+    unread = observation(LEVEL, valueString="see chart")
+    assert isinstance(seen(unread), Unavailable)
+    assert isinstance(seen(unread, observation(MORSE, value=30)), Unavailable)
+    assert isinstance(seen(unread, observation(MORSE, value=50)), Known)
+
+
 def test_an_old_level_does_not_silence_a_new_total():
     assert isinstance(seen(observation(LEVEL, "2024-01-01", MODERATE), observation(MORSE, "2026-06-01", 50)), Known)
     assert isinstance(seen(observation(LEVEL, "2025-09-01", MODERATE), observation(MORSE, "2026-06-01", 50)), Known)

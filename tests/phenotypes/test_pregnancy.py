@@ -45,5 +45,10 @@ def test_the_newest_status_is_read():
     assert seen(said, denied) == ABSENT
 
 
+@pytest.mark.parametrize("given", [{"valueString": "see chart"}, {"value": PREGNANT, "effectiveDateTime": None}])
+def test_a_status_without_a_day_or_in_strange_words_is_told(given):
+    assert isinstance(seen(observation(STATUS, **given)), Unavailable)
+
+
 def test_it_is_not_absent_while_results_are_missing():
     assert isinstance(seen(gaps={"observations": "not sent"}), Unavailable)
