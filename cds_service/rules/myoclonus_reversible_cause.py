@@ -6,8 +6,7 @@ from functools import partial
 
 from cds_service.facts.knowledge import together
 from cds_service.facts.words import Listed, Record, Said, Value, dated, listed, on, phrasing, possible, short, since
-from cds_service.phenotypes import myoclonus
-from cds_service.phenotypes import myoclonus_causes as causes
+from cds_service.phenotypes import myoclonus, myoclonus_causes as causes
 from cds_service.phenotypes.myoclonus_causes import INJURIES, VALUES, Cause
 from cds_service.rules.review import Finding, Review, rule
 

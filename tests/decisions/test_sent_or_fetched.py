@@ -7,8 +7,7 @@ import json
 from urllib.parse import parse_qs
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from cds_service.authoring.cases import DAY
 from cds_service.decisions.service import DecisionService

@@ -6,8 +6,7 @@ from functools import cache
 from typing import Any, NamedTuple, get_args, get_origin
 
 import msgspec
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.lenient import walk

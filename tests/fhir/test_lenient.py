@@ -5,8 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.lenient import resource_type, walk

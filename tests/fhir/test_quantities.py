@@ -1,8 +1,7 @@
 """Quantities as amounts that can be compared, or refuse to be."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from cds_service.fhir.elements import Quantity
 from cds_service.fhir.quantities import Amount, amount, convert

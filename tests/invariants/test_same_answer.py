@@ -3,8 +3,7 @@
 import copy
 import random
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from cds_service.facts.queries import DRUG_KEYS
 from tests.charts import KEYS

@@ -1,8 +1,7 @@
 """Words and phrases in a chart's text."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from cds_service.terminology.phrases import Phrases, words
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from cds_service.fhir.elements import CodeableConcept, Coding
 from cds_service.terminology import phrases, vocabulary

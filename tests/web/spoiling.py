@@ -11,8 +11,7 @@ from functools import reduce
 from operator import getitem
 from typing import Any, NamedTuple
 
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings, strategies as st
 
 from tests.calling import requests
 from tests.marks import MARK

@@ -5,8 +5,7 @@ import datetime as dt
 import itertools
 import json
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from cds_service.record.recorder import opened
 from cds_service.record.report import feedback_report, table

@@ -1,0 +1,109 @@
+"""The R4 data types that many elements are made of, and how their values are read.
+
+Lists that real clients send as a single object are typed ``Many`` and read with :func:`many`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+Many: TypeAlias = list[T] | T | None
+Number: TypeAlias = float | str | None
+
+
+class Element(msgspec.Struct, gc=False, rename="camel"):
+    """A FHIR data type or backbone element."""
+
+
+class Coding(Element):
+    system: str | None = None
+    code: str | None = None
+    display: str | None = None
+
+
+class CodeableConcept(Element):
+    coding: Many[Coding] = None
+    text: str | None = None
+
+
+class Reference(Element):
+    reference: str | None = None
+    display: str | None = None
+    type: str | None = None
+
+
+class Period(Element):
+    start: str | None = None
+    end: str | None = None
+
+
+class Quantity(Element):
+    value: Number = None
+    comparator: str | None = None
+    unit: str | None = None
+    system: str | None = None
+    code: str | None = None
+
+
+class Range(Element):
+    low: Quantity | None = None
+    high: Quantity | None = None
+
+
+class Ratio(Element):
+    numerator: Quantity | None = None
+    denominator: Quantity | None = None
+
+
+def many(value: Many[T]) -> list[T]:
+    """The items of a member that is a list by the standard and a single object from some clients."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def codings(concept: CodeableConcept | None) -> list[Coding]:
+    return [] if concept is None else many(concept.coding)[:_MOST_CODINGS]
+
+
+def status_code(status: CodeableConcept | str | None) -> str | None:
+    """The code of a clinical or verification status, in lower case, be it sent as R4 has it or as a plain string."""
+    if status is None or isinstance(status, str):
+        return status.lower() if status else None
+    for coding in codings(status):
+        if coding.code:
+            return coding.code.lower()
+    return status.text.lower() if status.text else None
+
+
+def texts(concept: CodeableConcept | None) -> Iterator[str]:
+    """The words of a concept: its text, then each coding's display; of an endless one the beginning."""
+    for said in (concept.text, *(coding.display for coding in codings(concept))) if concept else ():
+        if said and not said.isspace():
+            yield said[:_LONGEST_TEXT]
+
+
+_MOST_CODINGS, _LONGEST_TEXT = 100, 1_000
+
+
+def number(value: Number) -> float | None:
+    """A decimal that may have been sent as a string; None when it is not a finite number."""
+    if value is None:
+        return None
+    try:
+        found = float(value)
+    except (OverflowError, ValueError):
+        return None
+    return found if abs(found) != float("inf") and found == found else None
+
+
+def reference_id(reference: Reference | None, resource_type: str) -> str | None:
+    """The bare id in ``Type/id``, an absolute address or a versioned one; None for another type or no reference."""
+    if reference is None or not reference.reference:
+        return None
+    parts = reference.reference.split("/_history/")[0].split("/")
+    return parts[-1] if len(parts) >= 2 and parts[-2] == resource_type else None
