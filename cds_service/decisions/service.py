@@ -23,6 +23,7 @@ from cds_service.decisions.stages import Stages
 from cds_service.errors import DataMissing, OtherRelease
 from cds_service.facts.losses import Loss
 from cds_service.facts.patient import NOTHING_DRAFTED, PatientFacts
+from cds_service.fhir.sources import UNREADABLE_IN_PART
 from cds_service.fhir_client.access import FhirGrant
 from cds_service.hooks.envelope import may_come_twice
 from cds_service.hooks.hooks import HOOKS, Hook
@@ -165,8 +166,11 @@ class DecisionService:
         self._require_enough(judged, sources, hook.hook)
         muted = await recall(judged) if recall and judged.found else {}
         decision = conclude(self.ruleset, text, judged, visit, muted)
-        unchecked = tuple(not_checked_cards(self.ruleset, decision, sources.in_vain))
-        return msgspec.structs.replace(decision, unchecked=unchecked) if unchecked else decision
+        if not decision.undetermined:
+            return decision
+        in_vain = dict.fromkeys((one.key for one in gathered.facts.unreadable), UNREADABLE_IN_PART) | sources.in_vain
+        unchecked = tuple(not_checked_cards(self.ruleset, decision, in_vain))
+        return msgspec.structs.replace(decision, unchecked=unchecked)
 
     def _require_enough(self, judged: Judged, sources: Sources, hook: Hook) -> None:
         """412 where nothing could be judged because neither conditions nor drugs could be had.

@@ -62,7 +62,7 @@ class Source(msgspec.Struct, frozen=True):
     @property
     def can_be_completed(self) -> bool:
         """Whether asking the server may bring what is not here; what cannot be read comes no better from there."""
-        return self.next_page is not None or self.gap not in (None, _UNREADABLE)
+        return self.next_page is not None or self.gap not in (None, UNREADABLE_IN_PART)
 
 
 EMPTY = Source()
@@ -73,7 +73,9 @@ FAILED = Source(gap="the query failed")
 NOT_READABLE = "unreadable"
 """The gap of a key whose whole value stands for nothing."""
 
-_UNREADABLE = "unreadable resource"
+UNREADABLE_IN_PART = "unreadable resource"
+"""The gap of a key of which some resource stands for nothing."""
+
 _MORE_PAGES = "more pages"
 _NO_RESOURCE = Reading(None, (Unreadable("Bundle.entry.resource", "missing"),))
 
@@ -177,7 +179,7 @@ def _of_bundle(bundle: fhir.Bundle, odd: tuple[Reading, ...], asked: FhirQuery) 
     further = next_page(bundle)
     # What further pages would not bring comes first.
     gaps = {
-        _UNREADABLE: unread,
+        UNREADABLE_IN_PART: unread,
         "failed in part": failed,
         _MORE_PAGES: further is not None,
         "fewer than the total": matches < (fhir.number(bundle.total) or 0),

@@ -151,6 +151,23 @@ async def test_what_the_client_asked_for_in_vain_is_told_as_well(sign, sent, why
 
 
 @pytest.mark.parametrize(
+    ("lost", "rules"),
+    [
+        ({"code": {"text": "dementia"}, "clinicalStatus": 7}, ["clonazepam-dementia"]),
+        ({"code": {"text": "hypertension"}, "clinicalStatus": 7}, []),
+        ({"code": {"text": "dementia"}, "note": 7}, []),
+    ],
+)
+async def test_a_part_that_cannot_be_read_is_told_where_it_decides(sign, lost, rules):
+    sign["prefetch"]["conditions"] = searchset(CONDITION | lost)
+    answer = await answered(sign)
+    assert list(answer.get("extension", {}).get("org.rbd-cds.outcomes", {}).get("undetermined", {})) == rules
+    assert [card["summary"] for card in told(answer)] == [
+        "Clonazepam: dementia could not be checked (problem list unreadable in part)" for _ in rules
+    ]
+
+
+@pytest.mark.parametrize(
     "sent",
     [
         searchset(CONDITION, total=2),
