@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -87,7 +87,8 @@ class Vocabulary:
         left_out = [(found.name, code) for found in self._sets.values() for code in found.left_out]
         self._terms = _terms(taken, left_out)
         self._left_out = _terms(left_out, [])
-        self._diagnosis_words = self._phrases("condition", "order")
+        self._diagnosis_words = Phrases(self._words("condition", "order"))
+        self._against_diagnosis = Phrases(self._against("condition", "order"))
         self._order_words = self._phrases("observation", "order")
         self._drug_words = self._phrases("drug")
         self._sets_of_ingredient = self._by_ingredient()
@@ -105,11 +106,17 @@ class Vocabulary:
         return own
 
     def _phrases(self, *kinds: Kind) -> Phrases[Naming]:
-        """Words and not-words of the sets of some kinds; a drug's words are not looked for in a diagnosis."""
+        """Words and not-words of the sets of some kinds."""
+        return Phrases([*self._words(*kinds), *self._against(*kinds)])
+
+    def _words(self, *kinds: Kind) -> Iterator[tuple[str, Naming]]:
+        """A drug's words are not looked for in a diagnosis."""
         wanted = [found for found in self._sets.values() if found.kind in kinds]
-        named = [(word.text, Naming(found.name, word.ingredient)) for found in wanted for word in found.words]
-        against = [(text, naming_against(found.name, text)) for found in wanted for text in found.not_words]
-        return Phrases([*named, *against])
+        return ((word.text, Naming(found.name, word.ingredient)) for found in wanted for word in found.words)
+
+    def _against(self, *kinds: Kind) -> Iterator[tuple[str, Naming]]:
+        wanted = [found for found in self._sets.values() if found.kind in kinds]
+        return ((text, naming_against(found.name, text)) for found in wanted for text in found.not_words)
 
     def _by_ingredient(self) -> dict[str, frozenset[str]]:
         found: dict[str, set[str]] = defaultdict(set)
@@ -176,10 +183,14 @@ class Vocabulary:
         listed = codings(concept)
         if any(is_never_the_patients(coding.system, coding.code) for coding in listed):
             return None
-        coded, said = self._decided(listed), [self._told(text) for text in dict.fromkeys(texts(concept))]
+        terms = [(c, term) for c in listed if (term := self._term(c.system, c.code)) and not term.ingredients]
+        said = {text: self._told(text) for text in texts(concept)}
+        if not terms and not any(told.asserted for told in said.values()):
+            return None
+        coded = self._decided(listed, terms)
         found = {name: self._in_own_text(name, concept, coded) for name in coded.members}
-        against = coded.left_out.union(*[told.against for told in said])
-        for told in said:
+        against = coded.left_out.union(*[self._taken_back(text, told) for text, told in said.items()])
+        for told in said.values():
             for name, assertion in told.asserted.items():
                 if name not in coded.members and name not in against:
                     found[name] = min(found.get(name, assertion), assertion)
@@ -196,12 +207,9 @@ class Vocabulary:
             return most
         return min(most, self._told(concept.text).asserted.get(name, Assertion.PRESENT))
 
-    def _decided(self, listed: list[Coding]) -> _Decided:
+    def _decided(self, listed: list[Coding], terms: list[tuple[Coding, Term]]) -> _Decided:
         members, left_out, suspected, display = _NONE, self._sets_left_out(listed), _NONE, None
-        for coding in listed:
-            term = self._term(coding.system, coding.code)
-            if term is None or term.ingredients:
-                continue
+        for coding, term in terms:
             if is_sequela(coding.system, coding.code or ""):
                 left_out |= term.sets
                 continue
@@ -224,18 +232,24 @@ class Vocabulary:
         hits = self._diagnosis_words.find(said)
         if not hits:
             return _NOTHING_TOLD
-        named, against = _named(hits)
+        named, apart = _named(hits, self._against_diagnosis.find(said))
         plain = is_plain(text, said)
         if plain or (self._memory and not self._memory.may_read(text)):
             alike = Assertion.PRESENT if plain else Assertion.POSSIBLE
-            return _Told(dict.fromkeys([hit.meaning.set_name for hit in named], alike), against)
+            return _Told(dict.fromkeys([hit.meaning.set_name for hit in named], alike), apart)
         suffering = [range(hit.start, hit.end) for hit in named if self._sets[hit.meaning.set_name].in_sleep]
         reading, asserted = Reading(text, said, frozenset().union(*suffering)), dict[str, Assertion]()
         for hit in named[:_MOST_JUDGED]:
             name = hit.meaning.set_name
             found = reading.of(hit.start, hit.end, partner_may_follow=self._sets[name].in_sleep)
             asserted[name] = max(asserted.get(name, found), found)
-        return _Told(asserted, against)
+        return _Told(asserted, apart)
+
+    def _taken_back(self, text: str, told: _Told) -> frozenset[str]:
+        """The sets that a text takes back, be it one that names nothing."""
+        if told is not _NOTHING_TOLD:
+            return told.against
+        return frozenset([hit.meaning.set_name for hit in self._against_diagnosis.find(words(text))])
 
     def codes(self, concept: CodeableConcept | None) -> Match | None:
         """What an observation, a procedure or an order for one is: any coding by code, else whole words.
@@ -305,32 +319,33 @@ def _look_up(index: dict[str, Terms], system: str, code: str) -> Term | None:
     return found
 
 
-def _named(hits: list[Hit[Naming]]) -> tuple[list[Hit[Naming]], frozenset[str]]:
+def _named(words_for: list[Hit[Naming]], words_against: list[Hit[Naming]]) -> tuple[list[Hit[Naming]], frozenset[str]]:
     """The phrases that name a set's member, and the sets that a word elsewhere in the text takes back.
 
     Of a set the longest phrase counts. One against it that overlaps one for it takes back that one only.
     """
-    kept = _longest(hits)
-    opposed = _places(kept, against=True)
-    if not opposed:
-        return kept, _NONE
-    of_words = _places(hits, against=False)
+    if not words_against:
+        return _longest(words_for), _NONE
+    kept = _longest([*words_for, *words_against])
+    opposed = _places(hit for hit in kept if hit.meaning.against)
+    of_words = _places(words_for)
     named = [h for h in kept if not h.meaning.against and opposed[h.meaning.set_name].isdisjoint(range(h.start, h.end))]
     apart = [h for h in kept if h.meaning.against and of_words[h.meaning.set_name].isdisjoint(range(h.start, h.end))]
     return named, frozenset([hit.meaning.set_name for hit in apart])
 
 
-def _places(hits: list[Hit[Naming]], *, against: bool) -> dict[str, set[int]]:
-    """By set, the words of a text that name it, or that speak against it."""
+def _places(hits: Iterable[Hit[Naming]]) -> dict[str, set[int]]:
+    """By set, the words of a text in these phrases."""
     found: dict[str, set[int]] = defaultdict(set)
     for hit in hits:
-        if hit.meaning.against is against:
-            found[hit.meaning.set_name].update(range(hit.start, hit.end))
+        found[hit.meaning.set_name].update(range(hit.start, hit.end))
     return found
 
 
 def _longest(hits: list[Hit[Naming]]) -> list[Hit[Naming]]:
     """Of each set the phrases that stand in no longer one of the same set."""
+    if len(hits) == 1:
+        return hits
     ends: dict[str, int] = {}
     kept = []
     for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
