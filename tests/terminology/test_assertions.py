@@ -102,6 +102,32 @@ def test_a_doubt_in_another_language_takes_an_international_name(doubt: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Morbus Parkinson", "parkinson-disease"),
+        ("Maladie de Parkinson", "parkinson-disease"),
+        ("Enfermedad de Parkinson", "parkinson-disease"),
+        ("Doença de Parkinson", "parkinson-disease"),
+        ("Ziekte van Parkinson", "parkinson-disease"),
+        ("Malattia di Parkinson", "parkinson-disease"),
+        ("Lewy-Körperchen-Demenz", "dementia-with-lewy-bodies"),
+        ("Démence à corps de Lewy", "dementia-with-lewy-bodies"),
+        ("Demencia con cuerpos de Lewy", "dementia-with-lewy-bodies"),
+        ("Demência com corpos de Lewy", "dementia-with-lewy-bodies"),
+        ("Demenza a corpi di Lewy", "dementia-with-lewy-bodies"),
+        ("Alzheimer-Demenz", "alzheimer-disease"),
+        ("Maladie d'Alzheimer", "alzheimer-disease"),
+        ("Ziekte van Alzheimer", "alzheimer-disease"),
+    ],
+)
+def test_an_international_name_is_known_in_its_languages(text: str, name: str) -> None:
+    assert told(text, name) == YES
+    assert told(f"Kein {text}", name) == NO
+    assert told(f"Sospecha: {text}", name) == YES
+    assert told(f"Sospecha de {text}", name) == POSSIBLE
+
+
+@pytest.mark.parametrize(
     ("text", "name", "expected"),
     [
         # Who is spoken of
