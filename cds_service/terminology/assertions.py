@@ -32,12 +32,13 @@ class _Kind(Enum):
     NEGATION = "what stands behind it is not there"
     NEGATED = "what stands before it is not there"
     EITHER = "what stands before or behind it is not there"
+    PURPOSE = "what stands before or directly behind it is only looked for or spoken of"
     DOUBT = "what stands behind it, or before it at the end of the clause, is not sure"
     VERSUS = "what stands before or behind it is not sure"
     NEUTRAL = "neither"
 
 
-_DENYING, _DOUBTING = (_Kind.NEGATION, _Kind.EITHER), (_Kind.DOUBT, _Kind.VERSUS)
+_DENYING, _DOUBTING = (_Kind.NEGATION, _Kind.EITHER, _Kind.PURPOSE), (_Kind.DOUBT, _Kind.VERSUS)
 _END = attrgetter("end")
 _Table: TypeAlias = dict[_Kind, str]
 
@@ -59,10 +60,8 @@ _ENGLISH: _Table = {
         screening for, screen for
     """,
     _Kind.NEGATED: "screen, not present, not found, not seen, not likely, risk",
-    _Kind.EITHER: """
-        none, negative, absent, unlikely, excluded, ruled out, rule out, r/o, screening, prevention, counseling,
-        counselling, education
-    """,
+    _Kind.EITHER: "none, negative, absent, unlikely, excluded, ruled out, rule out, r/o",
+    _Kind.PURPOSE: "screening, prevention, counseling, counselling, education",
     _Kind.DOUBT: """
         suspected, suspicion, suspicion of, suspicious for, possible, possibly, probable, probably, likely, presumed,
         presumptive, query, questionable, concern for, concerns for, evaluate for, evaluation for, work-up for,
@@ -277,7 +276,9 @@ class _Markers:
         hit = self._behind(end)
         if hit is None or not (hit.meaning in _DENYING or hit.meaning is _Kind.NEGATED):
             return False
-        closely = self._reading.joins(end) and hit.meaning is not _Kind.NEGATION
+        closely = hit.meaning is not _Kind.NEGATION and self._reading.joins(
+            end, ":" if hit.meaning is _Kind.EITHER else ""
+        )
         return closely or self._reading.ends_clause(hit.end)
 
     def doubted(self, start: int, end: int) -> bool:
