@@ -9,7 +9,7 @@ from functools import cache
 
 SUMMARY_LIMIT = 139
 RECORD_LIMIT = 80
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
+_MARKDOWN = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>()#+!|~&$"})
 _ESCAPED = re.compile(r"\\([^A-Za-z0-9\s])")
 _EMPHASIS = re.compile(r"(?<!\\)\*+")
 _WEB = re.compile(r"(?i)\b(https?|ftp|mailto|javascript|data|www)([:.])")
@@ -19,6 +19,14 @@ _WEB = re.compile(r"(?i)\b(https?|ftp|mailto|javascript|data|www)([:.])")
 def placeholders(template: str) -> frozenset[str]:
     """The names in braces of a template; templates are few, and each is filled again and again."""
     return frozenset(name for _, name, _, _ in string.Formatter().parse(template) if name)
+
+
+@cache
+def compiled(template: str) -> tuple[str, tuple[str, ...]]:
+    """A template as a pattern for ``%``, and the names of the values that it takes, in their order."""
+    parts = [(literal.replace("%", "%%"), name) for literal, name, _, _ in string.Formatter().parse(template)]
+    pattern = "".join([literal if name is None else f"{literal}%s" for literal, name in parts])
+    return pattern, tuple([name for _, name in parts if name is not None])
 
 
 def names_alone(template: str) -> frozenset[str]:
@@ -39,7 +47,7 @@ def escape(words: str) -> str:
     short = flat if len(flat) <= RECORD_LIMIT else flat[: RECORD_LIMIT - 1].rstrip() + "…"
     if ":" in short or "." in short:
         short = _WEB.sub(r"\1 \2", short)
-    return _MARKDOWN.sub(r"\\\1", short)
+    return short.translate(_MARKDOWN)
 
 
 def plain(markdown: str) -> str:

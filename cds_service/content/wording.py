@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from functools import partial
-from typing import Annotated, TypeAlias, get_args
+from typing import Annotated, Any, TypeAlias, get_args
 
 import msgspec
 
-from cds_service.content.text import escape, placeholders
+from cds_service.content.text import compiled, escape, placeholders
 from cds_service.facts.words import Between, Listed, OfThisYear, Record, Said, Value, Values, phrasing
 from cds_service.fhir.dates import Interval, spelling
 
@@ -71,29 +71,12 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """The template with its values; raises KeyError for a name without value."""
         if "{" not in template:
             return template
-        return template.format_map({name: self.show(values[name]) for name in placeholders(template)})
+        pattern, names = compiled(template)
+        return pattern % tuple([self.show(values[name]) for name in names])
 
     def show(self, value: Value) -> str:
         """A value in a clinician's spelling: 5 Jun 2026, 0.5, the record's words escaped."""
-        if isinstance(value, str):
-            return value
-        if isinstance(value, float):
-            return f"{value:g}"
-        if isinstance(value, Said):
-            return self.fill(self.phrase[value.phrase].text, value.values)
-        if isinstance(value, Listed):
-            return self.listed(map(self.show, value.items), value.by)
-        if isinstance(value, Record):
-            return escape(value.words)
-        if isinstance(value, Interval):
-            return self._date(value)
-        if isinstance(value, OfThisYear):
-            return self._day(f"{spelling(value.when)}-of-this-year", value.when.first)
-        if isinstance(value, timedelta):
-            return self._length(value.days)
-        if isinstance(value, date):
-            return self._date(Interval(value, value))
-        return self.show(NOT_RECORDED) if value is None else str(value)
+        return value if isinstance(value, str) else _SPELT.get(type(value), _as_it_is)(self, value)
 
     def listed(self, items: Iterable[str], by: str = "and") -> str:
         """``a``, ``a and b``, ``a, b and c``; each once."""
@@ -118,6 +101,24 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         unit = next((one for one in reversed(self.lengths) if days >= one.from_days), self.lengths[0])
         number = round(days / unit.days)
         return (unit.one if number == 1 else unit.many).format(n=number)
+
+
+def _as_it_is(_: Wording, value: Value) -> str:
+    return str(value)
+
+
+_SPELT: Mapping[type, Callable[[Wording, Any], str]] = {
+    float: lambda _, number: f"{number:g}",
+    Said: lambda wording, said: wording.fill(wording.phrase[said.phrase].text, said.values),
+    Listed: lambda wording, several: wording.listed(map(wording.show, several.items), several.by),
+    Record: lambda _, record: escape(record.words),
+    Interval: lambda wording, when: wording._date(when),
+    OfThisYear: lambda wording, day: wording._day(f"{spelling(day.when)}-of-this-year", day.when.first),
+    timedelta: lambda wording, length: wording._length(length.days),
+    date: lambda wording, day: wording._date(Interval(day, day)),
+    type(None): lambda wording, _: wording.show(NOT_RECORDED),
+}
+"""How each kind of value is spelt; any other as Python writes it."""
 
 
 def filling(template: object) -> Filling:

@@ -73,3 +73,13 @@ def test_a_period_is_spelled_with_its_ends(start: str | None, end: str | None, w
     assert found is not None
     assert SHOW(found) == words
     assert SHOW(since(found)) == (f"since {words}" if start and end else words)
+
+
+def test_a_template_is_filled_name_by_name_and_all_else_stays_as_it_is():
+    fill = ruleset().content.wording.fill
+    assert (
+        fill("{a} of 100 % (%s), {b} and {a}", {"a": 2.5, "b": Record("50%"), "c": 1})
+        == "2.5 of 100 % (%s), 50% and 2.5"
+    )
+    with pytest.raises(KeyError):
+        fill("{a} {nobody}", {"a": 1})
