@@ -11,7 +11,8 @@ import structlog
 
 from cds_service.content.model import SuggestionText
 from cds_service.content.text import SUMMARY_LIMIT, clipped
-from cds_service.content.wording import AT_BEDTIME, BASIS, NOT_CHECKED, SOURCE, TIMES_A_DAY, Wording
+from cds_service.content.wording import AT_BEDTIME, BASIS, NOT_CHECKED, TIMES_A_DAY, Wording
+from cds_service.decisions.frames import CardFrame
 from cds_service.decisions.group import CardGroup, WordedFinding
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.errors import UnwritableCard
@@ -20,16 +21,12 @@ from cds_service.facts.words import Listed, Value, listed
 from cds_service.hooks.responses import (
     Action,
     Card,
-    Coding,
     Link,
-    OverrideReason,
     SelectionBehavior,
-    Source,
     Suggestion,
     may_be_linked,
 )
 
-TOPICS = "urn:org.rbd-cds:topics"
 SERVICE_URL = "http://127.0.0.1:8000"
 """Where the service is as long as nothing else is set."""
 _MOST_PHRASES = 3
@@ -54,6 +51,7 @@ class CardWriter:
 
     def __init__(self, ruleset: Ruleset, visit: Visit) -> None:
         self._rules = ruleset.rules
+        self._frames = ruleset.frames
         self._resources = ruleset.resources
         self._content = ruleset.content
         self._wording = ruleset.content.wording
@@ -61,21 +59,16 @@ class CardWriter:
 
     def card(self, group: CardGroup) -> Card:
         """The card of a group; its leader gives topic, source and override reasons."""
-        lead = group.leader.text
+        frame = self._frame(group.leader)
         suggestions, pick = self._suggestions(group)
-        cited = self._content.evidence[_cited(group.leader)[0]]
         return Card(
             summary=clipped(self._summary(group)),
             indicator=group.indicator,
             detail=self._detail(group),
-            source=Source(
-                label=cited.label,
-                url=cited.url,
-                topic=Coding(system=TOPICS, code=lead.id, display=lead.title),
-            ),
+            source=frame.source,
             suggestions=suggestions,
             selection_behavior=pick if suggestions else None,
-            override_reasons=tuple(map(self._override, group.leader.card.override or lead.override)),
+            override_reasons=frame.override_reasons,
             links=tuple(self._links(group)),
             extension={
                 "org.rbd-cds.rules": list(group.rules),
@@ -139,9 +132,7 @@ class CardWriter:
     def _basis(self, group: CardGroup) -> str:
         """Rule, version and sources with their strength: the basis that a professional can review."""
         told = (*group.members, *group.replacing)
-        ordered = dict.fromkeys(name for joined in told for name in _cited(joined))
-        cited = (self._content.evidence[name] for name in ordered)
-        sources = listed((SOURCE(label=source.label, strength=source.strength) for source in cited), "semicolon")
+        sources = listed([source for joined in told for source in self._frame(joined).basis], "semicolon")
         versions = (self._rules[name].content for name in group.rules)
         rules = listed((f"{text.code} {text.version}" for text in versions), "comma")
         return self._wording.show(BASIS(sources=sources, rules=rules))
@@ -202,9 +193,8 @@ class CardWriter:
             made = made | {"encounter": {"reference": f"Encounter/{self._visit.encounter_id}"}}
         return made
 
-    def _override(self, code: str) -> OverrideReason:
-        text = self._content.overrides[code]
-        return OverrideReason(system=text.system, code=code, display=text.display)
+    def _frame(self, joined: WordedFinding) -> CardFrame:
+        return self._frames[joined.evaluation.rule][joined.finding.card]
 
     def _links(self, group: CardGroup) -> Iterable[Link]:
         """Why this card, its first source, what the cards link to, then the other findings' sources (2.5)."""
@@ -212,9 +202,9 @@ class CardWriter:
         named = dict.fromkeys(name for joined in group.findings for name in (*joined.card.links, *joined.text.links))
         links = [
             self._link(_WHY, lead),
-            self._evidence(lead),
+            self._frame(lead).evidence,
             *[self._link(name, lead) for name in named],
-            *map(self._evidence, others),
+            *[self._frame(joined).evidence for joined in others],
         ]
         return list({link.url: link for link in links if link}.values())[:_MOST_LINKS]
 
@@ -225,10 +215,6 @@ class CardWriter:
             return None
         address = text.url.replace(_SERVICE, self._visit.service_url).replace("{rule}", lead.text.id)
         return Link(label=text.label, url=address, type=text.type)
-
-    def _evidence(self, joined: WordedFinding) -> Link | None:
-        cited = self._content.evidence[_cited(joined)[0]]
-        return Link(label=cited.label, url=cited.url, type="absolute") if cited.url else None
 
 
 def write_cards(
@@ -265,11 +251,6 @@ def _attempt(writer: CardWriter, group: CardGroup) -> Card | None:
     except Exception as fault:
         log.error("card failed", rules=list(group.rules), fault=type(fault).__name__)
         return None
-
-
-def _cited(joined: WordedFinding) -> tuple[str, ...]:
-    """The sources of the finding, the weightiest first."""
-    return joined.card.cites or tuple([cited.id for cited in joined.text.evidence])
 
 
 def _with_dose(wording: Wording, order: Order, dose: Value, times: Value) -> dict[str, object]:

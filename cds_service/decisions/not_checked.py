@@ -11,8 +11,8 @@ import msgspec
 
 from cds_service.content.not_checked import ID
 from cds_service.content.text import SUMMARY_LIMIT, clipped
-from cds_service.decisions.cards import TOPICS
 from cds_service.decisions.decide import Decision
+from cds_service.decisions.frames import TOPICS
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.facts.patient import Order
 from cds_service.facts.queries import DRAFTS, MEDICATIONS

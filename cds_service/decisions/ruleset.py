@@ -13,6 +13,7 @@ from cds_service.content.contract import broken, contract, unsaid
 from cds_service.content.model import Content, RuleContent, ServiceText
 from cds_service.content.triggers import triggers_of
 from cds_service.content.wording import Filling, filling
+from cds_service.decisions.frames import CardFrame, frames
 from cds_service.errors import ContentError
 from cds_service.facts.queries import MEDICATIONS, OBSERVATIONS, READS, collections, templates
 from cds_service.rules.gates import GATES
@@ -27,6 +28,8 @@ class Ruleset(msgspec.Struct, frozen=True):
     weight: dict[str, int]
     resources: dict[str, Filling]
     """The files of ``cards/suggestions``, ready to be filled."""
+    frames: dict[str, dict[str, CardFrame]]
+    """By rule and card, what is fixed of it."""
 
     def prefetch(self, service: ServiceText) -> dict[str, str]:
         """The prefetch templates of a service: what its rules read, and nothing else."""
@@ -44,11 +47,12 @@ def assemble(content: Content) -> Ruleset:
         faults += unsaid(content)
     if faults:
         raise ContentError(faults)
+    framed = {name: frames(content, text) for name, text in content.rules.items()}
     drugs = frozenset(found.name for found in content.value_sets if found.kind == "drug")
     prepared = {name: _prepared(text, functions[name], content, drugs) for name, text in content.rules.items()}
     weight = {name: place for place, name in enumerate(content.families.weight)}
     resources = {name: filling(template) for name, template in content.resources.items()}
-    return Ruleset(content, prepared, weight, resources)
+    return Ruleset(content, prepared, weight, resources, framed)
 
 
 def registered() -> dict[str, Rule]:

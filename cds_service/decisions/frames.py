@@ -1,0 +1,48 @@
+"""What a card carries whatever the patient: its source and override reasons, made when the rules are loaded."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cds_service.content.model import CardText, Content, RuleContent
+from cds_service.content.wording import SOURCE
+from cds_service.hooks.responses import Coding, Link, OverrideReason, Source
+
+TOPICS = "urn:org.rbd-cds:topics"
+
+
+class CardFrame(msgspec.Struct, frozen=True):
+    """The fixed parts of the card that a finding leads, and the sources that it rests on in words."""
+
+    source: Source
+    evidence: Link | None
+    """To the source."""
+    override_reasons: tuple[OverrideReason, ...]
+    basis: tuple[str, ...]
+    """Each source with its strength, the weightiest first."""
+
+
+def frames(content: Content, rule: RuleContent) -> dict[str, CardFrame]:
+    """By the key of the card in the card file; a rule without evidence is a draft that is not shown."""
+    return {key: _frame(content, rule, card) for key, card in rule.card.items() if _cited(rule, card)}
+
+
+def _frame(content: Content, rule: RuleContent, card: CardText) -> CardFrame:
+    cited = [content.evidence[name] for name in _cited(rule, card)]
+    first = cited[0]
+    topic = Coding(system=TOPICS, code=rule.id, display=rule.title)
+    return CardFrame(
+        source=Source(label=first.label, url=first.url, topic=topic),
+        evidence=Link(label=first.label, url=first.url, type="absolute") if first.url else None,
+        override_reasons=tuple([_override(content, code) for code in card.override or rule.override]),
+        basis=tuple([content.wording.show(SOURCE(label=one.label, strength=one.strength)) for one in cited]),
+    )
+
+
+def _cited(rule: RuleContent, card: CardText) -> tuple[str, ...]:
+    return card.cites or tuple([cited.id for cited in rule.evidence])
+
+
+def _override(content: Content, code: str) -> OverrideReason:
+    text = content.overrides[code]
+    return OverrideReason(system=text.system, code=code, display=text.display)
