@@ -7,8 +7,8 @@ declared value that the rule does not give or that no text uses.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
-
-import msgspec
+from functools import lru_cache
+from typing import NamedTuple
 
 from cds_service.content import numbers
 from cds_service.content.model import Content, RuleContent, SuggestionText
@@ -20,20 +20,49 @@ from cds_service.facts.words import PHRASINGS, Phrasing
 _OF_JOINT_SUMMARIES = frozenset({"phrases", "clause"})
 _OF_FAMILY_NOTES = frozenset({"because"})
 _OF_RESOURCES = frozenset({"patient", "service"})
+_MOST_NAMED = 256
 
 
-class Contract(msgspec.Struct, frozen=True):
+class Named(NamedTuple):
+    """The texts that a finding names, by their keys in the card file."""
+
+    card: str
+    indicator: str
+    notes: tuple[str, ...]
+    suggestions: tuple[str, ...]
+
+
+class Contract:
     """What a card file has for its rule to name: ``card.<key>``, ``note.<key>``..., each with the values it needs."""
 
-    needs: Mapping[str, frozenset[str]]
+    def __init__(self, needs: Mapping[str, frozenset[str]]) -> None:
+        self.needs = needs
+        self._needed = lru_cache(_MOST_NAMED)(self._all_needed)
+        """By what findings name, which is the same again and again, and nothing of a chart."""
 
-    def lacking(self, named: Iterable[str], given: Set[str]) -> Iterator[str]:
+    def is_kept(self, named: Named, given: Set[str]) -> bool:
+        """Whether all that is named is there, and all that it needs is given."""
+        needed = self._needed(named)
+        return needed is not None and given >= needed
+
+    def lacking(self, named: Named, given: Set[str]) -> Iterator[str]:
         """What is named and not there, and the values that are needed and not given."""
-        for name in named:
+        for name in _texts(named):
             if name not in self.needs:
                 yield f"{name} is missing"
             else:
                 yield from (f"{name} needs {value!r}" for value in sorted(self.needs[name] - given))
+
+    def _all_needed(self, named: Named) -> frozenset[str] | None:
+        texts = _texts(named)
+        if not self.needs.keys() >= set(texts):
+            return None
+        return frozenset[str]().union(*[self.needs[name] for name in texts])
+
+
+def _texts(named: Named) -> tuple[str, ...]:
+    notes, suggestions = ([f"note.{key}" for key in named.notes], [f"suggestions.{key}" for key in named.suggestions])
+    return (f"card.{named.card}", f"indicator.{named.indicator}", *notes, *suggestions)
 
 
 def contract(content: Content, rule: RuleContent) -> Contract:

@@ -21,7 +21,7 @@ from cds_service.facts.losses import Loss
 from cds_service.facts.patient import Medication, Order, PatientFacts
 from cds_service.hooks.hooks import HOOKS, Hook
 from cds_service.hooks.responses import Card
-from cds_service.rules.review import Evaluation, Outcome, Prepared, Step, evaluate, view
+from cds_service.rules.review import Evaluation, Outcome, Prepared, Shared, Step, evaluate, view
 
 _NOTHING = Started()
 _MOST_LOSSES = 50
@@ -185,15 +185,16 @@ def evaluations_of(
     ruleset: Ruleset, service: ServiceText, facts: PatientFacts, names: Iterable[str]
 ) -> Iterator[Evaluation]:
     """Runs these rules of the service."""
+    shared: Shared = {}
     for name in names:
-        yield from _run(ruleset.rules[name], facts, HOOKS[service.hook])
+        yield from _run(ruleset.rules[name], facts, HOOKS[service.hook], shared)
 
 
-def _run(prepared: Prepared, facts: PatientFacts, hook: Hook) -> Iterator[Evaluation]:
+def _run(prepared: Prepared, facts: PatientFacts, hook: Hook, shared: Shared) -> Iterator[Evaluation]:
     seen = view(facts, prepared)
     subjects = list(_subjects(prepared, facts, hook))
     for subject in subjects:
-        yield evaluate(prepared, seen, hook, subject)
+        yield evaluate(prepared, seen, hook, subject, shared)
     if not subjects:
         yield _nothing_to_review(prepared, facts, hook)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
-from cds_service.facts.patient import Medication, Order
+from cds_service.facts.knowledge import Fact
+from cds_service.facts.patient import Medication, Order, PatientFacts
 from cds_service.facts.words import Value, phrasing
 from cds_service.phenotypes import cognition, kidney
 from cds_service.phenotypes.age import is_child
@@ -34,6 +37,16 @@ class Alternative(msgspec.Struct, frozen=True):
     values: dict[str, Value]
     clause: Value
     palliative: bool
+    considered: Mapping[str, Fact[object]]
+
+
+class _Advice(msgspec.Struct, frozen=True):
+    """What fits the purpose: paragraphs, suggestions, the variant of the card, and by criterion what it rests on."""
+
+    notes: tuple[str, ...]
+    offers: tuple[str, ...]
+    card: str
+    considered: Mapping[str, Fact[object]] = {}
 
 
 def given(review: Review) -> str:
@@ -45,16 +58,29 @@ def proposed(review: Review) -> str:
     """As :func:`given`, and not a taper."""
     name = given(review)
     if isinstance(review.therapy, Order):
-        review.unless("taper", taper(review.therapy, review.facts))
+        review.unless("taper", review.once(_taper))
     return name
+
+
+def _taper(review: Review) -> Fact[object]:
+    return taper(review.order, review.facts)
 
 
 def alternative(review: Review, because: Value) -> Alternative:
     """What to offer in place of clonazepam, given what was found in this patient (``because``)."""
+    offer = review.once(_alternative)
+    for criterion, fact in offer.considered.items():
+        review.consider(criterion, fact)
+    return msgspec.structs.replace(offer, values={"because": because, **offer.values})
+
+
+def _alternative(review: Review) -> Alternative:
+    """The same whatever was found."""
     purpose = indication(review.therapy, review.facts)
-    notes, offers, card = _by_purpose(review, purpose)
-    values: dict[str, Value] = {"because": because, "indication": _LABELLED_USES.get(purpose), "drug": "clonazepam"}
-    values |= _kidney_values(review) if purpose is Indication.MYOCLONUS else {}
+    advice = _by_purpose(review.facts, purpose)
+    notes, offers, card = advice.notes, advice.offers, advice.card
+    values: dict[str, Value] = {"indication": _LABELLED_USES.get(purpose), "drug": "clonazepam"}
+    values |= _kidney_values(review.facts) if purpose is Indication.MYOCLONUS else {}
     if review.chart_view:
         offers, card, notes = ("clonazepam-review",), "current", (*notes, "taper")
     elif isinstance(review.therapy, Order) and current_of(review.therapy, review.facts).known:
@@ -66,7 +92,7 @@ def alternative(review: Review, because: Value) -> Alternative:
     if palliative:
         notes = (*notes, "palliative")
     clause = _MELATONIN_PREFERRED if "rbd-alternative" in notes else ""
-    return Alternative(card, offers, notes, values, clause, palliative)
+    return Alternative(card, offers, notes, values, clause, palliative, advice.considered)
 
 
 def is_palliative(review: Review) -> bool:
@@ -74,28 +100,25 @@ def is_palliative(review: Review) -> bool:
     return palliative_care(review.facts).known
 
 
-def _by_purpose(review: Review, purpose: Indication) -> tuple[tuple[str, ...], tuple[str, ...], str]:
-    if purpose in _IN_PREGNANCY and pregnancy(review.facts).known:
-        return (), ("remove-draft",), _IN_PREGNANCY[purpose]
+def _by_purpose(facts: PatientFacts, purpose: Indication) -> _Advice:
+    if purpose in _IN_PREGNANCY and pregnancy(facts).known:
+        return _Advice((), ("remove-draft",), _IN_PREGNANCY[purpose])
     if purpose is Indication.RBD:
-        return _for_rbd(review)
+        return _for_rbd(facts)
     if purpose is Indication.MYOCLONUS:
-        return _for_myoclonus(review)
+        return _for_myoclonus(facts)
     if purpose in (Indication.NOT_STATED, Indication.OTHER):
         stated = () if purpose is Indication.OTHER else ("not-stated",)
-        return stated, ("remove-draft",), "draft-plain"
-    return ("specialist",), ("remove-draft",), "draft-specialist"
+        return _Advice(stated, ("remove-draft",), "draft-plain")
+    return _Advice(("specialist",), ("remove-draft",), "draft-specialist")
 
 
-def _for_rbd(review: Review) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+def _for_rbd(facts: PatientFacts) -> _Advice:
     """Melatonin, unless an allergy, fluvoxamine or liver disease speaks against it, or the patient is a child."""
-    facts = review.facts
     allergy = facts.allergies("melatonin")
     fluvoxamine = facts.current_drugs("ssri")
     liver = facts.conditions("liver-failure")
-    review.consider("melatonin-allergy", allergy)
-    review.consider("fluvoxamine", fluvoxamine)
-    review.consider("liver-failure", liver)
+    considered = {"melatonin-allergy": allergy, "fluvoxamine": fluvoxamine, "liver-failure": liver}
     refused: tuple[str, ...] = ()
     if allergy.known:
         refused = ("no-melatonin-allergy",)
@@ -104,29 +127,30 @@ def _for_rbd(review: Review) -> tuple[tuple[str, ...], tuple[str, ...], str]:
     elif liver.known:
         refused = ("no-melatonin-liver",)
     if refused or is_child(facts):
-        return (*refused, *_rivastigmine(review)), ("remove-draft",), "draft-rbd-no-melatonin"
+        notes = (*refused, *_rivastigmine(facts))
+        return _Advice(notes, ("remove-draft",), "draft-rbd-no-melatonin", considered)
     if facts.current_drugs("melatonin").known:
-        return ("rbd-alternative", "on-melatonin", *_rivastigmine(review)), ("remove-draft",), "draft-rbd"
-    notes = ("rbd-alternative", *_rivastigmine(review))
-    return notes, ("replace-with-melatonin", "remove-draft"), "draft-rbd"
+        notes = ("rbd-alternative", "on-melatonin", *_rivastigmine(facts))
+        return _Advice(notes, ("remove-draft",), "draft-rbd", considered)
+    notes = ("rbd-alternative", *_rivastigmine(facts))
+    return _Advice(notes, ("replace-with-melatonin", "remove-draft"), "draft-rbd", considered)
 
 
-def _rivastigmine(review: Review) -> tuple[str, ...]:
+def _rivastigmine(facts: PatientFacts) -> tuple[str, ...]:
     """The line on the patch: with mild cognitive impairment or Parkinson's disease, never with other dementias."""
-    facts = review.facts
     fits = facts.conditions("mild-cognitive-impairment", "parkinson-disease").known
     return ("rivastigmine",) if fits and not cognition.dementia(facts).known else ()
 
 
-def _for_myoclonus(review: Review) -> tuple[tuple[str, ...], tuple[str, ...], str]:
-    if kidney.clearance(review.facts).known:
-        return ("levetiracetam",), ("replace-with-levetiracetam", "remove-draft"), "draft-myoclonus"
-    return ("levetiracetam", "kidney-unknown"), ("remove-draft",), "draft-myoclonus"
+def _for_myoclonus(facts: PatientFacts) -> _Advice:
+    if kidney.clearance(facts).known:
+        return _Advice(("levetiracetam",), ("replace-with-levetiracetam", "remove-draft"), "draft-myoclonus")
+    return _Advice(("levetiracetam", "kidney-unknown"), ("remove-draft",), "draft-myoclonus")
 
 
-def _kidney_values(review: Review) -> dict[str, Value]:
-    found = kidney.clearance(review.facts)
+def _kidney_values(facts: PatientFacts) -> dict[str, Value]:
+    found = kidney.clearance(facts)
     if not found.known:
         return {}
-    limit = kidney.levetiracetam_limit(found.value, review.facts)
+    limit = kidney.levetiracetam_limit(found.value, facts)
     return {"label_maximum": _A_DAY(dose=limit)}

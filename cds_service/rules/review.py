@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 import structlog
 
-from cds_service.content.contract import Contract
+from cds_service.content.contract import Contract, Named
 from cds_service.content.model import Criterion, RuleContent
 from cds_service.content.triggers import Trigger
 from cds_service.content.wording import Wording
@@ -91,6 +91,10 @@ class Evaluation(msgspec.Struct, frozen=True):
         return self.steps[-1].why if self.steps else ""
 
 
+Shared: TypeAlias = dict[tuple[Callable[..., Any], int], Any]
+"""What the rules of one request have worked out once for all of them."""
+
+
 class _Ended(Exception):
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
@@ -105,11 +109,13 @@ class Review:
         facts: PatientFacts,
         hook: Hook,
         therapy: Order | Medication | None = None,
+        shared: Shared | None = None,
     ) -> None:
         self.facts = facts
         self.chart_view = hook.is_chart_view
         self.signing = hook.is_signing
         self.subject = therapy
+        self._shared = {} if shared is None else shared
         self._steps: list[Step] = []
         self._content = prepared.content
         self._criteria = prepared.criteria
@@ -134,6 +140,17 @@ class Review:
     def reviews(self, order: Order) -> bool:
         """Whether an order starts rules at this hook: at order-select only what was selected."""
         return order.selected or self.signing
+
+    def once(self, work: Callable[[Review], T]) -> T:
+        """What several rules ask alike about one order or drug, worked out for the first that asks.
+
+        It leaves no steps: those belong to the rule that asks.
+        """
+        key = (work, id(self.subject))
+        if key not in self._shared:
+            self._shared[key] = work(self)
+        found: T = self._shared[key]
+        return found
 
     def number(self, name: str) -> float:
         """A parameter of the card file."""
@@ -274,12 +291,18 @@ def view(facts: PatientFacts, prepared: Prepared) -> PatientFacts:
     return msgspec.structs.replace(facts, declared=collections(prepared.reads), result_sets=prepared.result_sets)
 
 
-def evaluate(prepared: Prepared, facts: PatientFacts, hook: Hook, therapy: Order | Medication | None) -> Evaluation:
-    """Runs one rule on one subject.
+def evaluate(
+    prepared: Prepared,
+    facts: PatientFacts,
+    hook: Hook,
+    therapy: Order | Medication | None,
+    shared: Shared | None = None,
+) -> Evaluation:
+    """Runs one rule on one subject; ``shared`` goes from rule to rule of one request.
 
     A rule that raises costs only its own card: the outcome is FAILED and the fault is logged without patient data.
     """
-    review = Review(prepared, facts, hook, therapy)
+    review = Review(prepared, facts, hook, therapy, shared)
     finding: Finding | None = None
     try:
         review.pass_gates(prepared.gates)
@@ -300,15 +323,10 @@ def _worded(prepared: Prepared, finding: Finding) -> Finding:
     """The finding, if all that it names is in the cards and it gives what their words need; else UnwritableCard."""
     card = prepared.content.card.get(finding.card)
     offers = finding.offers if finding.offers is not None else card.suggestions if card else ()
-    named = (
-        f"card.{finding.card}",
-        f"indicator.{finding.indicator}",
-        *(f"note.{name}" for name in finding.notes),
-        *(f"suggestions.{name}" for name in offers),
-    )
-    lacking = tuple(prepared.contract.lacking(named, finding.values.keys()))
-    if lacking:
-        raise UnwritableCard(f"{prepared.rule.id}/card.toml: {'; '.join(lacking)}")
+    named, given = Named(finding.card, finding.indicator, finding.notes, offers), finding.values.keys()
+    if not prepared.contract.is_kept(named, given):
+        lacking = "; ".join(prepared.contract.lacking(named, given))
+        raise UnwritableCard(f"{prepared.rule.id}/card.toml: {lacking}")
     return finding
 
 
