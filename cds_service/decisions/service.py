@@ -178,7 +178,7 @@ class DecisionService:
         Where a chart is viewed, a rule that was not started has been judged if anything was looked up that could start
         it. A rule that is not met for what the draft itself says has not.
         """
-        outcomes = {one.outcome for one in judged.evaluations}
+        outcomes = [one.outcome for one in judged.evaluations]
         if Outcome.UNDETERMINED not in outcomes or Outcome.FOUND in outcomes:
             return
         not_started = judged.started.not_started if hook.is_chart_view else ()

@@ -40,10 +40,13 @@ class _Unsettled(msgspec.Struct, frozen=True):
     """A draft that cannot be read may be the medication that is looked for."""
 
     def starts(self, held: Mapping[str, Collection]) -> bool:
-        return any(all(self._may_hold(name, sets, held) for name, sets in way.items()) for way in self.ways)
-
-    def _may_hold(self, name: str, sets: frozenset[str], held: Mapping[str, Collection]) -> bool:
-        return (name == MEDICATIONS and self.any_drug_drafted) or held[name].may_hold(sets)
+        for way in self.ways:
+            for name, sets in way.items():
+                if not ((self.any_drug_drafted and name == MEDICATIONS) or held[name].may_hold(sets)):
+                    break
+            else:
+                return True
+        return False
 
     @property
     def is_loose(self) -> bool:
@@ -63,11 +66,13 @@ class Plan(msgspec.Struct, frozen=True):
     """All keys of certain and unsettled rules."""
     watched: tuple[tuple[str, frozenset[str]], ...]
     """By collection, every value set in it that could start an unsettled rule."""
+    is_loose: bool
+    """Whether any unsettled rule is."""
 
     def started(self, held: Mapping[str, Collection]) -> frozenset[str]:
         """The rules that start on this chart; most charts hold nothing that could start any."""
         certain = frozenset([one.rule.id for one in self.certain])
-        watching = any(one.is_loose for one in self.unsettled) or any(held[n].may_hold(s) for n, s in self.watched)
+        watching = self.is_loose or any(held[name].may_hold(sets) for name, sets in self.watched)
         return certain.union([one.rule.rule.id for one in self.unsettled if one.starts(held)]) if watching else certain
 
 
@@ -128,4 +133,5 @@ def _planned(certain: Iterable[Prepared], unsettled: Iterable[_Unsettled]) -> Pl
         watched[name] = watched.get(name, frozenset()) | sets
     first = ALWAYS.union(*[one.keys for one in certain], *[READS[name] for name in watched])
     whole = first.union(*[one.rule.keys for one in unsettled])
-    return Plan(tuple(certain), tuple(unsettled), first, whole, tuple(watched.items()))
+    is_loose = any(one.is_loose for one in unsettled)
+    return Plan(tuple(certain), tuple(unsettled), first, whole, tuple(watched.items()), is_loose)

@@ -39,7 +39,10 @@ class Drug(msgspec.Struct, frozen=True):
 
     def ingredient(self, *sets: str) -> str:
         """The name of the ingredient for which the drug is in one of these value sets."""
-        return next((name for held in sets for name in self.by_set.get(held, ())), "")
+        for held in sets:
+            for name in self.by_set.get(held, ()):
+                return name
+        return ""
 
 
 class Dose(msgspec.Struct, frozen=True):

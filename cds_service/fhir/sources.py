@@ -164,6 +164,8 @@ def _continued(before: Source, answer: Answer, asked: FhirQuery) -> Source:
 
 
 def _of_bundle(bundle: fhir.Bundle, odd: tuple[Reading, ...], asked: FhirQuery) -> Source:
+    if not (bundle.entry or bundle.link or bundle.total or odd):
+        return _none_found(asked)
     entries = resources_in(bundle)
     kinds = list(map(type, entries))
     matches, present = kinds.count(asked.kind), set(kinds)
