@@ -14,7 +14,11 @@ from typing import Any, NamedTuple
 import structlog
 
 from cds_service.content.places import fhir_examples
+from cds_service.decisions.decide import Recall
+from cds_service.decisions.service import DecidedHook, DecisionService
 from cds_service.facts.queries import TEMPLATES
+from cds_service.fhir_client.access import FhirGrant
+from cds_service.hooks.services import Service
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
 from cds_service.web.assembly import Application
@@ -166,3 +170,15 @@ def _bare(suggestions: list[Json]) -> list[Json]:
 
 def rules_of(card: Json) -> list[str]:
     return card["extension"]["org.rbd-cds.rules"]  # type: ignore[no-any-return]
+
+
+async def answered_to(
+    decisions: DecisionService,
+    body: bytes,
+    service: Service,
+    grant: FhirGrant | None = None,
+    recall: Recall | None = None,
+) -> DecidedHook:
+    """The answer to a body, as an endpoint gives it."""
+    opened = decisions.open(body, service)
+    return await decisions.answer(opened.hook, service, grant, recall, drafts=opened.drafts)

@@ -19,6 +19,7 @@ from cds_service.hooks.schemas import schema
 from cds_service.settings import Settings
 from tests.bench import charts, dearest, fetching, lifetime
 from tests.bench.__main__ import CELLS, GROUPS
+from tests.calling import answered_to
 from tests.fhir_client import misbehaving
 
 SMALL, MIDDLE = charts.SIZES["10 KB"], charts.SIZES["140 KB"]
@@ -99,7 +100,7 @@ async def test_the_members_of_a_request_may_stand_in_another_order_and_are_the_s
 async def answered(chart: str, size: int) -> DecidedHook:
     decisions = DecisionService.of(places.cards(Settings()), lambda: date(2026, 6, 15))
     service = decisions.services[f"rbd-{charts.CHARTS[chart].hook}"]
-    return await decisions.answer(decisions.request(charts.request(chart, size), service), service)
+    return await answered_to(decisions, charts.request(chart, size), service)
 
 
 @pytest.mark.parametrize("shape", dearest.SHAPES)

@@ -33,9 +33,17 @@ class Gathered(msgspec.Struct, frozen=True):
     started: Started
 
 
-async def gather(hook: HookRequest, sources: Sources, stages: Stages, content: Content, today: date) -> Gathered | None:
+class Opened(msgspec.Struct, frozen=True):
+    """A call, and its drafts where they had to be read to open it."""
+
+    hook: HookRequest
+    drafts: Collections | None = None
+    """The collections of a chart of which nothing else is read yet."""
+
+
+async def gather(collections: Collections, sources: Sources, stages: Stages) -> Gathered | None:
     """The facts that can change the answer, in two rounds of fetching at most; None where no rule can start."""
-    collections = unread(hook, sources, content, today)
+    collections.chart.read_from(sources)
     if collections.drafted.unreadable:
         collections.look(DRUG_KEYS)
     if not stages.can_start(collections.drafted):
@@ -63,9 +71,9 @@ def gather_sent(hook: HookRequest, templates: Mapping[str, str], content: Conten
     return _built(hook, Sources(hook, templates), content, today)
 
 
-def unread(hook: HookRequest, sources: Mapping[str, Source], content: Content, today: date) -> Collections:
+def unread(hook: HookRequest, content: Content, today: date) -> Collections:
     """The collections of a chart of which nothing but the drafts is read yet."""
-    chart = Chart(sources, _drafted(hook), content.vocabulary, hook.patient_id)
+    chart = Chart({}, _drafted(hook), content.vocabulary, hook.patient_id)
     return Collections(chart, content.vocabulary, content.numbers, today, signing=hook.hook.is_signing)
 
 

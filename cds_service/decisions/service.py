@@ -14,14 +14,15 @@ from cds_service.content.load import load
 from cds_service.content.model import ServiceText
 from cds_service.decisions.cards import SERVICE_URL, Visit
 from cds_service.decisions.decide import Decision, Judged, Recall, conclude, judge, user_gate
-from cds_service.decisions.gather import Gathered, gather, gather_all, unread
+from cds_service.decisions.gather import Gathered, Opened, gather, gather_all, unread
 from cds_service.decisions.grounds import changed_by
 from cds_service.decisions.not_checked import not_checked_cards
 from cds_service.decisions.ruleset import Ruleset, assemble
 from cds_service.decisions.sources import Asked, Pace, Sources
 from cds_service.decisions.stages import Stages
 from cds_service.errors import DataMissing, OtherRelease
-from cds_service.facts.losses import Loss
+from cds_service.facts.collections import Collections
+from cds_service.facts.losses import DRAFTS, Loss
 from cds_service.facts.patient import NOTHING_DRAFTED, PatientFacts
 from cds_service.fhir.sources import UNREADABLE_IN_PART
 from cds_service.fhir_client.access import FhirGrant
@@ -84,21 +85,25 @@ class DecisionService:
         """The service of a folder of cards; raises ContentError with every fault in it."""
         return cls(assemble(load(cards)), today, silent=silent, url=url)
 
-    def request(self, body: bytes, service: Service) -> HookRequest:
+    def open(self, body: bytes, service: Service) -> Opened:
         """The call in a body, read no further than its prefetch where the drafts before it can start nothing.
 
         Raises NotJson or ContractBroken.
         """
         stages = self._stages[service.id]
         if HOOKS[service.hook].is_chart_view:
-            return parse_request(body, service, stages.plan(NOTHING_DRAFTED).first)
+            return Opened(parse_request(body, service, stages.plan(NOTHING_DRAFTED).first))
         head = parse_head(body, service)
         if head is None:
-            return parse_request(body, service)
-        drafted = unread(head, {}, self.ruleset.content, self._today()).drafted
-        if head.not_r4 or (stages.can_start(drafted) and not user_gate(self.ruleset.content, head.user_id)):
-            return parse_request(body, service, stages.plan(drafted).first)
-        return parse_request(body, service) if may_come_twice(body) else head
+            return Opened(parse_request(body, service))
+        hook, drafts = head.request, self._unread(head.request)
+        if hook.not_r4 or (stages.can_start(drafts.drafted) and not user_gate(self.ruleset.content, hook.user_id)):
+            whole = parse_request(body, service, stages.plan(drafts.drafted).first, head)
+            return Opened(whole, drafts if whole.drafts is hook.drafts else None)
+        return Opened(parse_request(body, service)) if may_come_twice(body) else Opened(hook, drafts)
+
+    def _unread(self, hook: HookRequest) -> Collections:
+        return unread(hook, self.ruleset.content, self._today())
 
     async def answer(
         self,
@@ -108,27 +113,33 @@ class DecisionService:
         recall: Recall | None = None,
         *,
         asked: Asked | None = None,
+        drafts: Collections | None = None,
         everything: bool = False,
     ) -> DecidedHook:
         """The answer to one hook; raises CallRefused where the request or its data do not allow one.
 
         Without ``grant`` nothing is fetched, and without ``recall`` nothing is muted. What is asked of the FHIR server
-        is written down in ``asked``. With ``everything`` all is read, and at once, whether a rule needs it or not.
+        is written down in ``asked``. ``drafts`` are those of the hook where they were read to open it. With
+        ``everything`` all is read, and at once, whether a rule needs it or not.
         """
         started = perf_counter()
         closed = user_gate(self.ruleset.content, hook.user_id)
         if closed:
             return DecidedHook(Decision(gate=closed), Response(cards=()))
+        drafts = self._unread(hook) if drafts is None else drafts
         if hook.is_head:
-            return self._silence(service, hook)
+            return self._silence(service, drafts)
         if hook.not_r4:
             return _not_r4(OtherRelease(hook.not_r4))
         sources = Sources(hook, service.prefetch, grant, self._pace, asked)
         try:
-            gathered = await self._gathered(hook, service, sources, everything=everything)
+            if everything:
+                gathered = await self._everything(hook, service, sources)
+            else:
+                gathered = await gather(drafts, sources, self._stages[service.id])
             deciding = perf_counter()
             if gathered is None:
-                return self._silence(service, hook)
+                return self._silence(service, drafts)
             decision = await self._decision(hook, service, gathered, sources, recall)
         except OtherRelease as release:
             return _not_r4(release)
@@ -140,20 +151,14 @@ class DecisionService:
         changed = changed_by(self.ruleset, decision, gathered.facts)
         return DecidedHook(decision, response, timings, gathered.facts, unreadable, changed)
 
-    async def _gathered(
-        self, hook: HookRequest, service: Service, sources: Sources, *, everything: bool
-    ) -> Gathered | None:
-        content, stages = self.ruleset.content, self._stages[service.id]
-        if not everything:
-            return await gather(hook, sources, stages, content, self._today())
-        facts = await gather_all(hook, sources, content, self._today())
-        return Gathered(facts, stages.start(facts.drafted, facts.held))
+    async def _everything(self, hook: HookRequest, service: Service, sources: Sources) -> Gathered | None:
+        facts = await gather_all(hook, sources, self.ruleset.content, self._today())
+        return Gathered(facts, self._stages[service.id].start(facts.drafted, facts.held))
 
-    def _silence(self, service: Service, hook: HookRequest) -> DecidedHook:
+    def _silence(self, service: Service, drafts: Collections) -> DecidedHook:
         """The answer where no draft starts a rule, so that nothing else was looked at."""
         decision = Decision(started=self._stages[service.id].nothing())
-        losses = unread(hook, {}, self.ruleset.content, self._today()).chart.losses
-        unreadable = tuple(losses.named)
+        unreadable = tuple([loss for loss in drafts.chart.losses.named if loss.key == DRAFTS])
         response = Response(cards=(), extension=decision.outcomes({}, unreadable=unreadable) or None)
         return DecidedHook(decision, response, unreadable=unreadable)
 

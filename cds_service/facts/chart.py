@@ -52,6 +52,10 @@ class Chart:
         }
         """By id; of the same id that of the drafts comes first."""
 
+    def read_from(self, sources: Mapping[str, Source]) -> None:
+        """Where to read what is asked for from now on."""
+        self._sources = sources
+
     def need(self, keys: Iterable[str]) -> None:
         """Reads these keys, each once unless more came for it; a gap in any of them counts."""
         for key in keys:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from functools import cached_property
 from operator import attrgetter
@@ -57,8 +57,6 @@ class Collections(dict[str, Collection]):
         super().__init__()
         self.chart, self.today, self.numbers = chart, today, numbers
         self._vocabulary, self._signing = vocabulary.of_a_request(), signing
-        self._use = drugs.current_use(numbers, today)
-        self._most = most_by_set(numbers.parameters[SCALES])
         self._pharmacy = Pharmacy(self._vocabulary, chart.medications, chart.losses)
         self._ordered: tuple[tuple[int, Ordered], ...] | None = None
         self._completed_by: dict[str, set[str]] = {}
@@ -130,6 +128,14 @@ class Collections(dict[str, Collection]):
         values = [value for name in CONCEPTS[type(resource)].values() for value in fhir.many(getattr(resource, name))]
         concepts = [fhir.CodeableConcept(text=one) if isinstance(one, str) else one for one in values]
         return _NO_SETS.union(*[found.sets for found in map(match, concepts) if found])
+
+    @cached_property
+    def _use(self) -> drugs.CurrentUse:
+        return drugs.current_use(self.numbers, self.today)
+
+    @cached_property
+    def _most(self) -> Mapping[str, float]:
+        return most_by_set(self.numbers.parameters[SCALES])
 
     @cached_property
     def drafted(self) -> DraftedSets:

@@ -80,30 +80,44 @@ class HookRequest(msgspec.Struct, frozen=True, kw_only=True):
         return None if other_patient or expired or other_kind else granted.access_token
 
 
-def parse_request(body: bytes, service: Service, at_once: frozenset[str] = frozenset()) -> HookRequest:
+class Head(msgspec.Struct, frozen=True):
+    """The members before the prefetch, and the call as far as they tell it."""
+
+    envelope: Envelope[Sent]
+    request: HookRequest
+
+
+def parse_request(
+    body: bytes, service: Service, at_once: frozenset[str] = frozenset(), head: Head | None = None
+) -> HookRequest:
     """The call in a body sent to a service; NotJson or ContractBroken otherwise.
 
-    Keys that are sure to be asked for are read best ``at_once``; any other when it is.
+    Keys that are sure to be asked for are read best ``at_once``; any other when it is. Where the whole body has the
+    context of its head, the drafts are those of the head, and not read again.
     """
     try:
-        return _request(read_envelope(body, frozenset(service.prefetch), at_once), service)
+        envelope = read_envelope(body, frozenset(service.prefetch), at_once)
+        known = head.request.drafts if head and envelope.context == head.envelope.context else None
+        return _request(envelope, service, known)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise NotJson from None
 
 
-def parse_head(body: bytes, service: Service) -> HookRequest | None:
+def parse_head(body: bytes, service: Service) -> Head | None:
     """The call as far as the members before its prefetch tell it; None where they are not enough."""
     head = read_head(body)
     try:
-        return _request(head, service, is_head=True) if head else None
+        return Head(head, _request(head, service, is_head=True)) if head else None
     except (ContractBroken, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
-def _request(envelope: Envelope[Sent], service: Service, *, is_head: bool = False) -> HookRequest:
+def _request(
+    envelope: Envelope[Sent], service: Service, known: tuple[Draft, ...] | None = None, *, is_head: bool = False
+) -> HookRequest:
     hook = HOOKS[service.hook]
     context = _checked_context(envelope, hook)
-    drafts = tuple(_drafts(context, hook))
+    drafts = tuple(_drafts(context, hook)) if known is None else known
     return HookRequest(
         hook=hook,
         hook_instance=envelope.hook_instance,

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from cds_service import __version__
 from cds_service.content import places
 from cds_service.content.model import Content
+from cds_service.decisions.gather import Opened
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.decisions.service import DecisionService
 from cds_service.decisions.sources import Asked
@@ -122,15 +123,17 @@ class Application:
         """The client that its token shows; anyone in open mode, which exists only on a loopback address."""
         return await self._authenticator.authenticate(request) if self._authenticator else ANYONE
 
-    def request(self, body: bytes, service: Service) -> HookRequest:
+    def open(self, body: bytes, service: Service) -> Opened:
         """The call in a body; raises NotJson or ContractBroken."""
-        return self._decisions.request(body, service)
+        return self._decisions.open(body, service)
 
-    async def answer(self, hook: HookRequest, service: Service, caller: Caller, asked: Asked) -> HookAnswer:
+    async def answer(self, opened: Opened, service: Service, caller: Caller, asked: Asked) -> HookAnswer:
         """The answer to one hook in the caller's dialect; its record is written after it has left."""
-        record, offer = self._record(hook, service, caller), self._offers[caller.name]
+        hook, offer = opened.hook, self._offers[caller.name]
+        record = self._record(hook, service, caller)
         grant, recall = self._grants[caller.name], record.recall if record else None
-        decided = await self._decisions.answer(hook, offer.services[service.id], grant, recall, asked=asked)
+        served = offer.services[service.id]
+        decided = await self._decisions.answer(hook, served, grant, recall, asked=asked, drafts=opened.drafts)
         if record:
             record.note(decided.decision)
         gaps = decided.facts.gaps if decided.facts else {}

@@ -30,14 +30,14 @@ async def call(request: Request) -> Response:
     with request.app.state.capacity.taken_by(caller.name):
         body = await read_json_body(request, app.settings.max_body_bytes)
         started = perf_counter()
-        hook = app.request(body, service)
+        opened = app.open(body, service)
         parsed = perf_counter() - started
-        note(request, instance=uuid_or_none(hook.hook_instance))
+        note(request, instance=uuid_or_none(opened.hook.hook_instance))
         asked = Asked()
         try:
-            answer = await app.answer(hook, service, caller, asked)
+            answer = await app.answer(opened, service, caller, asked)
         finally:
-            note(request, prefetch=hook.prefetch.states(), **asked.told)
+            note(request, prefetch=opened.hook.prefetch.states(), **asked.told)
     return _written(request, answer, {"parse": parsed, **answer.timings})
 
 

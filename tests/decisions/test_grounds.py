@@ -8,7 +8,7 @@ import pytest
 
 from cds_service.authoring.cases import DAY
 from cds_service.decisions.service import DecisionService
-from tests.calling import requests
+from tests.calling import answered_to, requests
 from tests.case_runs import cases, ruleset, runner
 from tests.fhir_client.misbehaving import searchset
 
@@ -19,7 +19,7 @@ DECISIONS = DecisionService(ruleset(), lambda: DAY)
 
 async def decided(body, recall=None):
     service = DECISIONS.services[f"rbd-{body['hook']}"]
-    return await DECISIONS.answer(DECISIONS.request(json.dumps(body).encode(), service), service, recall=recall)
+    return await answered_to(DECISIONS, json.dumps(body).encode(), service, recall=recall)
 
 
 def emptied(body, key):

@@ -18,7 +18,7 @@ from cds_service.fhir_client.egress import Servers
 from cds_service.fhir_client.fetch import Fetch, FhirReply
 from cds_service.fhir_client.target import Bounds, Deadline
 from cds_service.hooks.responses import Response
-from tests.calling import as_bytes, charts, opened, requests, without_uuids
+from tests.calling import answered_to, as_bytes, charts, opened, requests, without_uuids
 from tests.case_runs import cases, ruleset, runner
 
 pytestmark = pytest.mark.anyio
@@ -68,7 +68,7 @@ async def seen(body, grant=None):
     """
     service = service_of(body)
     try:
-        answered = await DECISIONS.answer(DECISIONS.request(as_bytes(body), service), service, grant)
+        answered = await answered_to(DECISIONS, as_bytes(body), service, grant)
     except DataMissing:
         return None
     decision = answered.decision

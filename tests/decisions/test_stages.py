@@ -18,13 +18,14 @@ from cds_service.decisions.service import DecisionService
 from cds_service.decisions.sources import Pace, Sources
 from cds_service.decisions.stages import Started
 from cds_service.errors import ContractBroken, DataMissing
+from cds_service.facts import collections as made_of
 from cds_service.facts.queries import DRUG_KEYS, READS, TEMPLATES, collections
 from cds_service.fhir_client.access import FhirAccess, FhirGrant
 from cds_service.fhir_client.egress import Resolver, Servers, networks
-from cds_service.hooks import prefetch
+from cds_service.hooks import prefetch, requests as calls
 from cds_service.hooks.hooks import HOOKS
 from cds_service.hooks.requests import parse_request
-from tests.calling import application_with, requests, without_uuids
+from tests.calling import answered_to, application_with, requests, without_uuids
 from tests.case_runs import PARTS, cases, ruleset, runner
 from tests.contract import speaking_to
 from tests.fhir_client import misbehaving
@@ -165,7 +166,7 @@ async def test_an_order_that_starts_nothing_has_no_value_of_its_prefetch_decoded
     body = runner().request("clonazepam-dementia", UNRELATED)
     service = service_of(body)
     for written in (as_written(body), json.dumps({"prefetch": body["prefetch"], **body}).encode()):
-        answered = await DECISIONS.answer(DECISIONS.request(written, service), service)
+        answered = await answered_to(DECISIONS, written, service)
         assert (answered.response.cards, answered.facts, decoded) == ((), None, [])
         assert len(answered.decision.started.not_started) == len(RULES.content.service(service.id).rules)
 
@@ -174,7 +175,7 @@ async def test_what_stands_behind_the_head_of_such_an_order_is_not_looked_at():
     body = runner().request("clonazepam-dementia", UNRELATED)
     service = service_of(body)
     broken = as_written(body)[:-40]
-    answered = await DECISIONS.answer(DECISIONS.request(broken, service), service)
+    answered = await answered_to(DECISIONS, broken, service)
     assert answered.response.cards == ()
 
 
@@ -212,16 +213,55 @@ async def test_the_order_of_the_members_changes_nothing(name):
     service = service_of(body)
     expected = shown((await DECISIONS.answer(parsed(body), service)).response)
     for written in orders_of(body):
-        answered = await DECISIONS.answer(DECISIONS.request(written, service), service)
+        answered = await answered_to(DECISIONS, written, service)
         assert shown(answered.response) == expected, written[:80]
 
 
 async def test_of_a_member_that_stands_twice_the_last_counts_wherever_it_stands():
     body = requests()["order-sign-rbd-dementia"]
-    service = service_of(body)
-    other = runner().request("clonazepam-dementia", UNRELATED)["context"]
-    answered = await DECISIONS.answer(DECISIONS.request(twice(body, "context", other), service), service)
+    service, told = service_of(body), body["context"]
+    other = runner().request("clonazepam-dementia", UNRELATED)["context"] | {"patientId": told["patientId"]}
+    answered = await answered_to(DECISIONS, twice(body, "context", other), service)
     assert answered.decision.found
+    answered = await answered_to(DECISIONS, twice(body | {"context": other}, "context", told), service)
+    assert not answered.decision.found
+
+
+# Drafts read once
+
+
+async def test_a_draft_that_starts_a_rule_is_read_and_named_once(monkeypatch):
+    read, named = [], []
+    read_draft, ordered_by = calls.read_draft, made_of.ordered
+    monkeypatch.setattr(calls, "read_draft", lambda *given: read.append(given) or read_draft(*given))
+    monkeypatch.setattr(made_of, "ordered", lambda *a, **b: named.append(a) or ordered_by(*a, **b))
+    body = requests()["order-sign-rbd-dementia"]
+    answered = await answered_to(DECISIONS, as_written(body), service_of(body))
+    assert answered.decision.found
+    assert (len(read), len(named)) == (1, 1)
+
+
+async def test_a_draft_whose_medication_comes_with_the_prefetch_is_named_when_that_is_read():
+    body = copy.deepcopy(requests()["order-sign-rbd-dementia"])
+    (entry,) = body["context"]["draftOrders"]["entry"]
+    drug = entry["resource"].pop("medicationCodeableConcept")
+    entry["resource"]["medicationReference"] = {"reference": "Medication/m1"}
+    medication = {"resourceType": "Medication", "id": "m1", "code": drug}
+    body["prefetch"]["medicationRequests"] = searchset(PARTS.resource("current-sertraline"), medication)
+    answered = await answered_to(DECISIONS, as_written(body), service_of(body))
+    assert "clonazepam-dementia" in answered.decision.found
+
+
+@pytest.mark.parametrize("drafted", ["draft-clonazepam-rbd", "draft-aspirin"])
+async def test_what_cannot_be_read_of_a_draft_is_told_whether_its_head_was_read_first_or_not(drafted):
+    case = msgspec.structs.replace(UNRELATED, drafts=(drafted,))
+    body = runner().request("clonazepam-dementia", case)
+    (entry,) = body["context"]["draftOrders"]["entry"]
+    entry["resource"]["status"] = "started"
+    head_first = await answered_to(DECISIONS, as_written(body), service_of(body))
+    whole = await DECISIONS.answer(parsed(body), service_of(body))
+    assert [loss.member for loss in head_first.unreadable] == ["MedicationRequest.status"]
+    assert head_first.unreadable == whole.unreadable
 
 
 # What is not enough to answer

@@ -8,7 +8,7 @@ import pytest
 from cds_service.authoring.cases import DAY
 from cds_service.cli.demo_ehr import parameters
 from cds_service.decisions.service import DecisionService
-from tests.calling import as_bytes, requests, searchset, without_uuids
+from tests.calling import answered_to, as_bytes, requests, searchset, without_uuids
 from tests.case_runs import ruleset
 from tests.hapi import charts, server
 from tests.real_parts import left_out
@@ -62,7 +62,7 @@ def as_found(body):
 
 async def answered(body, grant=None):
     service = DECISIONS.services[f"rbd-{body['hook']}"]
-    return await DECISIONS.answer(DECISIONS.request(as_bytes(body), service), service, grant)
+    return await answered_to(DECISIONS, as_bytes(body), service, grant)
 
 
 def shown(answered):
