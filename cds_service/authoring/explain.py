@@ -16,6 +16,7 @@ from cds_service.content.triggers import Trigger
 from cds_service.decisions.decide import Decision
 from cds_service.decisions.service import DecisionService
 from cds_service.errors import CallRefused, ContractBroken, DataMissing, NotJson
+from cds_service.facts.losses import Loss
 from cds_service.fhir_client.access import FhirGrant
 from cds_service.hooks.hooks import Hook
 from cds_service.hooks.requests import parse_request
@@ -35,6 +36,7 @@ class Explained(msgspec.Struct, frozen=True):
     not_started: Mapping[str, str] = {}
     """By rule, what is not there."""
     gaps: Mapping[str, str] = {}
+    unreadable: tuple[Loss, ...] = ()
 
 
 class _Named(msgspec.Struct):
@@ -52,7 +54,7 @@ async def explain(body: bytes, answering: DecisionService, grant: FhirGrant | No
     prepared = (answering.ruleset.rules[name] for name in answered.decision.started.not_started)
     not_started = {one.content.id: _absent(one, hook.hook) for one in prepared}
     gaps = answered.facts.gaps if answered.facts else {}
-    return Explained(answered.decision, answered.response, not_started, gaps)
+    return Explained(answered.decision, answered.response, not_started, gaps, answered.unreadable)
 
 
 def _absent(prepared: Prepared, hook: Hook) -> str:
@@ -94,14 +96,17 @@ def refusal(refused: CallRefused) -> Iterator[str]:
         yield from (f"  {key}: {why}" for key, why in refused.reasons.items())
 
 
-def cards(decision: Decision) -> Iterator[str]:
-    """The cards as a clinician reads them."""
+def cards(explained: Explained) -> Iterator[str]:
+    """The cards as a clinician reads them, and what of the request could not be read."""
+    decision = explained.decision
     if decision.gate:
         yield f"No card: {decision.gate}."
     elif not decision.all_cards:
         yield "No card."
     for card in decision.all_cards:
         yield from (*_card(card), "")
+    for loss in explained.unreadable:
+        yield f"Could not be read: {loss.member} in {loss.key} ({loss.why})"
 
 
 def _card(card: Card) -> Iterator[str]:

@@ -97,7 +97,7 @@ def try_(
             raise click.UsageError("Give a REQUEST, or --fhir-server with --patient and --hook.")
     except CallRefused as refused:
         fail("\n".join(explain.refusal(refused)))
-    for line in explain.cards(explained.decision):
+    for line in explain.cards(explained):
         click.echo(line)
     for line in explain.why(ruleset.content, explained, everything=everything):
         click.echo(line)

@@ -246,16 +246,15 @@ class Collections(dict[str, Collection]):
             self._foreign_drugs += 1
 
     def _request_entry(self, resource: fhir.MedicationRequest, drug: Drug) -> Entry | None:
-        return drugs.request_entry(
-            resource, drug, self._reason(resource.reason_code, resource.reason_reference), self._use
-        )
+        why = self._reason(resource.reason_code, resource.reason_reference)
+        return drugs.request_entry(resource, drug, why, self._use, self.chart.losses.of(resource))
 
     def _statement_entry(self, resource: fhir.MedicationStatement, drug: Drug) -> Entry | None:
         why = self._reason(resource.reason_code, resource.reason_reference)
-        return drugs.statement_entry(resource, drug, why, self._use)
+        return drugs.statement_entry(resource, drug, why, self._use, self.chart.losses.of(resource))
 
     def _dispense_entry(self, resource: fhir.MedicationDispense, drug: Drug) -> Entry | None:
-        return drugs.dispense_entry(resource, drug, self._use)
+        return drugs.dispense_entry(resource, drug, self._use, self.chart.losses.of(resource))
 
     def medications(self) -> tuple[Medication, ...]:
         self._foreign_drugs = 0

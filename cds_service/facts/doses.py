@@ -13,6 +13,8 @@ from cds_service.fhir.elements import Dosage, DoseAndRate, Many, Quantity, Repea
 from cds_service.fhir.quantities import amount, convert
 
 _DAYS = {"d": 1.0, "wk": 7.0, "mo": 30.0, "h": 1 / 24, "min": 1 / 1440}
+_UNITS_OF_TIME = frozenset({"s", "min", "h", "d", "wk", "mo", "a"})
+"""What FHIR R4 allows as a unit of time."""
 _TIMES_A_DAY: dict[str, float] = dict.fromkeys(("QD", "QDAY", "DAILY", "AM", "PM", "HS", "QHS", "BED", "Q24H"), 1)
 _TIMES_A_DAY |= {"BID": 2, "TID": 3, "QID": 4, "QOD": 0.5, "Q4H": 6, "Q6H": 4, "Q8H": 3, "Q12H": 2}
 # UCUM annotations and words for one piece of a solid form.
@@ -21,13 +23,19 @@ _PIECES = frozenset(
 )
 
 
-def dose(dosages: Many[Dosage], strength_mg: float | None) -> Dose:
+_UNREADABLE = Dose(why_not="the dosage cannot be read", unreadable=True)
+
+
+def dose(dosages: Many[Dosage], strength_mg: float | None, *, lost: bool = False) -> Dose:
     """The daily dose in mg: dose times frequency, added up over the dosage instructions.
 
     Ranges count with their upper end and as-needed doses as if taken.
     Steps that follow each other (different ``sequence``) are not added: the highest counts.
+    What stands for no number or unit of time leaves the dose open, as does what was ``lost`` on the way here.
     """
     steps = many(dosages)
+    if lost or any(_is_odd(step) for step in steps):
+        return _UNREADABLE
     if not steps:
         return Dose(why_not="no dosage instruction")
     singles = [mg for step in steps if (mg := _single_mg(step, strength_mg)) is not None]
@@ -44,6 +52,18 @@ def dose(dosages: Many[Dosage], strength_mg: float | None) -> Dose:
     if not isfinite(daily):
         return Dose(single_mg=max(singles), why_not="the dose is beyond any number")
     return Dose(daily_mg=round(daily, 4), single_mg=max(singles))
+
+
+def _is_odd(step: Dosage) -> bool:
+    quantities = [*_quantities(step.dose_and_rate), *([step.dose_quantity] if step.dose_quantity else [])]
+    if any(one.value is not None and amount(one) is None for one in quantities):
+        return True
+    repeat = step.timing.repeat if step.timing else None
+    if repeat is None:
+        return False
+    numbers = (repeat.frequency, repeat.frequency_max, repeat.period, repeat.period_max)
+    unknown_unit = repeat.period_unit is not None and repeat.period_unit not in _UNITS_OF_TIME
+    return unknown_unit or any(one is not None and number(one) is None for one in numbers)
 
 
 def _single_mg(step: Dosage, strength_mg: float | None) -> float | None:

@@ -6,7 +6,7 @@ Reading rules of the clinical specification, section 2.1: current drug, drug sta
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, timedelta
 
 import msgspec
@@ -183,7 +183,9 @@ def _strength(part: fhir.Ingredient) -> float | None:
     return mass.value / (denominator.value if denominator and denominator.value else 1) if mass else None
 
 
-def request_entry(resource: fhir.MedicationRequest, drug: Drug, reason: Indication, use: CurrentUse) -> Entry | None:
+def request_entry(
+    resource: fhir.MedicationRequest, drug: Drug, reason: Indication, use: CurrentUse, lost: Collection[str]
+) -> Entry | None:
     """A MedicationRequest of the list; None for one that never led to taking the drug."""
     if resource.status in _NEVER_TAKEN or resource.intent not in _ORDER_INTENTS or resource.do_not_perform:
         return None
@@ -200,14 +202,14 @@ def request_entry(resource: fhir.MedicationRequest, drug: Drug, reason: Indicati
         start=start,
         end=end or (None if status_current else _supplied(start, _days(supply, use), use)),
         open_ended=status_current and end is None,
-        dose=dose(resource.dosage_instruction, drug.strength_mg),
+        dose=dose(resource.dosage_instruction, drug.strength_mg, lost="dosageInstruction" in lost),
         stated_end=end,
         reason=reason,
     )
 
 
 def statement_entry(
-    resource: fhir.MedicationStatement, drug: Drug, reason: Indication, use: CurrentUse
+    resource: fhir.MedicationStatement, drug: Drug, reason: Indication, use: CurrentUse, lost: Collection[str]
 ) -> Entry | None:
     """A MedicationStatement; None for one that says the drug was not taken."""
     if resource.status in _NEVER_TAKEN:
@@ -224,13 +226,15 @@ def statement_entry(
         start=started,
         end=end or (None if status_current else _supplied(started, None, use)),
         open_ended=status_current and end is None,
-        dose=dose(resource.dosage, drug.strength_mg),
+        dose=dose(resource.dosage, drug.strength_mg, lost="dosage" in lost),
         stated_end=end,
         reason=reason,
     )
 
 
-def dispense_entry(resource: fhir.MedicationDispense, drug: Drug, use: CurrentUse) -> Entry | None:
+def dispense_entry(
+    resource: fhir.MedicationDispense, drug: Drug, use: CurrentUse, lost: Collection[str]
+) -> Entry | None:
     """A completed dispense, current for its supply and the grace."""
     start = interval(resource.when_handed_over)
     if resource.status not in (None, "completed") or start is None:
@@ -243,7 +247,7 @@ def dispense_entry(resource: fhir.MedicationDispense, drug: Drug, use: CurrentUs
         start=start,
         end=end,
         open_ended=False,
-        dose=dose(resource.dosage_instruction, drug.strength_mg),
+        dose=dose(resource.dosage_instruction, drug.strength_mg, lost="dosageInstruction" in lost),
     )
 
 

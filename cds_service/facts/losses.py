@@ -19,6 +19,7 @@ DRAFTS = "draftOrders"
 _NOTHING: frozenset[str] = frozenset()
 _HARMLESS = frozenset({"id", "display", "asNeededBoolean"})
 """Members that decide nothing, wherever they stand."""
+_REMARKS = [["dosageInstruction", "text"], ["dosage", "text"]]
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -59,7 +60,7 @@ class Losses:
         for one in unreadable:
             self.named[Loss(key, one.member, one.why)] = None
             names = one.member.split(".")
-            if resource is not None and names[-1] not in _HARMLESS:
+            if resource is not None and names[-1] not in _HARMLESS and names[1:] not in _REMARKS:
                 self._members.setdefault(id(resource), set()).add(names[1])
 
     def note_draft(self, resource: fhir.Resource | None, unreadable: Iterable[Unreadable]) -> None:

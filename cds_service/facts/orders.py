@@ -21,6 +21,7 @@ _NO_SETS: frozenset[str] = frozenset()
 _DECIDES = frozenset({"status", "intent", "doNotPerform", "subject"})
 """Members without which it cannot be told whether a draft is an order for the patient."""
 _REASONS = frozenset({"reasonCode", "reasonReference"})
+_DOSAGE = "dosageInstruction"
 _UNREAD = "a draft cannot be read"
 
 
@@ -132,5 +133,5 @@ def order(one: Ordered, reason: Callable[..., Indication]) -> Order:
         drug_unreadable=one.named.unreadable,
         words=drug.words if drug else "",
         written=interval(request.authored_on),
-        dose=dose(request.dosage_instruction, drug.strength_mg) if drug else _NOT_TOLD,
+        dose=dose(request.dosage_instruction, drug.strength_mg, lost=_DOSAGE in one.lost) if drug else _NOT_TOLD,
     )

@@ -16,7 +16,7 @@ import msgspec
 
 from cds_service.errors import UndeclaredFact
 from cds_service.facts.collection import Classified, Collection
-from cds_service.facts.knowledge import Absent, Fact, Unavailable, all_of
+from cds_service.facts.knowledge import ABSENT, Absent, Fact, Known, Unavailable, all_of
 from cds_service.facts.losses import Loss
 from cds_service.facts.numbers import Numbers
 from cds_service.facts.words import Value, possible
@@ -51,6 +51,18 @@ class Dose(msgspec.Struct, frozen=True):
     daily_mg: float | None = None
     single_mg: float | None = None
     why_not: str = ""
+    unreadable: bool = False
+    """It is told, and cannot be read: it may be any dose."""
+
+    def daily(self, source: str) -> Fact[float]:
+        """The daily dose; absent where none can be computed from what is told."""
+        if self.daily_mg is not None:
+            return Known(self.daily_mg, (source,))
+        return self.lacks
+
+    @property
+    def lacks(self) -> Absent | Unavailable:
+        return Unavailable(f"dose: {self.why_not}") if self.unreadable else ABSENT
 
 
 class Condition(msgspec.Struct, frozen=True):

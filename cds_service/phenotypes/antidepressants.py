@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from cds_service.facts.knowledge import Fact
-from cds_service.facts.patient import Medication, PatientFacts
+from cds_service.facts.knowledge import Fact, Unavailable
+from cds_service.facts.patient import Dose, Medication, PatientFacts
 from cds_service.fhir.dates import Interval
 
 STRONG_SETS = ("ssri", "snri", "tca", "maoi")
@@ -28,6 +28,13 @@ def is_hypnotic(ingredient: str, daily_mg: float | None, facts: PatientFacts) ->
     if ingredient != "doxepin" or daily_mg is None:
         return False
     return daily_mg <= facts.numbers.value("antidepressants", "doxepin-hypnotic-mg")
+
+
+def is_hypnotic_draft(ingredient: str, dose: Dose, facts: PatientFacts) -> bool | Unavailable:
+    """The same of a draft, of which a dose that cannot be read leaves it open."""
+    if ingredient == "doxepin" and isinstance(dose.lacks, Unavailable):
+        return dose.lacks
+    return is_hypnotic(ingredient, dose.daily_mg, facts)
 
 
 def timing(start: Interval | None, increased: Interval | None, onset: Interval | None, days: int) -> Timing:

@@ -73,6 +73,8 @@ def change(order: Order, facts: PatientFacts) -> Change:
 def _against(taken: Fact[Medication], order: Order) -> Change:
     if not taken.known:
         return Change.NEW if taken == ABSENT else Change.UNKNOWN
+    if taken.value.dose.unreadable or order.dose.unreadable:
+        return Change.UNKNOWN
     before, after = taken.value.dose.daily_mg, order.dose.daily_mg
     if before is None or after is None or before == after:
         return Change.SAME
@@ -91,8 +93,9 @@ def being_taken(drug: Drug, facts: PatientFacts) -> Fact[Medication]:
 
 
 def taper(order: Order, facts: PatientFacts) -> Fact[Change]:
-    """Known for a draft at a lower daily dose than the current one; unavailable if the current one is."""
+    """Known for a draft at a lower daily dose than the current one; unavailable if one of them is."""
     taken = current_of(order, facts)
+    doses = (order.dose.lacks, taken.value.dose.lacks) if taken.known else ()
     if _against(taken, order) is Change.DECREASE:
         return Known(Change.DECREASE, (order.source,))
-    return unread(taken)
+    return unread(taken, *doses)

@@ -20,9 +20,7 @@ def clonazepam_dose(review: Review) -> Finding:
     proposed(review)
     order = review.order
     review.only_if("for-rbd", is_for_rbd(order, review.facts))
-    daily = order.dose.daily_mg
-    review.only_if("dose-known", daily is not None, order.source)
-    assert daily is not None  # noqa: S101 - the criterion before
+    daily = review.known("dose-known", order.dose.daily(order.source))
     high = daily > review.number("usual")
     starts_high = _starts_high(review, daily)
     review.only_if("over-limit", Known(daily, (order.source,)) if high else starts_high)

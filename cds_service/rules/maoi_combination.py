@@ -6,6 +6,7 @@ from cds_service.facts.knowledge import ABSENT, Fact, Known
 from cds_service.facts.patient import Medication
 from cds_service.facts.words import Listed, Record, Value, listed, phrasing
 from cds_service.phenotypes import mao_inhibitors as mao
+from cds_service.phenotypes.antidepressants import is_hypnotic_draft
 from cds_service.phenotypes.mao_inhibitors import Grade, Meeting
 from cds_service.phenotypes.pairs import Side
 from cds_service.rules.review import Finding, Review, rule
@@ -23,7 +24,7 @@ _SEROTONIN = phrasing("serotonin-syndrome", rule=_RULE)()
 def maoi_combination(review: Review) -> Finding:
     name = review.drug("inhibitor-or-antidepressant", *mao.INHIBITORS, *mao.PARTNERS)
     side = Side(name, review.therapy)
-    review.unless("hypnotic-doxepin", mao.is_hypnotic(side, review.facts))
+    review.unless("hypnotic-doxepin", is_hypnotic_draft(name, review.therapy.dose, review.facts))
     found = review.known("combination", _graded(review, side))
     (grade, meeting), *rest = found
     review.consider("both-taken", meeting.both_taken)

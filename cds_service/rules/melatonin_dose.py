@@ -11,6 +11,8 @@ def melatonin_dose(review: Review) -> Finding:
     order = review.order
     review.only_if("for-rbd", is_for_rbd(order, review.facts))
     daily = order.dose.daily_mg
+    if order.dose.unreadable:
+        review.only_if("dose-or-signing", order.dose.lacks)
     review.only_if("dose-or-signing", daily is not None or review.signing, order.source)
     high = daily is not None and daily > review.facts.numbers.value("melatonin", "melatonin-highest")
     slow = order.drug is not None and order.drug.extended_release

@@ -21,7 +21,7 @@ _SIGNS = ("complex-movements", "injury", "dream-enactment")
 def rbd_drug_new(review: Review) -> Finding:
     order, facts = review.order, review.facts
     name = review.drug("associated-drug-proposed", *antidepressants.SETS)
-    review.unless("hypnotic-doxepin", antidepressants.is_hypnotic(name, order.dose.daily_mg, facts))
+    review.unless("hypnotic-doxepin", antidepressants.is_hypnotic_draft(name, order.dose, facts))
     seen = review.known("rbd", rbd.suspicion(facts).provided(lambda told: told.level in _CARDS))
     review.unless("already-taken", _already_taken(review))
     strong = antidepressants.is_strong(order.drug.sets) if order.drug else False

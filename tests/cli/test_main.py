@@ -219,6 +219,19 @@ def test_try_says_in_one_line_why_a_rule_is_silent():
     assert "no card, because this is not so: A fall within 12 months" in falls
 
 
+def test_try_says_of_a_draft_that_cannot_be_read_neither_what_it_is_nor_what_it_is_not(tmp_path):
+    request = json.loads((REQUESTS / "order-sign-rbd-dementia.json").read_text())
+    request["context"]["draftOrders"]["entry"][0]["resource"]["medicationCodeableConcept"] = 17
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    told = run("try", str(tmp_path / "request.json"))
+    assert "An order could not be read" in told
+    assert "Could not be read: MedicationRequest.medicationCodeableConcept in draftOrders (not an object)" in told
+    assert "no draft of clonazepam\n" not in told
+    (dementia,) = [line for line in told.splitlines() if line.startswith("clonazepam-dementia")]
+    assert "cannot be told" in dementia
+    assert "MedicationRequest.medicationCodeableConcept cannot be read" in dementia
+
+
 def test_try_says_what_was_not_there_to_start_a_rule():
     lines = run("try", str(REQUESTS / "order-select-rbd-dementia.json")).splitlines()
     (dose,) = [line for line in lines if line.startswith("melatonin-dose")]

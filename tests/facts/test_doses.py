@@ -225,3 +225,16 @@ def test_the_dose_of_a_statement_and_of_a_dispense_is_read():
     )
     for one in (said, given):
         assert only(facts(one).current_drugs("clonazepam")).dose.daily_mg == 1
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        dosage("half a tablet"),
+        dosage(1, timing=repeat(frequency="often", period=1, periodUnit="d")),
+        dosage(1, timing=repeat(frequency=1, period=1, periodUnit="night")),
+    ],
+)
+def test_what_is_no_number_or_no_unit_of_time_leaves_the_dose_open(step):
+    found = read(step)
+    assert (found.daily_mg, found.unreadable) == (None, True)
