@@ -26,7 +26,7 @@ EXAMPLES = (
     "order-select-clonazepam-apnea",
     "order-select-maoi-switch",
     "order-select-rbd-dementia",
-    "order-sign-clonazepam-apnea-2mg",
+    "order-sign-early-onset-dream-enactment-psg",
     "order-sign-clonazepam-many-risks",
     "order-sign-clonazepam-opioid",
     "order-sign-levetiracetam-kidney",
