@@ -68,7 +68,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str = "UTC"
     fixed_day: dt.date | None = None
     """``CDS_TODAY``: for tests and demonstrations only."""
-    deadline_ms: int = 400
+    deadline_ms: int = 2000
+    """For all that one request fetches; an answer that needs less leaves sooner."""
     fhir_servers: tuple[str, ...] = ()
     """Where missing data may be fetched, separated by commas or blanks. Trusted EHRs name their own servers instead.
 
@@ -348,7 +349,7 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "CDS_DISCOVERY": ("discovery", _one_of("open", "token")),
     "CDS_TIME_ZONE": ("time_zone", _time_zone),
     "CDS_TODAY": ("fixed_day", _day),
-    "CDS_DEADLINE_MS": ("deadline_ms", _number_from(1, 5000, int)),
+    "CDS_DEADLINE_MS": ("deadline_ms", _number_from(1, 9_000, int)),
     "CDS_FHIR_SERVERS": ("fhir_servers", _addresses),
     "CDS_NOT_SERVED": ("not_served", _names),
     "CDS_PREFETCH": ("prefetch", _one_of("full", "lean")),

@@ -17,7 +17,7 @@ def faults(**environ):
 
 def test_nothing_set_gives_the_defaults_and_open_mode_on_loopback():
     settings = Settings.read({})
-    assert (settings.host, settings.port, settings.mode, settings.deadline_ms) == ("127.0.0.1", 8000, "show", 400)
+    assert (settings.host, settings.port, settings.mode, settings.deadline_ms) == ("127.0.0.1", 8000, "show", 2000)
     assert settings.spec_version == "3.0.0-ballot"
     assert settings.max_body_bytes == 5 * 1024 * 1024
     assert settings.open
@@ -112,6 +112,7 @@ def test_every_fault_is_told_at_once():
         ("RETENTION_DAYS", "0"),
         ("DEADLINE_MS", "0"),
         ("DEADLINE_MS", "1e2"),
+        ("DEADLINE_MS", "9001"),
         ("MAX_BODY_MB", "nan"),
         ("SPEC_VERSION", "STU2"),
         ("LOG_LEVEL", "chatty"),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 _HERE = Path(__file__).parent
 _FETCHING_SECONDS = 300
-_STARTING_SECONDS = 300
+_STARTING_SECONDS = 600
 _QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"
 
 
