@@ -108,13 +108,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _, _, path = self.database_url.partition(":///")
         return Path(path.partition("?")[0]) if self.database_url.startswith("sqlite:") else None
 
+    @property
+    def zone(self) -> dt.tzinfo:
+        """The time zone of the site."""
+        return _zone(self.time_zone)
+
     def today(self) -> dt.date:
         """The calendar day at the site."""
-        return self.fixed_day or dt.datetime.now(_zone(self.time_zone)).date()
+        return self.fixed_day or dt.datetime.now(self.zone).date()
 
     def now(self) -> dt.datetime:
         """The time at the site; on a fixed day, its time of day goes on."""
-        now = dt.datetime.now(_zone(self.time_zone))
+        now = dt.datetime.now(self.zone)
         return dt.datetime.combine(self.fixed_day, now.timetz()) if self.fixed_day else now
 
     def told(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import tomllib
-from datetime import date
+from datetime import UTC, date, tzinfo
 from functools import cache
 from typing import Any
 
@@ -191,6 +191,7 @@ def facts(
     selected: tuple[str, ...] | None = None,
     gaps: dict[str, str] | None = None,
     today: date = TODAY,
+    zone: tzinfo = UTC,
 ) -> PatientFacts:
     """The facts of a chart that was read in full, but for the gaps that are named by prefetch key."""
     held: dict[str, list[Reading]] = {key: [] for key in TEMPLATES}
@@ -207,7 +208,8 @@ def facts(
         )
         for d in drafts
     )
-    return build(found, vocabulary(), numbers(), today, patient_id="example", drafts=drafted, signing=signing)
+    given = {"drafts": drafted, "signing": signing, "zone": zone}
+    return build(found, vocabulary(), numbers(), today, patient_id="example", **given)
 
 
 def concepts(found: PatientFacts) -> frozenset[str]:

@@ -84,7 +84,7 @@ def try_(
     settings = Settings.in_force()
     ruleset = assembled(settings)
     today: date = day.date() if day else settings.today()
-    answering = DecisionService(ruleset, lambda: today)
+    answering = DecisionService(ruleset, lambda: today, zone=settings.zone)
     valid = True
     try:
         if request is not None:

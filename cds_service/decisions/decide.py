@@ -19,6 +19,7 @@ from cds_service.decisions.stages import Stages, Started
 from cds_service.facts.knowledge import Unavailable
 from cds_service.facts.losses import Loss
 from cds_service.facts.patient import Medication, Order, PatientFacts
+from cds_service.fhir.references import local
 from cds_service.hooks.hooks import HOOKS, Hook
 from cds_service.hooks.responses import Card
 from cds_service.rules.review import Evaluation, Outcome, Prepared, Shared, Step, evaluate, view
@@ -100,7 +101,7 @@ class Decision(msgspec.Struct, frozen=True):
 
 def user_gate(content: Content, user_id: str) -> str | None:
     """Why nothing may be shown to this user, whatever the data (G-01)."""
-    return None if user_id.startswith(CLINICIANS) else _closed(content, "clinician")
+    return None if local(user_id).startswith(CLINICIANS) else _closed(content, "clinician")
 
 
 def gate(content: Content, user_id: str, facts: PatientFacts) -> str | None:

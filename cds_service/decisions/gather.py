@@ -6,7 +6,7 @@ Here CDS Hooks and the facts meet; neither knows the other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from datetime import date
+from datetime import UTC, date, tzinfo
 
 import msgspec
 
@@ -51,7 +51,7 @@ async def gather(collections: Collections, sources: Sources, stages: Stages) -> 
     plan = stages.plan(collections.drafted)
     keys = plan.first if sources.fits_two_rounds() else plan.whole
     await _obtain(keys | _REASONS if collections.refers_to_conditions else keys, sources, collections)
-    if has_died(collections.chart):
+    if has_died(collections.chart, collections.today):
         return Gathered(facts_of(collections), Started())
     started = stages.start(collections.drafted, collections)
     further = stages.second(started) - sources.obtained.keys()
@@ -60,20 +60,24 @@ async def gather(collections: Collections, sources: Sources, stages: Stages) -> 
     return Gathered(facts_of(collections), started)
 
 
-async def gather_all(hook: HookRequest, sources: Sources, content: Content, today: date) -> PatientFacts:
+async def gather_all(
+    hook: HookRequest, sources: Sources, content: Content, today: date, zone: tzinfo = UTC
+) -> PatientFacts:
     """The facts that the request carries and, within reach, those that it leaves to be fetched, in one round."""
     await sources.obtain(sources.keys())
-    return _built(hook, {**sources, **sources.obtained}, content, today)
+    return _built(hook, {**sources, **sources.obtained}, content, today, zone)
 
 
-def gather_sent(hook: HookRequest, templates: Mapping[str, str], content: Content, today: date) -> PatientFacts:
+def gather_sent(
+    hook: HookRequest, templates: Mapping[str, str], content: Content, today: date, zone: tzinfo = UTC
+) -> PatientFacts:
     """The facts that the request carries."""
-    return _built(hook, Sources(hook, templates), content, today)
+    return _built(hook, Sources(hook, templates), content, today, zone)
 
 
-def unread(hook: HookRequest, content: Content, today: date) -> Collections:
+def unread(hook: HookRequest, content: Content, today: date, zone: tzinfo = UTC) -> Collections:
     """The collections of a chart of which nothing but the drafts is read yet."""
-    chart = Chart({}, _drafted(hook), content.vocabulary, hook.patient_id)
+    chart = Chart({}, _drafted(hook), content.vocabulary, hook.patient_id, zone, hook.fhir_server)
     return Collections(chart, content.vocabulary, content.numbers, today, signing=hook.hook.is_signing)
 
 
@@ -84,9 +88,20 @@ async def _obtain(keys: Set[str], sources: Sources, collections: Collections) ->
         collections.need((REFERENCES,))
 
 
-def _built(hook: HookRequest, sources: Mapping[str, Source], content: Content, today: date) -> PatientFacts:
-    known = content.vocabulary, content.numbers, today
-    return build(sources, *known, patient_id=hook.patient_id, drafts=_drafted(hook), signing=hook.hook.is_signing)
+def _built(
+    hook: HookRequest, sources: Mapping[str, Source], content: Content, today: date, zone: tzinfo = UTC
+) -> PatientFacts:
+    return build(
+        sources,
+        content.vocabulary,
+        content.numbers,
+        today,
+        patient_id=hook.patient_id,
+        drafts=_drafted(hook),
+        signing=hook.hook.is_signing,
+        zone=zone,
+        base=hook.fhir_server,
+    )
 
 
 def _drafted(hook: HookRequest) -> tuple[Drafted, ...]:

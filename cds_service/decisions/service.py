@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import date
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, tzinfo
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -32,6 +32,8 @@ from cds_service.hooks.requests import HookRequest, parse_head, parse_request
 from cds_service.hooks.responses import Response
 from cds_service.hooks.services import Service
 from cds_service.rules.review import Outcome
+
+_NO_DRAFT_SELECTED = "no draft is selected"
 
 
 class DecidedHook(msgspec.Struct, frozen=True):
@@ -67,10 +69,17 @@ class DecisionService:
     """Everything that an answer needs, made once at the start."""
 
     def __init__(
-        self, ruleset: Ruleset, today: Callable[[], date], *, silent: bool = False, url: str = SERVICE_URL
+        self,
+        ruleset: Ruleset,
+        today: Callable[[], date],
+        *,
+        zone: tzinfo = UTC,
+        silent: bool = False,
+        url: str = SERVICE_URL,
     ) -> None:
         self.ruleset = ruleset
         self._today = today
+        self._zone = zone
         self._silent = silent
         self._url = url
         self._texts = {text.id: text for text in ruleset.content.services.service}
@@ -80,10 +89,16 @@ class DecisionService:
 
     @classmethod
     def of(
-        cls, cards: Path, today: Callable[[], date], *, silent: bool = False, url: str = SERVICE_URL
+        cls,
+        cards: Path,
+        today: Callable[[], date],
+        *,
+        zone: tzinfo = UTC,
+        silent: bool = False,
+        url: str = SERVICE_URL,
     ) -> DecisionService:
         """The service of a folder of cards; raises ContentError with every fault in it."""
-        return cls(assemble(load(cards)), today, silent=silent, url=url)
+        return cls(assemble(load(cards)), today, zone=zone, silent=silent, url=url)
 
     def open(self, body: bytes, service: Service) -> Opened:
         """The call in a body, read no further than its prefetch where the drafts before it can start nothing.
@@ -99,11 +114,12 @@ class DecisionService:
         hook, drafts = head.request, self._unread(head.request)
         if hook.not_r4 or (stages.can_start(drafts.drafted) and not user_gate(self.ruleset.content, hook.user_id)):
             whole = parse_request(body, service, stages.plan(drafts.drafted).first, head)
-            return Opened(whole, drafts if whole.drafts is hook.drafts else None)
+            as_read = whole.drafts is hook.drafts and whole.fhir_server == hook.fhir_server
+            return Opened(whole, drafts if as_read else None)
         return Opened(parse_request(body, service)) if may_come_twice(body) else Opened(hook, drafts)
 
     def _unread(self, hook: HookRequest) -> Collections:
-        return unread(hook, self.ruleset.content, self._today())
+        return unread(hook, self.ruleset.content, self._today(), self._zone)
 
     async def answer(
         self,
@@ -125,12 +141,12 @@ class DecisionService:
         started = perf_counter()
         closed = user_gate(self.ruleset.content, hook.user_id)
         if closed:
-            return DecidedHook(Decision(gate=closed), Response(cards=()))
+            return _unlooked(closed)
         drafts = self._unread(hook) if drafts is None else drafts
         if hook.is_head:
-            return self._silence(service, drafts)
+            return self._silence(service, hook, drafts)
         if hook.not_r4:
-            return _not_r4(OtherRelease(hook.not_r4))
+            return _unlooked(str(OtherRelease(hook.not_r4)))
         sources = Sources(hook, service.prefetch, grant, self._pace, asked)
         try:
             if everything:
@@ -139,28 +155,28 @@ class DecisionService:
                 gathered = await gather(drafts, sources, self._stages[service.id])
             deciding = perf_counter()
             if gathered is None:
-                return self._silence(service, drafts)
+                return self._silence(service, hook, drafts)
             decision = await self._decision(hook, service, gathered, sources, recall)
         except OtherRelease as release:
-            return _not_r4(release)
-        unreadable = gathered.facts.unreadable
-        notes = gathered.facts.notes.values()
-        extension = decision.outcomes(gathered.facts.gaps, unreadable=unreadable, notes=notes)
+            return _unlooked(str(release))
+        facts = gathered.facts
+        told = _notes(hook, facts.notes.values())
+        extension = decision.outcomes(facts.gaps, unreadable=facts.unreadable, notes=told)
         response = Response(cards=() if self._silent else decision.all_cards, extension=extension or None)
         timings = {"gather": deciding - started, "decide": perf_counter() - deciding}
-        changed = changed_by(self.ruleset, decision, gathered.facts)
-        return DecidedHook(decision, response, timings, gathered.facts, unreadable, changed)
+        changed = changed_by(self.ruleset, decision, facts)
+        return DecidedHook(decision, response, timings, facts, facts.unreadable, changed)
 
     async def _everything(self, hook: HookRequest, service: Service, sources: Sources) -> Gathered | None:
-        facts = await gather_all(hook, sources, self.ruleset.content, self._today())
+        facts = await gather_all(hook, sources, self.ruleset.content, self._today(), self._zone)
         return Gathered(facts, self._stages[service.id].start(facts.drafted, facts.held))
 
-    def _silence(self, service: Service, drafts: Collections) -> DecidedHook:
+    def _silence(self, service: Service, hook: HookRequest, drafts: Collections) -> DecidedHook:
         """The answer where no draft starts a rule, so that nothing else was looked at."""
         decision = Decision(started=self._stages[service.id].nothing())
         unreadable = tuple([loss for loss in drafts.chart.losses.named if loss.key == DRAFTS])
-        response = Response(cards=(), extension=decision.outcomes({}, unreadable=unreadable) or None)
-        return DecidedHook(decision, response, unreadable=unreadable)
+        extension = decision.outcomes({}, unreadable=unreadable, notes=_notes(hook, drafts.draft_notes().values()))
+        return DecidedHook(decision, Response(cards=(), extension=extension or None), unreadable=unreadable)
 
     async def _decision(
         self, hook: HookRequest, service: Service, gathered: Gathered, sources: Sources, recall: Recall | None
@@ -205,7 +221,11 @@ def _service(text: ServiceText, ruleset: Ruleset) -> Service:
     )
 
 
-def _not_r4(release: OtherRelease) -> DecidedHook:
-    """G-05: no cards, and the reason where the client can see it."""
-    decision = Decision(gate=str(release))
-    return DecidedHook(decision, Response(cards=(), extension=decision.outcomes({}, str(release))))
+def _notes(hook: HookRequest, notes: Iterable[str]) -> Iterable[str]:
+    return (_NO_DRAFT_SELECTED, *notes) if hook.lacks_selection else notes
+
+
+def _unlooked(why: str) -> DecidedHook:
+    """No cards, and the reason where the client can see it: not this user (G-01), or not R4 (G-05)."""
+    decision = Decision(gate=why)
+    return DecidedHook(decision, Response(cards=(), extension=decision.outcomes({}, why)))

@@ -21,7 +21,11 @@ from cds_service.fhir_client.target import REFERENCES, Closed, Deadline, Target,
 from cds_service.hooks.prefetch import resolve
 from cds_service.hooks.requests import HookRequest
 
-_HOLDERS: Mapping[type[fhir.Resource], tuple[str, ...]] = {fhir.Medication: DRUG_KEYS, fhir.Encounter: ("encounters",)}
+_HOLDERS: Mapping[type[fhir.Resource], tuple[str, ...]] = {
+    fhir.Medication: DRUG_KEYS,
+    fhir.Encounter: ("encounters",),
+    fhir.Condition: ("conditions",),
+}
 """The keys under which a client may have sent what is referred to."""
 _REFERRING = frozenset(kind for kinds in REFERRING.values() for kind in kinds)
 _TELLING = frozenset({"conditions", "medicationRequests"})

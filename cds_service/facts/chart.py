@@ -6,13 +6,17 @@ Knows nothing of CDS Hooks: the caller says for each prefetch key what was read 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, tzinfo
 from operator import attrgetter
 from typing import TypeVar
 
 from cds_service.facts import results
+from cds_service.facts.identity import References, settled
 from cds_service.facts.losses import Losses
-from cds_service.facts.orders import Drafted
+from cds_service.facts.orders import REQUESTS, Drafted
 from cds_service.fhir import elements as fhir
+from cds_service.fhir.dates import Interval, interval
+from cds_service.fhir.local import localize
 from cds_service.fhir.sources import EMPTY, Source
 from cds_service.terminology.vocabulary import Vocabulary
 
@@ -29,15 +33,22 @@ class Chart:
     """
 
     def __init__(
-        self, sources: Mapping[str, Source], drafts: Sequence[Drafted], vocabulary: Vocabulary, patient_id: str
+        self,
+        sources: Mapping[str, Source],
+        drafts: Sequence[Drafted],
+        vocabulary: Vocabulary,
+        patient_id: str,
+        zone: tzinfo = UTC,
+        base: str | None = None,
     ) -> None:
         self._sources = sources
+        self._drafts = drafts
+        self._zone = zone
         self._vocabulary = vocabulary
         self._id = patient_id
         self._usual_reference = f"Patient/{patient_id}"
         self._taken: dict[str, Source] = {}
         self._needed: dict[str, Source] = {}
-        self._seen: dict[type[fhir.Resource], set[str | None]] = {}
         self.by_type: dict[type[fhir.Resource], list[fhir.Resource]] = {}
         self.gaps: dict[str, str] = {}
         """Why a key that was asked for could not be read in full."""
@@ -47,10 +58,16 @@ class Chart:
         self.drafts = [d for d in drafts if self._may_be_for_patient(d.resource)]
         self.dropped = len(drafts) - len(self.drafts)
         """Resources of another patient, left out; results that no value set knows do not count."""
-        self.medications = {
-            d.resource.id: d.resource for d in drafts if isinstance(d.resource, fhir.Medication) and d.resource.id
-        }
-        """By id; of the same id that of the drafts comes first."""
+        self.foreign_orders = _reviewed(drafts) - _reviewed(self.drafts)
+        """Orders under review that do not name the patient."""
+        self.drafts = _once_each(self.drafts, zone)
+        self.references = References(self._bundles, base)
+        self.grown: set[type[fhir.Resource]] = set()
+        """The types of which something came lately."""
+
+    @property
+    def born(self) -> Interval | None:
+        return next((interval(patient.birth_date) for patient in self.of(fhir.Patient)), None)
 
     def read_from(self, sources: Mapping[str, Source]) -> None:
         """Where to read what is asked for from now on."""
@@ -84,8 +101,11 @@ class Chart:
 
     def _take(self, key: str, source: Source) -> None:
         before = self._taken.get(key, EMPTY)
+        if source is before:
+            return
         self._taken[key] = source
         self.losses.note(key, source)
+        self.references.forget()
         fresh = source.resources
         if before.resources:
             known = set(map(id, before.resources))
@@ -98,12 +118,21 @@ class Chart:
             found = results.perhaps_known(found, self._vocabulary)  # type: ignore[arg-type]  # of that type
         mine = self._about_patient(kind, found)
         self.dropped += len(found) - len(mine)
-        kept = self.losses.settle(key, kind, self._once(kind, mine))
-        self.by_type.setdefault(kind, []).extend(kept)
-        if kind is fhir.Medication:
-            for one in kept:
-                if isinstance(one, fhir.Medication) and one.id:
-                    self.medications.setdefault(one.id, one)
+        for resource in mine:
+            localize(resource, self._zone)
+        kept = self.losses.settle(key, kind, mine)
+        self.by_type[kind] = settled(self.by_type.get(kind, ()), kept)
+        self.grown.add(kind)
+
+    def _bundles(self) -> Sequence[Sequence[fhir.Resource]]:
+        """The resources that can be referred to, as they came, the drafts first."""
+        drafted = [draft.resource for draft in self._drafts if draft.resource is not None]
+        came = [drafted, *(source.resources for source in self._taken.values())]
+        return [
+            [one for kind, found in _by_type(bundle).items() for one in self._about_patient(kind, found)]
+            for bundle in came
+            if bundle or bundle is drafted
+        ]
 
     def _about_patient(self, kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> Sequence[fhir.Resource]:
         """Those that name the patient or nobody."""
@@ -116,20 +145,6 @@ class Chart:
         if not others:
             return found
         return [r for r, s in zip(found, subjects, strict=True) if s is None or s.reference not in others]
-
-    def _once(self, kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> Sequence[fhir.Resource]:
-        """Those whose id did not come before; without an id each counts as another."""
-        ids = {resource.id for resource in found}
-        if len(ids) == len(found) and kind not in self._seen:
-            self._seen[kind] = ids
-            return found
-        kept = []
-        seen = self._seen.setdefault(kind, set())
-        for resource in found:
-            if resource.id is None or resource.id not in seen:
-                seen.add(resource.id)
-                kept.append(resource)
-        return kept
 
     def _may_be_for_patient(self, draft: fhir.Resource | None) -> bool:
         return draft is None or "subject" in self.losses.of(draft) or self._is_for_patient(draft)
@@ -150,6 +165,20 @@ class Chart:
             return True
         *way, name = reference.split("/_history/")[0].replace(":", "/").split("/")
         return name == self._id and (not way or way[-1] in ("Patient", "uuid"))
+
+
+def _once_each(drafts: Sequence[Drafted], zone: tzinfo) -> list[Drafted]:
+    """The drafts in their order, each once; of two versions the newer."""
+    by_type: dict[type[fhir.Resource], list[fhir.Resource]] = {}
+    for resource in [draft.resource for draft in drafts if draft.resource is not None]:
+        localize(resource, zone)
+        by_type.setdefault(type(resource), []).append(resource)
+    kept = {id(one) for found in by_type.values() for one in settled((), found)}
+    return [draft for draft in drafts if draft.resource is None or id(draft.resource) in kept]
+
+
+def _reviewed(drafts: Sequence[Drafted]) -> int:
+    return sum(draft.selected and isinstance(draft.resource, REQUESTS) for draft in drafts)
 
 
 def _by_type(resources: Sequence[fhir.Resource]) -> Mapping[type[fhir.Resource], Sequence[fhir.Resource]]:

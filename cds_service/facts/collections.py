@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from datetime import date
 from functools import cached_property
 from operator import attrgetter
@@ -17,7 +18,7 @@ from cds_service.facts.collection import Classified, Collection, Untold
 from cds_service.facts.drugs import Entry, Indication, Pharmacy
 from cds_service.facts.losses import CONCEPTS, is_named
 from cds_service.facts.numbers import Numbers
-from cds_service.facts.orders import Ordered, drafted_sets, order, ordered
+from cds_service.facts.orders import REQUESTS, STOPPED, Ordered, drafted_sets, order, ordered
 from cds_service.facts.patient import (
     Allergy,
     Condition,
@@ -44,6 +45,8 @@ _NOTHING = Collection(sets=_NO_SETS)
 _NO_INDICATION = Indication()
 _UNKNOWN = Drug(_NO_SETS, _NO_SETS, "")
 _DIAGNOSES = (fhir.Condition, fhir.Encounter, fhir.AdverseEvent)
+_IDLE = "a draft is no order by its status, its intent or doNotPerform"
+_NOT_THE_PATIENT_S = "a draft does not name the patient"
 _CONDITIONS, _ENCOUNTERS = "conditions", "encounters"
 
 
@@ -57,7 +60,7 @@ class Collections(dict[str, Collection]):
         super().__init__()
         self.chart, self.today, self.numbers = chart, today, numbers
         self._vocabulary, self._signing = vocabulary.of_a_request(), signing
-        self._pharmacy = Pharmacy(self._vocabulary, chart.medications, chart.losses)
+        self._pharmacy = Pharmacy(self._vocabulary, chart.references, chart.losses)
         self._ordered: tuple[tuple[int, Ordered], ...] | None = None
         self._completed_by: dict[str, set[str]] = {}
         """By key that was not read yet, the collections that were made without what they refer to there."""
@@ -85,6 +88,10 @@ class Collections(dict[str, Collection]):
         for key in [key for key in self._completed_by if self.chart.has_read(key)]:
             for name in self._completed_by.pop(key):
                 self._forget(name)
+        for name, (kinds, _) in _BUILDERS.items():
+            if not self.chart.grown.isdisjoint(kinds):
+                self._forget(name)
+        self.chart.grown.clear()
 
     def _forget(self, name: str) -> None:
         self.pop(name, None)
@@ -157,38 +164,46 @@ class Collections(dict[str, Collection]):
             self._ordered = tuple([(place, one) for place, one in read if one is not None])
         return self._ordered
 
+    def draft_notes(self) -> dict[str, str]:
+        """What became of drafts under review that are not reviewed: they must not vanish without a word."""
+        ordering = {id(one.draft) for _, one in self._drafts()}
+        reviewed = [d for d in self.chart.drafts if d.selected and isinstance(d.resource, REQUESTS)]
+        idle = [d for d in reviewed if id(d) not in ordering]
+        told = {_IDLE: len(idle), _NOT_THE_PATIENT_S: self.chart.foreign_orders}
+        return {f"drafts: {note}": f"{note} ({count})" for note, count in told.items() if count}
+
     def orders(self) -> tuple[Order, ...]:
-        """Each draft once; a draft that was sent twice is one order, and a bare Bundle has none."""
+        """Each draft once; one without an id, or with the id of another, is called by its place."""
         found: dict[str | bytes, Order] = {}
+        twice = {name for name, count in Counter(one.draft.reference for _, one in self._drafts()).items() if count > 1}
         for place, one in self._drafts():
             made = order(one, self._reason)
-            by_place = msgspec.structs.replace(made, source=f"draft {place}", named=False)
-            found.setdefault(made.source or made.raw, made if made.source else by_place)
+            if not made.source or made.source in twice:
+                made = msgspec.structs.replace(made, source=f"draft {place}", named=False)
+                found.setdefault(made.raw, made)
+            else:
+                found[made.source] = made
         return tuple(found.values())
 
-    @cached_property
-    def _encounter_days(self) -> dict[str, Interval]:
-        self.chart.look((_ENCOUNTERS,))
-        return {e.id: day for e in self.chart.of(fhir.Encounter) if e.id and (day := conditions.encounter_day(e))}
-
-    def _encounter_day(self, reference: fhir.Reference | None) -> Interval | None:
-        name = fhir.reference_id(reference, "Encounter")
-        if not name:
+    def _encounter_day(self, diagnosis: fhir.Condition) -> Interval | None:
+        if diagnosis.encounter is None:
             return None
-        day = self._encounter_days.get(name)
+        self.chart.look((_ENCOUNTERS,))
+        encounter = self.chart.references.find(diagnosis.encounter, fhir.Encounter, diagnosis)
+        day = conditions.encounter_day(encounter) if encounter else None
         if day is None and not self.chart.has_read(_ENCOUNTERS):
-            self._completed_by.setdefault(_ENCOUNTERS, set()).update((_CONDITIONS, "events", "_encounter_days"))
+            self._completed_by.setdefault(_ENCOUNTERS, set()).update((_CONDITIONS, "events"))
         return day
 
     @cached_property
     def conditions(self) -> tuple[Condition, ...]:
-        read, vocabulary = conditions.condition, self._vocabulary
+        read, known = conditions.condition, (self._vocabulary, self.today, self._encounter_day, self.chart.born)
         found: list[Condition] = []
         foreign = 0
         for resource in self.chart.of(fhir.Condition):
-            listed = read(resource, vocabulary, self.today, self._encounter_day)
+            listed = read(resource, *known)
             found += listed
-            foreign += not listed and conditions.is_foreign(resource, vocabulary)
+            foreign += not listed and conditions.is_foreign(resource, self._vocabulary)
         self._note(_CONDITIONS, foreign, "diagnosis", "diagnoses")
         return conditions.merged(sorted(found, key=_source))
 
@@ -204,14 +219,15 @@ class Collections(dict[str, Collection]):
         found += filter(None, (conditions.adverse_event(a, self._vocabulary) for a in self.chart.of(fhir.AdverseEvent)))
         return tuple([c for c in sorted(found, key=_source) if conditions.on_or_before(c, self.today)])
 
-    def _reason(self, concepts: fhir.Many[fhir.CodeableConcept], references: fhir.Many[fhir.Reference]) -> Indication:
+    def _reason(self, order: fhir.MedicationRequest | fhir.MedicationStatement | fhir.ServiceRequest) -> Indication:
         """What an order is for: its codes and words, and the Conditions it refers to."""
-        named = list(fhir.many(concepts))
-        referred = fhir.many(references)
+        named = list(fhir.many(order.reason_code))
+        referred = fhir.many(order.reason_reference)
         if referred and not self.chart.has_read(_CONDITIONS):
-            self._completed_by.setdefault(_CONDITIONS, set()).update((MEDICATIONS, "_diagnosed"))
+            self._completed_by.setdefault(_CONDITIONS, set()).add(MEDICATIONS)
         for reference in referred:
-            code = self._diagnosed.get(fhir.reference_id(reference, "Condition") or "")
+            diagnosis = self.chart.references.find(reference, fhir.Condition, order)
+            code = diagnosis.code if diagnosis else None
             named.append(code or fhir.CodeableConcept(text=reference.display))
         if not named:
             return _NO_INDICATION
@@ -220,10 +236,6 @@ class Collections(dict[str, Collection]):
         said = [self._vocabulary.name(c, held) for c, held in zip(named, sets, strict=True)]
         each = tuple([held for held, words in zip(sets, said, strict=True) if words])
         return Indication(_NO_SETS.union(*each), "; ".join(filter(None, said)), each)
-
-    @cached_property
-    def _diagnosed(self) -> dict[str, fhir.CodeableConcept]:
-        return {c.id: c.code for c in self.chart.of(fhir.Condition) if c.id and c.code}
 
     def _entries(self) -> Iterator[Entry]:
         for request in self.chart.of(fhir.MedicationRequest):
@@ -246,12 +258,10 @@ class Collections(dict[str, Collection]):
             self._foreign_drugs += 1
 
     def _request_entry(self, resource: fhir.MedicationRequest, drug: Drug) -> Entry | None:
-        why = self._reason(resource.reason_code, resource.reason_reference)
-        return drugs.request_entry(resource, drug, why, self._use, self.chart.losses.of(resource))
+        return drugs.request_entry(resource, drug, self._reason(resource), self._use, self.chart.losses.of(resource))
 
     def _statement_entry(self, resource: fhir.MedicationStatement, drug: Drug) -> Entry | None:
-        why = self._reason(resource.reason_code, resource.reason_reference)
-        return drugs.statement_entry(resource, drug, why, self._use, self.chart.losses.of(resource))
+        return drugs.statement_entry(resource, drug, self._reason(resource), self._use, self.chart.losses.of(resource))
 
     def _dispense_entry(self, resource: fhir.MedicationDispense, drug: Drug) -> Entry | None:
         return drugs.dispense_entry(resource, drug, self._use, self.chart.losses.of(resource))
@@ -260,7 +270,16 @@ class Collections(dict[str, Collection]):
         self._foreign_drugs = 0
         entries = list(self._entries())
         self._note(MEDICATIONS, self._foreign_drugs, "drug", "drugs")
-        return drugs.medications(entries, self._vocabulary, self._use)
+        return drugs.medications(entries, self._vocabulary, self._use, self._drafted_drugs())
+
+    def _drafted_drugs(self) -> Mapping[str, Container[str]]:
+        """The drafts that go on, by ingredient."""
+        found: dict[str, set[str]] = {}
+        for _, one in self._drafts():
+            if one.named.drug and one.request.status not in STOPPED:
+                for ingredient in one.named.drug.ingredients:
+                    found.setdefault(ingredient, set()).add(one.draft.reference)
+        return found
 
     @cached_property
     def observations(self) -> tuple[Observation, ...]:

@@ -9,7 +9,9 @@ import msgspec
 
 from cds_service.facts.patient import Condition
 from cds_service.fhir import elements as fhir
-from cds_service.fhir.dates import Interval, interval
+from cds_service.fhir.dates import Interval, interval, leading_date, years_after
+from cds_service.fhir.quantities import amount
+from cds_service.fhir.statuses import CLINICAL, VERIFICATION, is_error, status_of
 from cds_service.terminology.vocabulary import Vocabulary
 
 _NOT_MEANT = {"refuted", "entered-in-error", "differential"}
@@ -25,39 +27,41 @@ FRACTURES = (
     "osteoporotic-fracture",
 )
 EVENT_SETS = frozenset({"fall-event", *FRACTURES})
+_ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 
 
 def condition(
     resource: fhir.Condition,
     vocabulary: Vocabulary,
     today: date,
-    encounter_day: Callable[[fhir.Reference | None], Interval | None],
+    encounter_day: Callable[[fhir.Condition], Interval | None],
+    born: Interval | None = None,
 ) -> list[Condition]:
     """A diagnosis that some value set knows; nothing for one that does not count or has not begun.
 
     It is two where words beside it name another in doubt. The day of its encounter is asked for only where its own
-    dates leave it open.
+    dates leave it open. An age needs the birth date.
     """
-    verification = fhir.status_code(resource.verification_status)
-    if verification in _NOT_MEANT:
+    if _is_not_meant(resource):
         return []
+    verification = status_of(resource.verification_status, VERIFICATION)
     match = vocabulary.diagnosis(resource.code)
     if match is None:
         return []
-    onset = interval(resource.onset_date_time) or _started(resource.onset_period)
-    recorded = interval(resource.recorded_date) or encounter_day(resource.encounter)
+    onset = _onset(resource, born)
+    recorded = _asserted(resource) or interval(resource.recorded_date) or encounter_day(resource)
     begun = onset or recorded
     if begun is not None and begun.first > today:
         return []
     if onset is None and not (match.sets | match.possible).isdisjoint(EVENT_SETS):
-        onset = encounter_day(resource.encounter)
-    ended = _abatement(resource)
-    past = fhir.status_code(resource.clinical_status) in _PAST or resource.abatement_boolean is True
+        onset = encounter_day(resource)
+    ended = _abatement(resource, born)
+    past = status_of(resource.clinical_status, CLINICAL) in _PAST
     sure = Condition(
         sets=match.sets,
         words=vocabulary.name(resource.code, match.sets | match.possible),
         source=f"Condition/{resource.id}",
-        active=not past and (ended is None or ended.first > today),
+        active=not past and (ended.first > today if ended else not _has_abated(resource)),
         possible=verification in _POSSIBLE,
         confirmed=verification == "confirmed",
         onset=onset,
@@ -72,9 +76,14 @@ def condition(
 
 def is_foreign(resource: fhir.Condition, vocabulary: Vocabulary) -> bool:
     """Whether a diagnosis is meant whose codes are all of systems that are not read, and whose words are not known."""
-    if fhir.status_code(resource.verification_status) in _NOT_MEANT:
+    if _is_not_meant(resource):
         return False
     return vocabulary.is_foreign(resource.code, "condition", "order") and vocabulary.diagnosis(resource.code) is None
+
+
+def _is_not_meant(resource: fhir.Condition) -> bool:
+    verification, clinical = resource.verification_status, resource.clinical_status
+    return is_error(verification, clinical) or status_of(verification, VERIFICATION) in _NOT_MEANT
 
 
 def encounter_event(resource: fhir.Encounter, vocabulary: Vocabulary) -> Condition | None:
@@ -125,11 +134,46 @@ def _started(when: fhir.Period | None) -> Interval | None:
     return interval(when.start) if when else None
 
 
-def _abatement(resource: fhir.Condition) -> Interval | None:
-    ended = interval(resource.abatement_date_time)
-    if ended or resource.abatement_period is None or resource.abatement_period.end is None:
-        return ended
-    return interval(resource.abatement_period.end)
+def _onset(resource: fhir.Condition, born: Interval | None) -> Interval | None:
+    return (
+        interval(resource.onset_date_time)
+        or _started(resource.onset_period)
+        or _at_age(resource.onset_age, resource.onset_range, born)
+        or leading_date(resource.onset_string)
+    )
+
+
+def _asserted(resource: fhir.Condition) -> Interval | None:
+    dates = [one.value_date_time for one in fhir.many(resource.extension) if one.url == _ASSERTED]
+    return interval(dates[0]) if dates else None
+
+
+def _abatement(resource: fhir.Condition, born: Interval | None) -> Interval | None:
+    """The day it ended, as far as one is told."""
+    period = resource.abatement_period
+    return (
+        interval(resource.abatement_date_time)
+        or (interval(period.end or period.start) if period else None)
+        or _at_age(resource.abatement_age, resource.abatement_range, born)
+        or leading_date(resource.abatement_string)
+    )
+
+
+def _has_abated(resource: fhir.Condition) -> bool:
+    """Whether an end is told without a day."""
+    told = resource.abatement_boolean, resource.abatement_age, resource.abatement_range
+    return any(told) or (resource.abatement_string or "").strip().lower() not in ("", "false", "no")
+
+
+def _at_age(age: fhir.Quantity | None, ages: fhir.Range | None, born: Interval | None) -> Interval | None:
+    """The days of an age or a range of ages in years."""
+    lowest, highest = _years(ages.low if ages else age), _years(ages.high if ages else age)
+    return None if born is None or lowest is None or highest is None else years_after(born, lowest, highest)
+
+
+def _years(age: fhir.Quantity | None) -> int | None:
+    found = amount(age)
+    return int(found.value) if found and found.unit == "a" and not found.comparator else None
 
 
 def merged(found: list[Condition]) -> tuple[Condition, ...]:

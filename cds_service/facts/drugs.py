@@ -6,12 +6,13 @@ Reading rules of the clinical specification, section 2.1: current drug, drug sta
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from datetime import date, timedelta
 
 import msgspec
 
 from cds_service.facts.doses import dose
+from cds_service.facts.identity import References
 from cds_service.facts.losses import Losses, decisive, lost_drug
 from cds_service.facts.numbers import Numbers
 from cds_service.facts.patient import Dose, Drug, Medication
@@ -28,6 +29,9 @@ _DAYS = {"": 1.0, "d": 1.0, "wk": 7.0, "mo": 30.0, "a": 365.0}
 
 NUMBERS = ("grace-days", "break-days", "supply-days", "supply-most-days", "old-months")
 """What is read of ``cards/phenotypes/current-drug.toml``."""
+
+
+_WITHOUT_SUBSTANCE = "a Substance that was not sent"
 
 
 class CurrentUse(msgspec.Struct, frozen=True):
@@ -86,18 +90,18 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Pharmacy:
-    """Reads the drug of medication entries; the Medications that came along are looked up by id."""
+    """Reads the drug of medication entries and of the Medications that they refer to."""
 
-    def __init__(self, vocabulary: Vocabulary, medications: Mapping[str, fhir.Medication], losses: Losses) -> None:
+    def __init__(self, vocabulary: Vocabulary, references: References, losses: Losses) -> None:
         self._vocabulary = vocabulary
-        self._medications = medications
+        self._references = references
         self._losses = losses
         # Charts repeat a few drugs many times; the cache lives and dies with the request.
         self._seen: dict[tuple[object, ...], Match | None] = {}
 
     def drug_of(self, entry: fhir.MedicationRequest | fhir.MedicationStatement | fhir.MedicationDispense) -> Named:
         """The drug of an order, statement or dispense."""
-        named = self.name(entry.medication_codeable_concept, entry.medication_reference, fhir.many(entry.contained))
+        named = self.name(entry.medication_codeable_concept, entry.medication_reference, entry)
         if named.drug or named.unreadable:
             return named
         return Named(unreadable=lost_drug(entry, self._losses.of(entry)), foreign=named.foreign)
@@ -106,31 +110,35 @@ class Pharmacy:
         self,
         concept: fhir.CodeableConcept | None,
         reference: fhir.Reference | None,
-        contained: Iterable[fhir.Resource],
+        holder: fhir.Resource,
     ) -> Named:
         """First of: inline concept, contained Medication, Medication that came along, the reference's display."""
         if concept is not None:
-            return self._named(concept, None, "")
+            return self._named(concept, None, "", holder)
         if reference is None:
             return Named()
-        medication = self._find(reference, contained)
+        medication = self._references.find(reference, fhir.Medication, holder)
         display = reference.display or ""
         if medication is None and not display:
             return Named(unreadable="a Medication that was not sent") if reference.reference else Named()
-        return self._named(medication.code if medication else None, medication, display)
+        return self._named(medication.code if medication else None, medication, display, holder)
 
-    def _find(self, reference: fhir.Reference, contained: Iterable[fhir.Resource]) -> fhir.Medication | None:
-        target = reference.reference or ""
-        if target.startswith("#"):
-            return next((r for r in contained if isinstance(r, fhir.Medication) and r.id == target[1:]), None)
-        # A Bundle's own address for a resource, urn:uuid and its id, ends like any other.
-        return self._medications.get(target.split("/_history/")[0].replace(":", "/").rsplit("/", 1)[-1])
-
-    def _named(self, concept: fhir.CodeableConcept | None, medication: fhir.Medication | None, display: str) -> Named:
+    def _named(
+        self,
+        concept: fhir.CodeableConcept | None,
+        medication: fhir.Medication | None,
+        display: str,
+        holder: fhir.Resource,
+    ) -> Named:
         match = self._match(concept, display)
         parts = fhir.many(medication.ingredient) if medication else []
-        if match is None:
-            match = self._from_parts(parts)
+        if match is None and medication is not None:
+            # What a contained resource refers to as contained stands beside it in the same resource.
+            within = medication if medication not in fhir.many(getattr(holder, "contained", None)) else holder
+            named = [self._part(part, within) for part in parts]
+            if None in named:
+                return Named(unreadable=_WITHOUT_SUBSTANCE)
+            match = self._from_parts(named)
         if match is None:
             lost = decisive(medication, self._losses.of(medication)) if medication else None
             foreign = self._vocabulary.is_foreign(concept, "drug")
@@ -162,8 +170,19 @@ class Pharmacy:
             self._seen[key] = self._vocabulary.drug(concept, *([display] if display else []))
         return self._seen[key]
 
-    def _from_parts(self, parts: Iterable[fhir.Ingredient]) -> Match | None:
-        found = [m for m in (self._match(part.item_codeable_concept, "") for part in parts) if m]
+    def _part(self, part: fhir.Ingredient, holder: fhir.Resource) -> fhir.CodeableConcept | None:
+        """What an ingredient is, inline or by reference; None where it refers to what was not sent."""
+        reference = part.item_reference
+        if part.item_codeable_concept or reference is None:
+            return part.item_codeable_concept or fhir.CodeableConcept()
+        find = self._references.find
+        item = find(reference, fhir.Substance, holder) or find(reference, fhir.Medication, holder)
+        if item is not None and item.code is not None:
+            return item.code
+        return fhir.CodeableConcept(text=reference.display) if reference.display else None
+
+    def _from_parts(self, parts: Iterable[fhir.CodeableConcept | None]) -> Match | None:
+        found = [m for m in (self._match(part, "") for part in parts) if m]
         if not found:
             return None
         return Match(
@@ -251,13 +270,30 @@ def dispense_entry(
     )
 
 
-def medications(entries: Iterable[Entry], vocabulary: Vocabulary, use: CurrentUse) -> tuple[Medication, ...]:
-    """One medication per ingredient, current ones from their newest current entry."""
+def medications(
+    entries: Iterable[Entry], vocabulary: Vocabulary, use: CurrentUse, drafted: Mapping[str, Container[str]]
+) -> tuple[Medication, ...]:
+    """One medication per ingredient, current ones from their newest current entry.
+
+    ``drafted`` are the sources of the drafts by ingredient: what an order repeats is no earlier use of the drug.
+    """
     by_ingredient: dict[str, list[Entry]] = {}
     for entry in entries:
         for ingredient in entry.drug.ingredients:
             by_ingredient.setdefault(ingredient, []).append(entry)
-    return tuple(_medication(name, found, vocabulary, use) for name, found in sorted(by_ingredient.items()))
+    earlier = {
+        name: _without_copies(found, drafted[name], use) if name in drafted else found
+        for name, found in sorted(by_ingredient.items())
+    }
+    return tuple(_medication(name, found, vocabulary, use) for name, found in earlier.items() if found)
+
+
+def _without_copies(entries: list[Entry], drafts: Container[str], use: CurrentUse) -> list[Entry]:
+    """The entries without the drafts' own copies, and without a series that begins today: it is the draft's own."""
+    today = Interval(use.today, use.today)
+    left = [e for e in entries if not (e.source in drafts and e.start in (None, today))]
+    begins_today = _series_start(left, use) == today and all(e.start for e in left if e.current)
+    return [e for e in left if e.start != today] if begins_today else left
 
 
 def _medication(ingredient: str, entries: list[Entry], vocabulary: Vocabulary, use: CurrentUse) -> Medication:

@@ -179,7 +179,9 @@ CONCEPTS: Mapping[type[fhir.Resource], Mapping[str, str]] = {
 _STATED = frozenset({"status", "intent", "doNotPerform"})
 _DECIDES: Mapping[type[fhir.Resource], frozenset[str]] = {
     fhir.Condition: frozenset(
-        {"verificationStatus", "clinicalStatus", "abatementDateTime", "abatementPeriod", "abatementBoolean"}
+        {"verificationStatus", "clinicalStatus"}.union(
+            field.encode_name for field in msgspec.structs.fields(fhir.Condition) if field.name.startswith("abatement_")
+        )
     ),
     fhir.Observation: frozenset({"status", "focus", "dataAbsentReason"}).union(
         field.encode_name
@@ -202,7 +204,9 @@ _DECIDES: Mapping[type[fhir.Resource], frozenset[str]] = {
 """The members without which it cannot be told whether a resource counts."""
 
 _SHADES: Mapping[type[fhir.Resource], frozenset[str]] = {
-    fhir.Condition: frozenset({"onsetDateTime", "onsetPeriod", "onsetAge", "recordedDate", "encounter"}),
+    fhir.Condition: frozenset({"recordedDate", "encounter"}).union(
+        field.encode_name for field in msgspec.structs.fields(fhir.Condition) if field.name.startswith("onset_")
+    ),
     fhir.Procedure: frozenset({"performedDateTime", "performedPeriod"}),
     fhir.ServiceRequest: frozenset({"authoredOn", "occurrenceDateTime", "occurrencePeriod"}),
     fhir.CarePlan: frozenset({"period", "created"}),

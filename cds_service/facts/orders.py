@@ -23,6 +23,9 @@ _DECIDES = frozenset({"status", "intent", "doNotPerform", "subject"})
 _REASONS = frozenset({"reasonCode", "reasonReference"})
 _DOSAGE = "dosageInstruction"
 _UNREAD = "a draft cannot be read"
+STOPPED = ("stopped", "cancelled")
+REQUESTS = (fhir.MedicationRequest, fhir.ServiceRequest)
+"""The types of orders that are reviewed."""
 
 
 class Drafted(msgspec.Struct, frozen=True):
@@ -64,7 +67,7 @@ def ordered(
     resource = draft.resource
     if resource is None:
         return Ordered(draft, fhir.MedicationRequest(), Named(unreadable=_UNREAD), unread=_UNREAD, may_be_service=True)
-    if not isinstance(resource, fhir.MedicationRequest | fhir.ServiceRequest) or not _counts(resource, signing=signing):
+    if not isinstance(resource, REQUESTS) or not _counts(resource, signing=signing):
         return None
     lost = losses.of(resource)
     unsure = _lost_of(resource, lost & _DECIDES)
@@ -103,18 +106,18 @@ def drafted_sets(found: Iterable[Ordered], *, signing: bool) -> DraftedSets:
 def _counts(resource: fhir.MedicationRequest | fhir.ServiceRequest, *, signing: bool) -> bool:
     if resource.do_not_perform or resource.intent not in _INTENTS:
         return False
-    return resource.status in (None, "draft", "stopped", "cancelled") or (signing and resource.status == "active")
+    return resource.status in (None, "draft", *STOPPED) or (signing and resource.status == "active")
 
 
 def order(one: Ordered, reason: Callable[..., Indication]) -> Order:
     """The order of a draft; ``reason`` reads what it is for."""
     request, draft = one.request, one.draft
-    why = reason(request.reason_code, request.reason_reference)
+    why = reason(request)
     made = Order(
         kind=fhir.type_of(request),
         source=draft.reference,
         selected=draft.selected,
-        stops=request.status in ("stopped", "cancelled"),
+        stops=request.status in STOPPED,
         reasons=why.sets,
         reason_words=why.words,
         words=one.words,

@@ -274,7 +274,7 @@ class PatientFacts(msgspec.Struct, frozen=True):
     """Why a prefetch key that was asked for could not be read in full, by key."""
     unreadable: tuple[Loss, ...] = ()
     notes: Mapping[str, str] = {}
-    """What was left aside of a collection, by its name."""
+    """What was left aside, by where it stood, in words without anything of the chart."""
     """What is there and could not be read."""
     dropped: int = 0
     """Resources of another patient, left out; results that no value set knows do not count."""

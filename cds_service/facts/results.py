@@ -11,6 +11,7 @@ from cds_service.facts.queries import QUESTIONS
 from cds_service.facts.values import CODED, is_neither, said, yes_or_no
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Interval, interval
+from cds_service.fhir.statuses import CLINICAL, VERIFICATION, is_error, status_of
 from cds_service.terminology.vocabulary import Vocabulary
 
 SCREEN = "rbd-screen"
@@ -181,9 +182,10 @@ def _request(
 
 
 def allergy(resource: fhir.AllergyIntolerance, vocabulary: Vocabulary) -> Allergy | None:
-    if fhir.status_code(resource.verification_status) in ("refuted", "entered-in-error"):
+    verification, clinical = resource.verification_status, resource.clinical_status
+    if is_error(verification, clinical) or status_of(verification, VERIFICATION) == "refuted":
         return None
-    if fhir.status_code(resource.clinical_status) not in (None, "active"):
+    if status_of(clinical, CLINICAL) not in (None, "active"):
         return None
     concepts = [resource.code, *(r.substance for r in fhir.many(resource.reaction))]
     matches = [m for concept in concepts if (m := vocabulary.drug(concept)) and not m.uncertain]

@@ -30,6 +30,12 @@ class CodeableConcept(Element):
     text: str | None = None
 
 
+class Status(CodeableConcept):
+    """A status that R4 has as a concept and some clients write as a primitive."""
+
+    value: str | None = None
+
+
 class Reference(Element):
     reference: str | None = None
     display: str | None = None
@@ -49,6 +55,11 @@ class Quantity(Element):
     code: str | None = None
 
 
+class Extension(Element):
+    url: str | None = None
+    value_date_time: str | None = None
+
+
 class Range(Element):
     low: Quantity | None = None
     high: Quantity | None = None
@@ -57,6 +68,11 @@ class Range(Element):
 class Ratio(Element):
     numerator: Quantity | None = None
     denominator: Quantity | None = None
+
+
+class Meta(Element):
+    version_id: str | None = None
+    last_updated: str | None = None
 
 
 def many(value: Many[T]) -> list[T]:
@@ -68,16 +84,6 @@ def many(value: Many[T]) -> list[T]:
 
 def codings(concept: CodeableConcept | None) -> list[Coding]:
     return [] if concept is None else many(concept.coding)[:_MOST_CODINGS]
-
-
-def status_code(status: CodeableConcept | str | None) -> str | None:
-    """The code of a clinical or verification status, in lower case, be it sent as R4 has it or as a plain string."""
-    if status is None or isinstance(status, str):
-        return status.lower() if status else None
-    for coding in codings(status):
-        if coding.code:
-            return coding.code.lower()
-    return status.text.lower() if status.text else None
 
 
 def texts(concept: CodeableConcept | None) -> Iterator[str]:

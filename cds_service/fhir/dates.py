@@ -1,13 +1,14 @@
 """FHIR dates of any precision as the days they may mean, and a person's age as the years it may be.
 
-A dateTime counts on the calendar day written in it: its offset is never converted.
-Today is always an argument.
+A dateTime counts on the calendar day written in it: instants are brought to the site's zone by :func:`localized`
+before anyone asks for their day. Today is always an argument.
 """
 
 from __future__ import annotations
 
 import calendar
-from datetime import date
+import re
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -43,6 +44,48 @@ def interval(text: str | None) -> Interval | None:
     except ValueError:
         return None
     return Interval(day, day)
+
+
+def localized(text: str, zone: tzinfo) -> str:
+    """An instant with ``Z`` or an offset as the time that it is in the zone; any other text as it stands."""
+    time = text[_DAY_LETTERS:].strip()
+    if not ("+" in time or "-" in time or time[-1:] in ("Z", "z")) or (zone is UTC and time[-1:] == "Z"):
+        return text
+    day, late = text[:_DAY_LETTERS], time[1:3] == "24"
+    clock = f"00{time[3:]}" if late else time[1:].replace(":60", ":59")
+    try:
+        at = datetime.fromisoformat(f"{day}T{clock.upper()}")
+        return (at + timedelta(days=late)).astimezone(zone).isoformat()
+    except (ValueError, OverflowError):
+        return text
+
+
+_DAY_LETTERS = 10
+
+
+def leading_date(text: str | None) -> Interval | None:
+    """The days meant by the ISO date that a text begins with."""
+    found = _LEADING.match(text or "")
+    return interval(found[0].strip()) if found else None
+
+
+_LEADING = re.compile(r"\s*(?:\d{4}-\d{2}-\d{2}(?=T\d)|\d{4}(?:-\d{2}){0,2}(?![-\w]))")
+
+
+def years_after(birth: Interval, lowest: int, highest: int) -> Interval | None:
+    """The days on which a person of this birth is of these completed years; None beyond the calendar."""
+    try:
+        return Interval(_years_on(birth.first, lowest), _years_on(birth.last, highest + 1) - timedelta(days=1))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _years_on(day: date, years: int) -> date:
+    """The birthday; of one born on 29 February in other years the first of March."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return date(day.year + years, 3, 1)
 
 
 def _partial(text: str) -> Interval | None:

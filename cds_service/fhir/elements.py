@@ -14,18 +14,20 @@ from cds_service.fhir.datatypes import (
     CodeableConcept as CodeableConcept,
     Coding as Coding,
     Element as Element,
+    Extension as Extension,
     Many as Many,
+    Meta as Meta,
     Number as Number,
     Period as Period,
     Quantity as Quantity,
     Range as Range,
     Ratio as Ratio,
     Reference as Reference,
+    Status as Status,
     codings as codings,
     many as many,
     number as number,
     reference_id as reference_id,
-    status_code as status_code,
     texts as texts,
 )
 from cds_service.fhir.resource_types import OTHER_RELEASES, UNREAD
@@ -115,6 +117,9 @@ class Resource(msgspec.Struct, gc=False, rename="camel", tag_field="resourceType
     """Any FHIR resource; the name of its type is ``type_of(resource)``."""
 
     id: str | None = None
+    meta: Meta | None = None
+    full_url: str | None = None
+    """The address under which it came in its Bundle, no member of the resource itself."""
 
 
 class Patient(Resource, tag=True):
@@ -125,8 +130,8 @@ class Patient(Resource, tag=True):
 
 
 class Condition(Resource, tag=True):
-    clinical_status: CodeableConcept | str | None = None
-    verification_status: CodeableConcept | str | None = None
+    clinical_status: Status | str | None = None
+    verification_status: Status | str | None = None
     category: Many[CodeableConcept] = None
     code: CodeableConcept | None = None
     subject: Reference | None = None
@@ -136,10 +141,16 @@ class Condition(Resource, tag=True):
     onset_date_time: str | None = None
     onset_period: Period | None = None
     onset_age: Quantity | None = None
+    onset_range: Range | None = None
+    onset_string: str | None = None
     abatement_date_time: str | None = None
     abatement_period: Period | None = None
+    abatement_age: Quantity | None = None
+    abatement_range: Range | None = None
+    abatement_string: str | None = None
     abatement_boolean: bool | None = None
     recorded_date: str | None = None
+    extension: Many[Extension] = None
 
 
 class Observation(Resource, tag=True):
@@ -162,7 +173,12 @@ class Observation(Resource, tag=True):
     component: Many[Component] = None
 
 
+class Substance(Resource, tag=True):
+    code: CodeableConcept | None = None
+
+
 class Medication(Resource, tag=True):
+    contained: Many[AnyResource] = None
     code: CodeableConcept | None = None
     form: CodeableConcept | None = None
     ingredient: Many[Ingredient] = None
@@ -265,8 +281,8 @@ class QuestionnaireResponse(Resource, tag=True):
 
 
 class AllergyIntolerance(Resource, tag=True):
-    clinical_status: CodeableConcept | str | None = None
-    verification_status: CodeableConcept | str | None = None
+    clinical_status: Status | str | None = None
+    verification_status: Status | str | None = None
     code: CodeableConcept | None = None
     patient: Reference | None = None
     reaction: Many[Reaction] = None
@@ -307,7 +323,12 @@ class BundleLink(Element):
 
 
 class Entry(Element):
+    full_url: str | None = None
     resource: AnyResource | None = None
+
+    def __post_init__(self) -> None:
+        if self.full_url and self.resource is not None:
+            self.resource.full_url = self.full_url
 
 
 class Bundle(Resource, tag=True):

@@ -239,6 +239,10 @@ class Fetch:
             await asyncio.gather(self._by_id(kind, names[:half]), self._by_id(kind, names[half:]))
         elif status in _NO_SEARCH:
             await self._by_reads(kind, names, search)
+        elif search.why is None:
+            # Some servers do not give by a search all that they have.
+            given = {entry.resource.id for entry in search.entries if entry.resource is not None}
+            await self._by_reads(kind, [name for name in names if name not in given], search)
 
     async def _by_reads(self, kind: type[fhir.Resource], names: list[str], search: _Search) -> None:
         """The resources one by one, in place of the search; the first shows whether they may be read at all."""

@@ -5,13 +5,14 @@ Partners' FHIR is not validated here; what cannot be read is left out or told as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Set
 
 import msgspec
 
 from cds_service.errors import ContractBroken, NotJson
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.decoding import LenientReader
+from cds_service.fhir.references import local
 from cds_service.fhir.sources import Reading, Unreadable, other_release
 from cds_service.hooks.envelope import (
     Context,
@@ -69,6 +70,11 @@ class HookRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Only what stands before the prefetch was read; whether what follows is JSON was not looked at."""
 
     @property
+    def lacks_selection(self) -> bool:
+        """Whether selections belong to the hook, and they name none of the drafts."""
+        return self.hook.brings_selections and not any(draft.selected for draft in self.drafts)
+
+    @property
     def access_token(self) -> str | None:
         """The token for ``fhir_server``, if there is one that may be used for this patient and has not run out."""
         granted = self.fhir_authorization
@@ -123,7 +129,7 @@ def _request(
         hook_instance=envelope.hook_instance,
         user_id=context.user_id,
         patient_id=context.patient_id,
-        encounter_id=context.encounter_id or None,
+        encounter_id=_encounter_id(context.encounter_id or ""),
         fhir_server=envelope.fhir_server or None,
         fhir_authorization=envelope.fhir_authorization,
         selections=tuple(context.selections or ()) if hook.brings_selections else (),
@@ -170,9 +176,15 @@ def _is_id(text: str) -> bool:
     return len(text) <= _LONGEST_ID and _ID_CHARACTERS.issuperset(text)
 
 
+def _encounter_id(written: str) -> str | None:
+    """The bare id, also out of ``Encounter/e1`` or an address that ends so; None for nothing or another type."""
+    kind, slash, name = local(written).rpartition("/")
+    return name if name and (kind == "Encounter" or not slash) else None
+
+
 def _drafts(context: Context, hook: Hook) -> Iterator[Draft]:
     reader = LenientReader()
-    selections = set(context.selections or ()) - {""}
+    selections = {local(written) for written in context.selections or ()} - {""}
     read = [(entry, read_draft(entry.resource, reader)) for entry in _orders(context) if hook.brings_orders]
     made = [_read(entry, reading, selections, hook) for entry, reading in read]
     unmatched = len(selections) > sum(draft.selected for draft in made)
@@ -180,10 +192,12 @@ def _drafts(context: Context, hook: Hook) -> Iterator[Draft]:
         yield msgspec.structs.replace(draft, selected=True) if unmatched and _is_nameless(draft) else draft
 
 
-def _read(entry: DraftEntry, reading: Reading, selections: Iterable[str], hook: Hook) -> Draft:
+def _read(entry: DraftEntry, reading: Reading, selections: Set[str], hook: Hook) -> Draft:
     resource = reading.resource
+    if resource is not None:
+        resource.full_url = entry.full_url
     reference = _reference(resource) if resource else None
-    selected = not hook.brings_selections or _names(selections, entry, resource, reference)
+    selected = not hook.brings_selections or not selections.isdisjoint(_names(entry, resource, reference))
     return Draft(resource, bytes(entry.resource), reference, entry.full_url, selected, reading.unreadable)
 
 
@@ -198,11 +212,7 @@ def _reference(resource: fhir.Resource) -> str | None:
     return f"{fhir.type_of(resource)}/{name}" if name.split() == [name] else None
 
 
-def _names(selections: Iterable[str], entry: DraftEntry, resource: fhir.Resource | None, reference: str | None) -> bool:
-    """Whether a selection means this draft: by ``Type/id``, by the end of its ``fullUrl``, or by its bare id."""
-    address = entry.full_url or ""
-    return any(
-        selection in (reference, resource.id if resource else None, address) or address.endswith(f"/{selection}")
-        for selection in selections
-        if selection
-    )
+def _names(entry: DraftEntry, resource: fhir.Resource | None, reference: str | None) -> Iterator[str | None]:
+    """What a selection may call this draft: its ``Type/id``, the end of its ``fullUrl``, its bare id."""
+    address = local(entry.full_url or "")
+    yield from (reference, resource.id if resource else None, address, address.rpartition("/")[2])

@@ -47,7 +47,11 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._decisions = DecisionService.of(
-            places.cards(settings), settings.today, silent=settings.mode == "silent", url=settings.public_url
+            places.cards(settings),
+            settings.today,
+            zone=settings.zone,
+            silent=settings.mode == "silent",
+            url=settings.public_url,
         )
         self._clients = read_clients(settings.clients, self._decisions.services) if settings.clients else None
         self._authenticator = Authenticator(self._clients, settings) if self._clients else None

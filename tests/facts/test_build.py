@@ -1,5 +1,7 @@
 """Whose chart it is, age and death, and what could not be looked up (clinical specification 2.0, 2.1)."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from cds_service.errors import UndeclaredFact
@@ -11,6 +13,7 @@ from tests.charts import (
     CLONAZEPAM,
     FALL,
     TODAY,
+    answers,
     concepts,
     condition,
     facts,
@@ -227,3 +230,44 @@ def test_a_fact_that_was_not_declared_is_refused():
     found = facts()
     with pytest.raises(UndeclaredFact):
         found._pick("surprises", object, bool)
+
+
+# The day at the site
+
+LOS_ANGELES = ZoneInfo("America/Los_Angeles")
+THIS_EVENING = "2026-06-16T02:10:00Z"
+
+
+@pytest.mark.parametrize(
+    ("one", "ask"),
+    [
+        (condition(recordedDate=THIS_EVENING), lambda f: f.conditions("alzheimer-disease")),
+        (condition(onsetPeriod={"start": THIS_EVENING}), lambda f: f.conditions("alzheimer-disease")),
+        (request(authoredOn=THIS_EVENING), lambda f: f.current_drugs("clonazepam")),
+        (answers(THIS_EVENING, injury=True), lambda f: f.answer("injury")),
+    ],
+)
+def test_what_was_recorded_this_evening_at_the_site_has_come_although_it_is_tomorrow_in_greenwich(one, ask):
+    assert ask(facts(one, zone=LOS_ANGELES)).known
+    assert not ask(facts(one)).known
+
+
+def test_a_drug_that_ended_last_evening_at_the_site_has_ended():
+    ended = statement(effectivePeriod={"start": "2026-01-01", "end": "2026-06-15T05:00:00Z"})
+    assert not facts(ended, zone=LOS_ANGELES).current_drugs("clonazepam").known
+    assert facts(ended).current_drugs("clonazepam").known
+
+
+def test_a_death_that_has_not_come_is_set_aside_and_told():
+    told = ("a death date that has not come was left aside",)
+    for day in ("2026-06-16", "2027-03", "9999-12-31"):
+        found = facts(patient(deceasedDateTime=day))
+        assert (found.dead, tuple(found.notes.values())) == (False, told)
+    for day in ("2026-06-15", "2026"):
+        found = facts(patient(deceasedDateTime=day))
+        assert (found.dead, tuple(found.notes.values())) == (True, ())
+
+
+def test_a_death_this_evening_at_the_site_has_come():
+    assert facts(patient(deceasedDateTime=THIS_EVENING), zone=LOS_ANGELES).dead
+    assert not facts(patient(deceasedDateTime=THIS_EVENING)).dead

@@ -3,7 +3,22 @@
 import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known
-from tests.charts import ALZHEIMER, FALL, ICD10, RBD, SNOMED, TODAY, coded, condition, facts, named, only, resource
+from tests.charts import (
+    ALZHEIMER,
+    CLONAZEPAM,
+    FALL,
+    ICD10,
+    RBD,
+    SNOMED,
+    TODAY,
+    coded,
+    condition,
+    facts,
+    named,
+    only,
+    patient,
+    resource,
+)
 
 PREGNANCY = coded(SNOMED, "77386006", "Pregnancy")
 
@@ -48,6 +63,157 @@ def test_a_status_sent_as_a_plain_string_is_read_as_that_code():
     assert dementia(condition() | {"clinicalStatus": "resolved"}) == ABSENT
     assert dementia(condition() | {"verificationStatus": "refuted"}) == ABSENT
     assert only(dementia(condition() | {"clinicalStatus": "active"})).active
+
+
+HL7 = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+VERIFIED = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+
+
+def codings(*pairs, **members):
+    return {"coding": [{"system": system, "code": code} for system, code in pairs], **members}
+
+
+@pytest.mark.parametrize(
+    "clinical",
+    [
+        codings(("urn:site", "active"), (HL7, "resolved")),
+        codings((SNOMED, "73425007"), (HL7, "resolved"), text="Active"),
+        codings((SNOMED, "413322009")),
+        codings((SNOMED, "73425007"), text="Active"),
+        codings(("urn:site", "R"), text="resolved"),
+        codings(("urn:site", "RESOLVED")),
+        {"value": "resolved"},
+        "Resolved",
+    ],
+)
+def test_the_hl7_status_decides_then_snomed_ct_then_the_words(clinical):
+    assert dementia(condition() | {"clinicalStatus": clinical}) == ABSENT
+
+
+@pytest.mark.parametrize(
+    "clinical",
+    [
+        codings((HL7, "active"), (SNOMED, "413322009"), text="Resolved"),
+        codings(("urn:site", "resolved"), (HL7, "active")),
+        codings(("urn:site", "X")),
+        codings((HL7, "unheard-of"), text="whatever"),
+        {"text": ""},
+        "",
+    ],
+)
+def test_an_unknown_status_counts_as_missing_and_the_active_one_of_hl7_stands(clinical):
+    assert only(dementia(condition() | {"clinicalStatus": clinical})).active
+
+
+@pytest.mark.parametrize(
+    "verification",
+    [
+        codings((SNOMED, "410516002")),
+        codings(("urn:site", "confirmed"), (VERIFIED, "refuted")),
+        codings((VERIFIED, "confirmed"), ("urn:site", "entered-in-error")),
+        codings((VERIFIED, "confirmed"), text="Entered in error"),
+        {"value": "entered-in-error"},
+    ],
+)
+def test_what_is_known_absent_or_anywhere_entered_in_error_is_ignored(verification):
+    assert dementia(condition(verification=verification)) == ABSENT
+
+
+def test_a_diagnosis_whose_clinical_status_is_entered_in_error_is_ignored():
+    assert dementia(condition(clinical="entered-in-error")) == ABSENT
+
+
+ALLERGY = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"
+
+
+@pytest.mark.parametrize(
+    ("members", "counts"),
+    [
+        ({}, True),
+        ({"verificationStatus": codings(("urn:site", "EIE"), (ALLERGY, "entered-in-error"))}, False),
+        ({"verificationStatus": codings(("urn:site", "EIE"), (ALLERGY, "confirmed"))}, True),
+        ({"verificationStatus": codings((SNOMED, "410516002"))}, False),
+        ({"clinicalStatus": codings((SNOMED, "413322009"))}, False),
+        ({"clinicalStatus": codings(("urn:site", "whatever"))}, True),
+    ],
+)
+def test_the_status_of_an_allergy_is_read_as_that_of_a_diagnosis(members, counts):
+    found = facts(resource("AllergyIntolerance", code=CLONAZEPAM, **members))
+    assert found.allergies("clonazepam").known is counts
+
+
+BORN = patient(born="1951-03-02")
+ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
+
+
+def years(value, unit="a"):
+    return {"value": value, "unit": unit}
+
+
+@pytest.mark.parametrize(
+    ("members", "first", "last"),
+    [
+        ({"onsetAge": years(40)}, "1991-03-02", "1992-03-01"),
+        ({"onsetAge": years(40, "years")}, "1991-03-02", "1992-03-01"),
+        ({"onsetRange": {"low": years(40), "high": years(45)}}, "1991-03-02", "1997-03-01"),
+        ({"onsetString": "2015-04-01T00:00:01.000Z"}, "2015-04-01", "2015-04-01"),
+        ({"onsetString": "2015-04, at home"}, "2015-04-01", "2015-04-30"),
+        ({"onsetString": "2015"}, "2015-01-01", "2015-12-31"),
+        ({"extension": [{"url": ASSERTED, "valueDateTime": "2015-04-01"}]}, "2015-04-01", "2015-04-01"),
+        (
+            {"extension": [{"url": ASSERTED, "valueDateTime": "2015-04-01"}], "recordedDate": "2020"},
+            "2015-04-01",
+            "2015-04-01",
+        ),
+    ],
+)
+def test_an_onset_in_other_dress_is_read(members, first, last):
+    when = only(dementia(BORN, condition(**members))).since
+    assert (when.first.isoformat(), when.last.isoformat()) == (first, last)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"onsetAge": years(40, "mo")},
+        {"onsetAge": years(40) | {"comparator": "<"}},
+        {"onsetAge": {}},
+        {"onsetRange": {"low": years(40)}},
+        {"onsetString": "since 2015"},
+        {"onsetString": "1970s"},
+        {"onsetString": "2015-2018"},
+        {"extension": [{"url": "urn:other", "valueDateTime": "2015"}]},
+    ],
+)
+def test_an_onset_that_leaves_doubt_is_unknown(members):
+    assert only(dementia(BORN, condition(**members))).since is None
+
+
+def test_an_age_at_onset_needs_the_birth_date():
+    assert only(dementia(patient(born=None), condition(onsetAge=years(40)))).since is None
+
+
+def test_of_one_born_on_a_leap_day_a_year_of_life_begins_on_the_first_of_march():
+    when = only(dementia(patient(born="1952-02-29"), condition(onsetAge=years(41)))).since
+    assert when.first.isoformat() == "1993-03-01"
+
+
+@pytest.mark.parametrize(
+    ("abatement", "active"),
+    [
+        ({"abatementString": "resolved after surgery 2020"}, False),
+        ({"abatementString": "2020-05-01"}, False),
+        ({"abatementString": "2027-05-01, planned"}, True),
+        ({"abatementString": " "}, True),
+        ({"abatementString": "false"}, True),
+        ({"abatementPeriod": {"start": "2020"}}, False),
+        ({"abatementAge": years(60)}, False),
+        ({"abatementAge": years(90)}, True),
+        ({"abatementRange": {"low": years(60), "high": years(62)}}, False),
+    ],
+)
+def test_any_end_that_is_told_makes_a_diagnosis_past_unless_it_is_false_or_to_come(abatement, active):
+    assert dementia(BORN, condition(**abatement)).known is active
 
 
 @pytest.mark.parametrize(
@@ -99,9 +265,10 @@ def test_without_onset_a_diagnosis_holds_since_it_was_recorded():
     assert str(only(dementia(condition(recordedDate="2025-03-01"))).since.first) == "2025-03-01"
 
 
-def test_a_day_is_the_one_written_whatever_its_offset():
-    assert isinstance(dementia(condition(onsetDateTime="2026-06-15T23:30:00-10:00")), Known)
-    assert dementia(condition(onsetDateTime="2026-06-16T00:30:00+14:00")) == ABSENT
+def test_an_onset_with_an_offset_is_on_the_day_of_the_site():
+    assert dementia(condition(onsetDateTime="2026-06-15T23:30:00-10:00")) == ABSENT
+    assert isinstance(dementia(condition(onsetDateTime="2026-06-16T00:30:00+14:00")), Known)
+    assert isinstance(dementia(condition(onsetDateTime="2026-06-15T23:30:00")), Known)
 
 
 def test_an_unreadable_onset_is_no_onset():

@@ -1,6 +1,7 @@
 """FHIR dates as the days they may mean."""
 
-from datetime import date
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, strategies as st
@@ -10,6 +11,7 @@ from cds_service.fhir.dates import (
     Interval,
     age_on,
     interval,
+    localized,
     months_before,
     months_between,
     period,
@@ -255,3 +257,40 @@ def test_exactly_fifty_is_neither_over_nor_under_fifty() -> None:
 def test_a_threshold_holds_when_it_holds_for_every_possible_age() -> None:
     assert Age(51, 52).over(50)
     assert Age(48, 49).under(50)
+
+
+LOS_ANGELES = ZoneInfo("America/Los_Angeles")
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2026-06-16T02:10:00Z", "2026-06-15"),
+        ("2026-06-16T02:10:00.123456789z", "2026-06-15"),
+        ("2026-06-16T02:10Z", "2026-06-15"),
+        ("2026-06-16T04:10:00+02:00", "2026-06-15"),
+        ("2026-06-16T06:59:60Z", "2026-06-15"),
+        ("2026-06-15T24:00:00Z", "2026-06-15"),
+        ("2026-06-16T07:00:00Z", "2026-06-16"),
+        ("2026-06-15T19:10:00-07:00", "2026-06-15"),
+        ("2026-06-16", "2026-06-16"),
+        ("2026-06-16T02:10:00", "2026-06-16"),
+        ("2026-06", "2026-06"),
+        ("0001-01-01T00:00:00Z", "0001-01-01"),
+        ("2026-06-16T25:99:00Z", "2026-06-16"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_an_instant_is_brought_to_the_zone_and_anything_else_stands(text: str, day: str) -> None:
+    assert localized(text, LOS_ANGELES)[: len(day)] == day
+    assert localized(localized(text, LOS_ANGELES), LOS_ANGELES) == localized(text, LOS_ANGELES)
+
+
+def test_the_last_hour_of_a_day_east_of_greenwich_is_the_next_day_there() -> None:
+    assert localized("2026-06-14T22:30:00Z", ZoneInfo("Europe/Berlin"))[:10] == "2026-06-15"
+    assert localized("2026-06-14T22:30:00Z", UTC) == "2026-06-14T22:30:00Z"
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_no_instant_raises(when: datetime) -> None:
+    assert localized(when.isoformat(), LOS_ANGELES)

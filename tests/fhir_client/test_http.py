@@ -365,12 +365,48 @@ async def test_medications_that_nobody_sent_are_fetched_in_one_search(ehr, fetch
             ordered("r-7", "Medication/m-7", medicationCodeableConcept={"text": "melatonin"}),
             ordered("r-8", "Medication/m-8,m-9"),
             ordered("r-9", "urn:uuid:0d5b2a0e-8a53-4a3b-9d5e-6d1a4e0c1f01"),
+            ordered("r-10", "/Medication/m-10/_history/2", medicationCodeableConcept={"extension": []}),
         )
     )
-    route = ehr.get(f"{EHR}/Medication").mock(page(resource("Medication", "m-1"), resource("Medication", "m-2")))
+    route = ehr.get(f"{EHR}/Medication").mock(side_effect=medications)
     found = await fetch(REQUESTS, held=[fhir.Medication(id="sent")])
-    assert ids(found[REFERENCES]) == ["m-1", "m-2"]
-    assert [call.request.url.query for call in route.calls] == [b"_id=m-1,m-2&_count=200"]
+    assert ids(found[REFERENCES]) == ["m-1", "m-2", "m-10"]
+    assert [call.request.url.query for call in route.calls] == [b"_id=m-1,m-2,m-10&_count=200"]
+
+
+async def test_what_came_from_another_server_neither_asks_this_one_nor_answers_for_it(ehr, fetch):
+    route = ehr.get(f"{EHR}/Medication").mock(side_effect=medications)
+    theirs = "https://other.example/r4"
+    held = [
+        fhir.MedicationRequest(full_url=f"{theirs}/MedicationRequest/r", medication_reference=_to("Medication/m-9")),
+        fhir.MedicationRequest(medication_reference=_to("Medication/m-1")),
+        fhir.Medication(id="m-1", full_url=f"{theirs}/Medication/m-1"),
+    ]
+    assert ids((await fetch(held=held))[REFERENCES]) == ["m-1"]
+    assert len(route.calls) == 1
+
+
+async def test_the_reason_of_a_draft_is_fetched_and_that_of_an_older_order_is_not(ehr, fetch):
+    route = ehr.get(f"{EHR}/Condition").mock(page(resource("Condition", "c-1")))
+    held = [
+        fhir.MedicationRequest(status="draft", reason_reference=[_to("Condition/c-1")]),
+        fhir.MedicationRequest(status="active", reason_reference=[_to("Condition/c-2")]),
+    ]
+    assert ids((await fetch(held=held))[REFERENCES]) == ["c-1"]
+    assert [call.request.url.query for call in route.calls] == [b"_id=c-1&_count=200"]
+
+
+async def test_what_a_search_does_not_give_is_read_by_its_address(ehr, fetch):
+    ehr.get(f"{EHR}/MedicationRequest").mock(orders_of(["m-1", "m-2", "m-gone"]))
+    ehr.get(f"{EHR}/Medication").mock(page(resource("Medication", "m-1")))
+    route = ehr.get(url__startswith=f"{EHR}/Medication/").mock(side_effect=read)
+    found = (await fetch(REQUESTS))[REFERENCES]
+    assert (sorted(ids(found)), found.gap) == (["m-1", "m-2"], None)
+    assert len(route.calls) == 2
+
+
+def _to(address):
+    return fhir.Reference(address)
 
 
 async def test_what_sent_resources_refer_to_is_fetched_too(ehr, fetch):
@@ -406,7 +442,7 @@ async def test_a_late_key_does_not_keep_the_names_of_other_drugs_away(ehr, fetch
 async def test_there_is_an_end_to_references(ehr):
     access = FhirAccess(1.0, bounds=Bounds(references=150))
     ehr.get(f"{EHR}/MedicationRequest").mock(page(*(ordered(f"r-{n}", f"Medication/m-{n}") for n in range(200))))
-    route = ehr.get(f"{EHR}/Medication").mock(page())
+    route = ehr.get(f"{EHR}/Medication").mock(side_effect=medications)
     await access.fetch(TARGET, {"medicationRequests": REQUESTS}, deadline=Deadline(1))
     asked = [call.request.url.params["_id"].split(",") for call in route.calls]
     assert sorted(map(len, asked)) == [50, 100]

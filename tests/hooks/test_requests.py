@@ -77,6 +77,18 @@ def test_the_encounter_is_kept():
     assert parsed(with_context("patient-view", encounterId="enc-1")).encounter_id == "enc-1"
 
 
+@pytest.mark.parametrize(
+    "written", ["Encounter/enc-1", " https://ehr.example/r4/Encounter/enc-1/_history/3", "/Encounter/enc-1"]
+)
+def test_an_encounter_with_its_type_is_the_same_encounter(written):
+    assert parsed(with_context("patient-view", encounterId=written)).encounter_id == "enc-1"
+
+
+@pytest.mark.parametrize("written", ["", " ", "Patient/enc-1", "Encounter/", 7])
+def test_what_names_no_encounter_is_none(written):
+    assert parsed(with_context("patient-view", encounterId=written)).encounter_id is None
+
+
 def test_unknown_members_are_passed_over_everywhere():
     body = with_context("patient-view", news=[1, {"a": None}]) | {"extension": {"a": {"b": [1]}}, "user": "x"}
     assert parsed(body) == parsed(call("patient-view"))
@@ -168,6 +180,38 @@ def test_a_selection_finds_its_draft_by_reference_id_or_address(selection):
     ).drafts
     assert order.selected
     assert not lab.selected
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        " MedicationRequest/draft-1",
+        "/MedicationRequest/draft-1",
+        "MedicationRequest/draft-1/_history/2",
+        "https://ehr.example/r4/MedicationRequest/draft-1",
+        "https://ehr.example/r4/MedicationRequest/draft-1/_history/2",
+        "urn:uuid:draft-1",
+    ],
+)
+def test_a_selection_may_be_written_as_an_address_or_with_a_version(selection):
+    order, lab = parsed(with_drafts({"resource": ORDER}, {"resource": LAB}, selections=[selection])).drafts
+    assert (order.selected, lab.selected) == (True, False)
+
+
+def test_a_draft_without_an_id_is_selected_by_the_end_of_its_address():
+    nameless = {"resourceType": "MedicationRequest", "status": "draft"}
+    entry = {"fullUrl": "https://ehr.example/r4/MedicationRequest/7", "resource": nameless}
+    for selection in ("MedicationRequest/7", "https://elsewhere.example/MedicationRequest/7/_history/1"):
+        hook = parsed(with_drafts(entry, selections=[selection]))
+        assert hook.drafts[0].selected
+        assert not hook.lacks_selection
+
+
+def test_selections_that_name_no_draft_are_told():
+    assert parsed(with_drafts({"resource": ORDER}, selections=["MedicationRequest/Draft-1"])).lacks_selection
+    assert parsed(with_drafts(selections=[])).lacks_selection
+    assert not parsed(call("order-sign")).lacks_selection
+    assert not parsed(call("patient-view")).lacks_selection
 
 
 @pytest.mark.parametrize("selection", ["ServiceRequest/draft-1", "raft-1", "", "MedicationRequest/gone"])

@@ -65,8 +65,9 @@ async def test_what_is_sent_without_being_asked_for_is_read_and_not_fetched(lean
 
 
 async def test_an_order_that_concerns_no_rule_fetches_nothing(lean):
-    order = {"resourceType": "MedicationRequest", "id": "draft-1", "medicationCodeableConcept": {"text": "amoxicillin"}}
     call = requests()["order-sign-rbd-dementia"]
+    order = {"resourceType": "MedicationRequest", "id": "draft-1", "medicationCodeableConcept": {"text": "amoxicillin"}}
+    order["subject"] = {"reference": f"Patient/{call['context']['patientId']}"}
     drafts = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": order}]}
     async with misbehaving.running() as server:
         context = call["context"] | {"draftOrders": drafts}

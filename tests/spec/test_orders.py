@@ -45,11 +45,18 @@ def seen(answer):
     return without_uuids(answer.json()["cards"])
 
 
+def notes(answer):
+    """What the answer says of what it left aside; it shows no card."""
+    told = answer.json()
+    assert told["cards"] == []
+    return told["extension"]["org.rbd-cds.outcomes"]["notes"]
+
+
 async def test_only_selected_orders_are_spoken_about(post, select):
     assert set(spoken_about(await post(select))) == {CLONAZEPAM}
     assert set(spoken_about(await post(selecting(select, [MELATONIN])))) == {MELATONIN}
     assert set(spoken_about(await post(selecting(select, [MELATONIN, CLONAZEPAM])))) == {CLONAZEPAM, MELATONIN}
-    assert (await post(selecting(select, ["ServiceRequest/draft-3"]))).json() == {"cards": []}
+    assert (await post(selecting(select, ["ServiceRequest/draft-3"]))).json()["cards"] == []
 
 
 async def test_of_two_orders_of_one_drug_only_the_selected_one_is_spoken_about(post, select, order):
@@ -86,13 +93,38 @@ async def test_selections(post, select):
         answer = await post(selecting(select, wrong))
         assert answer.status_code == 422
         assert answer.json()["issue"][0]["expression"] == ["context.selections"]
-    assert (await post(selecting(select, []))).json() == {"cards": []}
+    assert notes(await post(selecting(select, []))) == ["no draft is selected"]
 
 
 async def test_a_selection_that_matches_nothing_is_no_fault(post, select):
     gone = ["MedicationRequest/gone", "", "x"]
-    assert (await post(selecting(select, gone))).json() == {"cards": []}
+    assert notes(await post(selecting(select, gone))) == ["no draft is selected"]
     assert seen(await post(selecting(select, [*gone, CLONAZEPAM]))) == seen(await post(select))
+
+
+@pytest.mark.parametrize("members", [{"intent": "plan"}, {"status": "on-hold"}, {"doNotPerform": True}])
+async def test_a_draft_under_review_that_is_no_order_does_not_vanish_without_a_word(post, select, order, members):
+    told = ["a draft is no order by its status, its intent or doNotPerform (1)"]
+    assert notes(await post(with_orders(select, order | members))) == told
+
+
+@pytest.mark.parametrize("subject", [None, {"reference": "Patient/other"}])
+async def test_a_draft_under_review_that_does_not_name_the_patient_does_not_vanish_without_a_word(
+    post, select, order, subject
+):
+    told = ["a draft does not name the patient (1)"]
+    assert notes(await post(with_orders(select, order | {"subject": subject}))) == told
+
+
+async def test_a_user_who_is_no_clinician_is_told_so_in_the_extension(post, select):
+    answer = await post(select | {"context": select["context"] | {"userId": "Patient/p1"}})
+    why = "the user is not a Practitioner or PractitionerRole"
+    assert answer.json() == {"cards": [], "extension": {"org.rbd-cds.outcomes": {"reason": why}}}
+
+
+@pytest.mark.parametrize("user", ["https://ehr.example/r4/Practitioner/d1", "/PractitionerRole/r1/_history/2"])
+async def test_a_clinician_is_known_by_the_last_two_segments(post, select, user):
+    assert seen(await post(select | {"context": select["context"] | {"userId": user}})) == seen(await post(select))
 
 
 async def test_draft_orders(post, sign):
