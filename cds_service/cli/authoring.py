@@ -154,7 +154,30 @@ def new(rule: str, family: str | None) -> None:
     click.echo(new_rule.NEXT, nl=False)
 
 
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def codes(folder: Path) -> None:
+    """List the drug and diagnosis codes in FOLDER that no value set can know, each with its count.
+
+    FOLDER holds charts, Bundles or hook requests as JSON, or resources as NDJSON. What is listed is of code systems
+    that are not read, beside words that are not known. To add one, see "Add a code" in README.md.
+
+    Exit codes: 0 listed, or there is none; 1 the cards have faults, or a file cannot be read.
+    """
+    from cds_service.authoring.local_codes import local_codes
+
+    vocabulary = assembled(Settings.in_force()).content.vocabulary
+    try:
+        found = local_codes(folder, vocabulary)
+    except (OSError, ValueError) as error:
+        fail(str(error))
+    for one, count in sorted(found.items(), key=lambda item: (-item[1], item[0])):
+        click.echo(f"{count:6}  {one.of}  {one.system or 'no system'}|{one.code}")
+    click.echo(f"{len(found)} unknown codes in {folder}.")
+
+
 def register(group: click.Group) -> None:
     group.add_command(page)
     group.add_command(try_)
     group.add_command(new)
+    group.add_command(codes)

@@ -15,7 +15,7 @@ import msgspec
 from cds_service.facts import conditions, drugs, results
 from cds_service.facts.chart import Chart
 from cds_service.facts.collection import Classified, Collection, Untold
-from cds_service.facts.drugs import Entry, Indication, Pharmacy
+from cds_service.facts.drugs import Entry, Indication
 from cds_service.facts.losses import CONCEPTS, is_named
 from cds_service.facts.numbers import Numbers
 from cds_service.facts.orders import REQUESTS, STOPPED, Ordered, drafted_sets, order, ordered
@@ -32,6 +32,7 @@ from cds_service.facts.patient import (
     Procedure,
     ScreeningAnswer,
 )
+from cds_service.facts.pharmacy import Pharmacy
 from cds_service.facts.queries import MEDICATIONS, READS
 from cds_service.facts.values import SCALES, most_by_set
 from cds_service.fhir import elements as fhir
@@ -60,7 +61,7 @@ class Collections(dict[str, Collection]):
         super().__init__()
         self.chart, self.today, self.numbers = chart, today, numbers
         self._vocabulary, self._signing = vocabulary.of_a_request(), signing
-        self._pharmacy = Pharmacy(self._vocabulary, chart.references, chart.losses)
+        self._pharmacy = Pharmacy(self._vocabulary, chart.references, chart.losses, numbers)
         self._ordered: tuple[tuple[int, Ordered], ...] | None = None
         self._completed_by: dict[str, set[str]] = {}
         """By key that was not read yet, the collections that were made without what they refer to there."""
@@ -177,7 +178,7 @@ class Collections(dict[str, Collection]):
         found: dict[str | bytes, Order] = {}
         twice = {name for name, count in Counter(one.draft.reference for _, one in self._drafts()).items() if count > 1}
         for place, one in self._drafts():
-            made = order(one, self._reason)
+            made = order(one, self._reason, self.today)
             if not made.source or made.source in twice:
                 made = msgspec.structs.replace(made, source=f"draft {place}", named=False)
                 found.setdefault(made.raw, made)

@@ -1,6 +1,6 @@
-"""Which drug an entry names, which drugs are current, and since when.
+"""Which drugs are current, and since when.
 
-Reading rules of the clinical specification, section 2.1: current drug, drug start, drug ended on, which drug.
+Reading rules of the clinical specification, section 2.1: current drug, drug start, drug ended on.
 """
 
 from __future__ import annotations
@@ -12,15 +12,12 @@ from datetime import date, timedelta
 import msgspec
 
 from cds_service.facts.doses import dose
-from cds_service.facts.identity import References
-from cds_service.facts.losses import Losses, decisive, lost_drug
 from cds_service.facts.numbers import Numbers
-from cds_service.facts.patient import Dose, Drug, Medication
+from cds_service.facts.patient import Dose, Drug, Medication, TakenDose
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Interval, interval, months_before
-from cds_service.fhir.quantities import amount, convert
-from cds_service.terminology.products import is_extended_release, known_product
-from cds_service.terminology.vocabulary import Match, Vocabulary
+from cds_service.fhir.quantities import amount
+from cds_service.terminology.vocabulary import Vocabulary
 
 _ORDER_INTENTS = {None, "order", "original-order", "instance-order", "reflex-order", "filler-order"}
 _NEVER_TAKEN = {"entered-in-error", "draft", "cancelled", "not-taken", "intended", "declined"}
@@ -29,9 +26,6 @@ _DAYS = {"": 1.0, "d": 1.0, "wk": 7.0, "mo": 30.0, "a": 365.0}
 
 NUMBERS = ("grace-days", "break-days", "supply-days", "supply-most-days", "old-months")
 """What is read of ``cards/phenotypes/current-drug.toml``."""
-
-
-_WITHOUT_SUBSTANCE = "a Substance that was not sent"
 
 
 class CurrentUse(msgspec.Struct, frozen=True):
@@ -55,16 +49,6 @@ def current_use(numbers: Numbers, today: date) -> CurrentUse:
     return CurrentUse(today, today - timedelta(grace), timedelta(pause), supply, most, months_before(today, old))
 
 
-class Named(msgspec.Struct, frozen=True):
-    """The drug of an entry, or why it could not be read."""
-
-    drug: Drug | None = None
-    match: Match | None = None
-    unreadable: str = ""
-    foreign: bool = False
-    """Its codes are all of systems that are not read, and its words are not known."""
-
-
 class Indication(msgspec.Struct, frozen=True):
     """What an order or list entry is for: the value sets it names, and the record's words."""
 
@@ -84,129 +68,19 @@ class Entry(msgspec.Struct, frozen=True):
     end: Interval | None
     open_ended: bool
     dose: Dose
+    used: Interval | None = None
+    """The newest evidence of use, other than ``start``."""
     stated_end: Interval | None = None
     """The end that the entry itself gives; ``end`` may be worked out from a supply."""
     reason: Indication = Indication()
-
-
-class Pharmacy:
-    """Reads the drug of medication entries and of the Medications that they refer to."""
-
-    def __init__(self, vocabulary: Vocabulary, references: References, losses: Losses) -> None:
-        self._vocabulary = vocabulary
-        self._references = references
-        self._losses = losses
-        # Charts repeat a few drugs many times; the cache lives and dies with the request.
-        self._seen: dict[tuple[object, ...], Match | None] = {}
-
-    def drug_of(self, entry: fhir.MedicationRequest | fhir.MedicationStatement | fhir.MedicationDispense) -> Named:
-        """The drug of an order, statement or dispense."""
-        named = self.name(entry.medication_codeable_concept, entry.medication_reference, entry)
-        if named.drug or named.unreadable:
-            return named
-        return Named(unreadable=lost_drug(entry, self._losses.of(entry)), foreign=named.foreign)
-
-    def name(
-        self,
-        concept: fhir.CodeableConcept | None,
-        reference: fhir.Reference | None,
-        holder: fhir.Resource,
-    ) -> Named:
-        """First of: inline concept, contained Medication, Medication that came along, the reference's display."""
-        if concept is not None:
-            return self._named(concept, None, "", holder)
-        if reference is None:
-            return Named()
-        medication = self._references.find(reference, fhir.Medication, holder)
-        display = reference.display or ""
-        if medication is None and not display:
-            return Named(unreadable="a Medication that was not sent") if reference.reference else Named()
-        return self._named(medication.code if medication else None, medication, display, holder)
-
-    def _named(
-        self,
-        concept: fhir.CodeableConcept | None,
-        medication: fhir.Medication | None,
-        display: str,
-        holder: fhir.Resource,
-    ) -> Named:
-        match = self._match(concept, display)
-        parts = fhir.many(medication.ingredient) if medication else []
-        if match is None and medication is not None:
-            # What a contained resource refers to as contained stands beside it in the same resource.
-            within = medication if medication not in fhir.many(getattr(holder, "contained", None)) else holder
-            named = [self._part(part, within) for part in parts]
-            if None in named:
-                return Named(unreadable=_WITHOUT_SUBSTANCE)
-            match = self._from_parts(named)
-        if match is None:
-            lost = decisive(medication, self._losses.of(medication)) if medication else None
-            foreign = self._vocabulary.is_foreign(concept, "drug")
-            return Named(unreadable=f"Medication.{lost} cannot be read" if lost else "", foreign=foreign)
-        words = next(fhir.texts(concept), "") or display or " / ".join(sorted(match.ingredients))
-        made = known_product(match.display) if match.display else None
-        strength = (made.strength_mg if made else None) or (_strength(parts[0]) if len(parts) == 1 else None)
-        return Named(
-            Drug(
-                ingredients=match.ingredients,
-                sets=match.sets,
-                words=words,
-                by_set=self._by_set(match),
-                strength_mg=strength,
-                extended_release=bool(made and made.extended_release) or is_extended_release(words),
-                uncertain=match.uncertain,
-            ),
-            match,
-        )
-
-    def _by_set(self, match: Match) -> dict[str, tuple[str, ...]]:
-        owners = {name: self._vocabulary.sets_of_ingredient(name) for name in sorted(match.ingredients)}
-        return {held: tuple(name for name, sets in owners.items() if held in sets) for held in match.sets}
-
-    def _match(self, concept: fhir.CodeableConcept | None, display: str) -> Match | None:
-        codings = tuple((c.system, c.code, c.display) for c in fhir.codings(concept))
-        key = (codings, concept.text if concept else None, display)
-        if key not in self._seen:
-            self._seen[key] = self._vocabulary.drug(concept, *([display] if display else []))
-        return self._seen[key]
-
-    def _part(self, part: fhir.Ingredient, holder: fhir.Resource) -> fhir.CodeableConcept | None:
-        """What an ingredient is, inline or by reference; None where it refers to what was not sent."""
-        reference = part.item_reference
-        if part.item_codeable_concept or reference is None:
-            return part.item_codeable_concept or fhir.CodeableConcept()
-        find = self._references.find
-        item = find(reference, fhir.Substance, holder) or find(reference, fhir.Medication, holder)
-        if item is not None and item.code is not None:
-            return item.code
-        return fhir.CodeableConcept(text=reference.display) if reference.display else None
-
-    def _from_parts(self, parts: Iterable[fhir.CodeableConcept | None]) -> Match | None:
-        found = [m for m in (self._match(part, "") for part in parts) if m]
-        if not found:
-            return None
-        return Match(
-            sets=frozenset().union(*(m.sets for m in found)),
-            ingredients=frozenset().union(*(m.ingredients for m in found)),
-            by=found[0].by,
-            display=None,
-            uncertain=next((m.uncertain for m in found if m.uncertain), None),
-        )
-
-
-def _strength(part: fhir.Ingredient) -> float | None:
-    if part.strength is None:
-        return None
-    numerator, denominator = amount(part.strength.numerator), amount(part.strength.denominator)
-    mass = convert(numerator, "mg") if numerator else None
-    return mass.value / (denominator.value if denominator and denominator.value else 1) if mass else None
 
 
 def request_entry(
     resource: fhir.MedicationRequest, drug: Drug, reason: Indication, use: CurrentUse, lost: Collection[str]
 ) -> Entry | None:
     """A MedicationRequest of the list; None for one that never led to taking the drug."""
-    if resource.status in _NEVER_TAKEN or resource.intent not in _ORDER_INTENTS or resource.do_not_perform:
+    ordered = resource.intent in _ORDER_INTENTS or (resource.intent in ("plan", "proposal") and _is_reported(resource))
+    if resource.status in _NEVER_TAKEN or not ordered or resource.do_not_perform:
         return None
     dispense = resource.dispense_request
     ends = (_end(dispense.validity_period if dispense else None), _last_step(fhir.many(resource.dosage_instruction)))
@@ -221,9 +95,22 @@ def request_entry(
         start=start,
         end=end or (None if status_current else _supplied(start, _days(supply, use), use)),
         open_ended=status_current and end is None,
-        dose=dose(resource.dosage_instruction, drug.strength_mg, lost="dosageInstruction" in lost),
+        dose=dose(
+            resource.dosage_instruction, drug.strength_mg, use.today, drug.untold_mg, lost="dosageInstruction" in lost
+        ),
+        used=_bounds_start(resource.dosage_instruction),
         stated_end=end,
         reason=reason,
+    )
+
+
+def _is_reported(resource: fhir.MedicationRequest) -> bool:
+    """Whether the patient tells of it: so servers send what is taken and nobody ordered."""
+    teller, subject = resource.reported_reference, resource.subject
+    if resource.status not in (None, "active", "unknown"):
+        return False
+    return bool(resource.reported_boolean) or bool(
+        teller and teller.reference and subject and teller.reference == subject.reference
     )
 
 
@@ -245,7 +132,8 @@ def statement_entry(
         start=started,
         end=end or (None if status_current else _supplied(started, None, use)),
         open_ended=status_current and end is None,
-        dose=dose(resource.dosage, drug.strength_mg, lost="dosage" in lost),
+        dose=dose(resource.dosage, drug.strength_mg, use.today, drug.untold_mg, lost="dosage" in lost),
+        used=_latest(_bounds_start(resource.dosage), interval(resource.date_asserted)),
         stated_end=end,
         reason=reason,
     )
@@ -266,7 +154,9 @@ def dispense_entry(
         start=start,
         end=end,
         open_ended=False,
-        dose=dose(resource.dosage_instruction, drug.strength_mg, lost="dosageInstruction" in lost),
+        dose=dose(
+            resource.dosage_instruction, drug.strength_mg, use.today, drug.untold_mg, lost="dosageInstruction" in lost
+        ),
     )
 
 
@@ -313,7 +203,13 @@ def _medication(ingredient: str, entries: list[Entry], vocabulary: Vocabulary, u
         dose=newest.dose,
         reasons=newest.reason.sets,
         reason_words=newest.reason.words,
-        old=bool(current) and _is_old(certain, use),
+        old=bool(current) and _is_old(current, use),
+        entries=tuple(
+            [
+                TakenDose(e.dose, e.start, e.current, e.source)
+                for e in sorted(certain, key=lambda e: (_first(e), e.source))
+            ]
+        ),
         increased=_increase(certain) if current else None,
         told_by=tuple(sorted(e.source for e in entries)),
     )
@@ -348,9 +244,22 @@ def _reach(entry: Entry, today: date) -> date:
     return today if entry.open_ended or entry.end is None else entry.end.last
 
 
-def _is_old(entries: list[Entry], use: CurrentUse) -> bool:
-    dated = [e.start.last for e in entries if e.start]
-    return bool(dated) and max(dated) < use.old_before
+def _is_old(current: list[Entry], use: CurrentUse) -> bool:
+    """Whether all evidence of use lies too far back; an entry without a date is not old."""
+    return all(_evidence(entry) < use.old_before for entry in current)
+
+
+def _evidence(entry: Entry) -> date:
+    return max((when.last for when in (entry.start, entry.used) if when), default=date.max)
+
+
+def _latest(*days: Interval | None) -> Interval | None:
+    return max((day for day in days if day), key=lambda day: day.last, default=None)
+
+
+def _bounds_start(dosages: fhir.Many[fhir.Dosage]) -> Interval | None:
+    repeats = [one.timing.repeat for one in fhir.many(dosages) if one.timing and one.timing.repeat]
+    return _latest(*(interval(one.bounds_period.start) for one in repeats if one.bounds_period))
 
 
 def _increase(entries: list[Entry]) -> Interval | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import date
 
 import msgspec
 
 from cds_service.facts.doses import dose
-from cds_service.facts.drugs import Indication, Named, Pharmacy
+from cds_service.facts.drugs import Indication
 from cds_service.facts.losses import NAMES_THE_DRUG, Losses, decisive
 from cds_service.facts.patient import NOTHING_DRAFTED, Dose, DraftedSets, Order
+from cds_service.facts.pharmacy import Named, Pharmacy
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import interval
 from cds_service.fhir.sources import Unreadable
@@ -90,14 +92,14 @@ def _lost_of(resource: fhir.Resource, lost: Iterable[str]) -> str:
 
 
 def drafted_sets(found: Iterable[Ordered], *, signing: bool) -> DraftedSets:
-    known = [one for one in found if one.sets or one.named.unreadable or one.may_be_service]
+    known = [one for one in found if one.sets or one.named.unreadable or one.named.untold or one.may_be_service]
     if not known:
         return NOTHING_DRAFTED
     reviewed = [one for one in known if signing or one.draft.selected]
     return DraftedSets(
         _NO_SETS.union(*[one.sets for one in reviewed]),
         _NO_SETS.union(*[one.sets for one in known]),
-        any(one.named.unreadable for one in reviewed),
+        any(one.named.unreadable or one.named.untold for one in reviewed),
         any(one.named.unreadable for one in known),
         any(one.may_be_service for one in reviewed),
     )
@@ -109,7 +111,7 @@ def _counts(resource: fhir.MedicationRequest | fhir.ServiceRequest, *, signing: 
     return resource.status in (None, "draft", *STOPPED) or (signing and resource.status == "active")
 
 
-def order(one: Ordered, reason: Callable[..., Indication]) -> Order:
+def order(one: Ordered, reason: Callable[..., Indication], today: date) -> Order:
     """The order of a draft; ``reason`` reads what it is for."""
     request, draft = one.request, one.draft
     why = reason(request)
@@ -133,8 +135,10 @@ def order(one: Ordered, reason: Callable[..., Indication]) -> Order:
     return msgspec.structs.replace(
         made,
         drug=drug,
-        drug_unreadable=one.named.unreadable,
+        drug_unreadable=one.named.unreadable or one.named.untold,
         words=drug.words if drug else "",
         written=interval(request.authored_on),
-        dose=dose(request.dosage_instruction, drug.strength_mg, lost=_DOSAGE in one.lost) if drug else _NOT_TOLD,
+        dose=dose(request.dosage_instruction, drug.strength_mg, today, drug.untold_mg, lost=_DOSAGE in one.lost)
+        if drug
+        else _NOT_TOLD,
     )

@@ -16,7 +16,8 @@ import msgspec
 
 from cds_service.errors import UndeclaredFact
 from cds_service.facts.collection import Classified, Collection
-from cds_service.facts.knowledge import ABSENT, Absent, Fact, Known, Unavailable, all_of
+from cds_service.facts.doses import Dose as Dose
+from cds_service.facts.knowledge import Absent, Fact, Unavailable, all_of
 from cds_service.facts.losses import Loss
 from cds_service.facts.numbers import Numbers
 from cds_service.facts.words import Value, possible
@@ -34,6 +35,11 @@ class Drug(msgspec.Struct, frozen=True):
     """The ingredients that put the drug in each value set."""
     strength_mg: float | None = None
     extended_release: bool = False
+    form: str = ""
+    """What tells its form or route first."""
+    transdermal: bool = False
+    untold_mg: float | None = None
+    """What is taken at a time and once a day where no dose is told: of a product that has no other use."""
     uncertain: str | None = None
     """Why the drug cannot be told: its code and its text name different drugs."""
 
@@ -43,26 +49,6 @@ class Drug(msgspec.Struct, frozen=True):
             for name in self.by_set.get(held, ()):
                 return name
         return ""
-
-
-class Dose(msgspec.Struct, frozen=True):
-    """What is to be taken: mg a day and mg each time; None where it cannot be computed without guessing."""
-
-    daily_mg: float | None = None
-    single_mg: float | None = None
-    why_not: str = ""
-    unreadable: bool = False
-    """It is told, and cannot be read: it may be any dose."""
-
-    def daily(self, source: str) -> Fact[float]:
-        """The daily dose; absent where none can be computed from what is told."""
-        if self.daily_mg is not None:
-            return Known(self.daily_mg, (source,))
-        return self.lacks
-
-    @property
-    def lacks(self) -> Absent | Unavailable:
-        return Unavailable(f"dose: {self.why_not}") if self.unreadable else ABSENT
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -93,6 +79,15 @@ class Condition(msgspec.Struct, frozen=True):
         return possible(name) if self.possible else name
 
 
+class TakenDose(msgspec.Struct, frozen=True):
+    """The dose of one entry, ended ones too."""
+
+    dose: Dose
+    start: Interval | None
+    current: bool
+    source: str
+
+
 class Medication(msgspec.Struct, frozen=True):
     """One ingredient the patient takes or took, with the newest entry that tells so."""
 
@@ -111,6 +106,8 @@ class Medication(msgspec.Struct, frozen=True):
     reason_words: str = ""
     old: bool = False
     """The newest evidence is older than an entry is trusted."""
+    entries: tuple[TakenDose, ...] = ()
+    """What each entry says of the dose, those that ended too, the oldest first."""
     increased: Interval | None = None
     """Day of the newest entry with a higher daily dose than the one before it."""
     told_by: tuple[str, ...] = ()

@@ -38,6 +38,7 @@ NOT_R4 = OTHER_RELEASES
 class Repeat(Element):
     frequency: Number = None
     frequency_max: Number = None
+    count: Number = None
     period: Number = None
     period_max: Number = None
     period_unit: str | None = None
@@ -197,6 +198,8 @@ class MedicationRequest(Resource, tag=True):
     authored_on: str | None = None
     reason_code: Many[CodeableConcept] = None
     reason_reference: Many[Reference] = None
+    reported_boolean: bool | None = None
+    reported_reference: Reference | None = None
     dosage_instruction: Many[Dosage] = None
     dispense_request: DispenseRequest | None = None
 

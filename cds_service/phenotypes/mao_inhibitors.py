@@ -78,10 +78,17 @@ def _entries(side: Side, others: tuple[str, ...], facts: PatientFacts) -> Fact[t
 
 
 def recently_taken(facts: PatientFacts, *sets: str) -> Fact[tuple[Medication, ...]]:
-    """Drugs that were taken within their wash-out, or until a day that nobody recorded."""
+    """Drugs taken within their wash-out, or ordered of late and ended on a day that nobody recorded."""
     return facts.past_drugs(*sets).where(
-        lambda m: m.ended is None or (facts.today - m.ended.last).days < wash_out(m.ingredient, facts)
+        lambda m: (
+            (facts.today - m.ended.last).days < wash_out(m.ingredient, facts) if m.ended else _is_of_late(m, facts)
+        )
     )
+
+
+def _is_of_late(medication: Medication, facts: PatientFacts) -> bool:
+    months = facts.numbers.whole("current-drug", "old-months")
+    return medication.written is None or facts.within_months(medication.written, months)
 
 
 def is_hypnotic(side: Side, facts: PatientFacts) -> bool:

@@ -93,11 +93,16 @@ def partners(
 
 
 def continued(one: Side, other: Side, facts: PatientFacts) -> Fact[Medication]:
-    """Known if the patient takes both already; absent if one of them is new."""
-    found = [being_taken(side.drug, facts) for side in (one, other)]
+    """Known if the patient takes both already; absent if one is new, or drafted while only an old entry lists it."""
+    found = [_taken(side, facts) for side in (one, other)]
     if ABSENT in found:
         return ABSENT
     return next((fact for fact in found if not fact.known), found[0])
+
+
+def _taken(side: Side, facts: PatientFacts) -> Fact[Medication]:
+    taken = being_taken(side.drug, facts)
+    return taken.provided(lambda medication: not medication.old) if isinstance(side.therapy, Order) else taken
 
 
 def _drafts_around(therapy: Order | Medication, facts: PatientFacts) -> tuple[list[Order], list[Order]]:

@@ -5,10 +5,15 @@ Clinical specification, sections 2.1 (change against current therapy) and 2.4 (i
 
 from __future__ import annotations
 
+import itertools
 from enum import Enum
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, unread
-from cds_service.facts.patient import Change, Drug, Medication, Order, PatientFacts
+from cds_service.facts.patient import Change, Dose, Drug, Medication, Order, PatientFacts, TakenDose
+from cds_service.facts.words import Value, phrasing
+
+_HOME = "current-drug"
+_UP_TO = phrasing("up-to-dose", "dose")
 
 
 class Indication(Enum):
@@ -65,6 +70,11 @@ def is_for_rbd(therapy: Order | Medication, facts: PatientFacts) -> Fact[Indicat
     return unread(facts.conditions("rbd")) if found is Indication.NOT_STATED else ABSENT
 
 
+def upper(dose: Dose) -> Value:
+    """The daily dose that limits are held against, marked where it is that of a step."""
+    return _UP_TO(dose=dose.daily_mg) if dose.steps else dose.daily_mg
+
+
 def change(order: Order, facts: PatientFacts) -> Change:
     """New, increase, same or decrease against what the patient takes of the same ingredients; unknown without data."""
     return _against(current_of(order, facts), order)
@@ -75,7 +85,7 @@ def _against(taken: Fact[Medication], order: Order) -> Change:
         return Change.NEW if taken == ABSENT else Change.UNKNOWN
     if taken.value.dose.unreadable or order.dose.unreadable:
         return Change.UNKNOWN
-    before, after = taken.value.dose.daily_mg, order.dose.daily_mg
+    before, after = taken.value.dose.today_mg, order.dose.daily_mg
     if before is None or after is None or before == after:
         return Change.SAME
     return Change.INCREASE if after > before else Change.DECREASE
@@ -93,9 +103,42 @@ def being_taken(drug: Drug, facts: PatientFacts) -> Fact[Medication]:
 
 
 def taper(order: Order, facts: PatientFacts) -> Fact[Change]:
-    """Known for a draft at a lower daily dose than the current one; unavailable if one of them is."""
+    """Known for a draft below a current, repeating dose of late, or whose steps fall from the current dose or less.
+
+    Unavailable if what is taken is; a higher dose that is undated, old or for once only is no evidence of a taper.
+    """
     taken = current_of(order, facts)
-    doses = (order.dose.lacks, taken.value.dose.lacks) if taken.known else ()
-    if _against(taken, order) is Change.DECREASE:
-        return Known(Change.DECREASE, (order.source,))
-    return unread(taken, *doses)
+    if not taken.known:
+        return unread(taken)
+    doses = [entry for entry in taken.value.entries if entry.current and entry.dose.today_mg is not None]
+    lower = any(_is_evidence(entry, facts) and _is_higher(entry, order) for entry in doses)
+    falls = order.dose.falls and any(order.dose.steps[0] <= (entry.dose.today_mg or 0) for entry in doses)
+    return (
+        Known(Change.DECREASE, (order.source,)) if lower or falls else unread(order.dose.lacks, taken.value.dose.lacks)
+    )
+
+
+def perhaps_taper(order: Order, facts: PatientFacts) -> bool:
+    """Whether some current dose is higher than that of the draft, were it only known to be taken."""
+    taken = current_of(order, facts)
+    return taken.known and any(entry.current and _is_higher(entry, order) for entry in taken.value.entries)
+
+
+def _is_evidence(entry: TakenDose, facts: PatientFacts) -> bool:
+    """A dose that is taken again and again, of an entry that is not old."""
+    months = facts.numbers.whole(_HOME, "old-months")
+    return not entry.dose.once and facts.within_months(entry.start, months)
+
+
+def _is_higher(entry: TakenDose, order: Order) -> bool:
+    before, after = entry.dose.today_mg, order.dose.daily_mg
+    return before is not None and after is not None and before > after
+
+
+def is_falling_series(taken: Medication, facts: PatientFacts) -> bool:
+    """Whether the daily doses of the entries of late fall, each below the one before it, down to the current one."""
+    months = facts.numbers.whole(_HOME, "falling-months")
+    series = [entry for entry in taken.entries if facts.within_months(entry.start, months)]
+    doses = [entry.dose.daily_mg for entry in series]
+    falls = all(earlier and later and later < earlier for earlier, later in itertools.pairwise(doses))
+    return len(series) > 1 and falls and series[-1].current

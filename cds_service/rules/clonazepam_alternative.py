@@ -13,7 +13,7 @@ from cds_service.phenotypes import cognition, kidney
 from cds_service.phenotypes.age import is_child
 from cds_service.phenotypes.palliative import palliative_care
 from cds_service.phenotypes.pregnancy import pregnancy
-from cds_service.phenotypes.therapy import Indication, current_of, indication, taper
+from cds_service.phenotypes.therapy import Indication, current_of, indication, is_falling_series, perhaps_taper, taper
 from cds_service.rules.review import Review
 
 # No safety data for melatonin, and levetiracetam is a question for neurology: neither is offered in pregnancy.
@@ -24,6 +24,7 @@ _LABELLED_USES = {
     Indication.ANXIETY: phrasing("anxiety")(),
     Indication.SEVERAL: phrasing("several-possible")(),
 }
+REVIEW_ONLY = ("clonazepam-review",)
 _MELATONIN_PREFERRED = phrasing("melatonin-preferred")()
 _A_DAY = phrasing("mg-a-day", "dose")
 
@@ -59,6 +60,8 @@ def proposed(review: Review) -> str:
     name = given(review)
     if isinstance(review.therapy, Order):
         review.unless("taper", review.once(_taper))
+    else:
+        review.unless("taper", is_falling_series(review.therapy, review.facts), review.therapy.source)
     return name
 
 
@@ -81,18 +84,26 @@ def _alternative(review: Review) -> Alternative:
     notes, offers, card = advice.notes, advice.offers, advice.card
     values: dict[str, Value] = {"indication": _LABELLED_USES.get(purpose), "drug": "clonazepam"}
     values |= _kidney_values(review.facts) if purpose is Indication.MYOCLONUS else {}
-    if review.chart_view:
-        offers, card, notes = ("clonazepam-review",), "current", (*notes, "taper")
-    elif isinstance(review.therapy, Order) and current_of(review.therapy, review.facts).known:
-        notes = (*notes, "taper")
-    if isinstance(review.therapy, Medication) and review.therapy.old:
-        values["since"] = review.therapy.written
-        notes = (*notes, "old-entry")
+    taken = taken_already(review)
+    if taken is not None:
+        offers, card, notes = REVIEW_ONLY, "current", (*notes, "taper")
+        if taken.old:
+            values["since"] = taken.written
+            notes = (*notes, "old-entry")
+        if isinstance(review.therapy, Order) and perhaps_taper(review.therapy, review.facts):
+            notes = (*notes, "perhaps-taper")
     palliative = is_palliative(review)
     if palliative:
         notes = (*notes, "palliative")
     clause = _MELATONIN_PREFERRED if "rbd-alternative" in notes else ""
     return Alternative(card, offers, notes, values, clause, palliative, advice.considered)
+
+
+def taken_already(review: Review) -> Medication | None:
+    """The clonazepam that the patient takes: its end, and its replacement, are no matter of one click."""
+    if isinstance(review.therapy, Medication):
+        return review.therapy
+    return current_of(review.therapy, review.facts).value_or(None)
 
 
 def is_palliative(review: Review) -> bool:

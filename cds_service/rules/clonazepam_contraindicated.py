@@ -6,7 +6,7 @@ from cds_service.facts.knowledge import Fact, together
 from cds_service.facts.patient import CERTAIN_FIRST, Allergy, Condition, PatientFacts
 from cds_service.facts.words import Record, Said, listed, phrasing, possible, since
 from cds_service.fhir.dates import Interval
-from cds_service.rules.clonazepam_alternative import alternative, given
+from cds_service.rules.clonazepam_alternative import alternative, given, taken_already
 from cds_service.rules.review import Finding, Review, rule
 
 _RULE = "clonazepam-contraindicated"
@@ -43,7 +43,8 @@ def clonazepam_contraindicated(review: Review) -> Finding:
     told = certain or found
     label = listed(reason.label for reason in told)
     offer = alternative(review, label)
-    card = "current" if review.chart_view else "draft"
+    taken = taken_already(review)
+    card = "draft" if taken is None or (taken.old and not review.chart_view) else "current"
     values = {
         **offer.values,
         "label": label if certain else possible(label),

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from cds_service.facts.knowledge import ABSENT, Fact, Known
 from cds_service.facts.words import Record, Value, phrasing
 from cds_service.phenotypes.age import is_older
-from cds_service.phenotypes.therapy import current_of, is_for_rbd
-from cds_service.rules.clonazepam_alternative import is_palliative, proposed
+from cds_service.phenotypes.therapy import current_of, is_for_rbd, upper
+from cds_service.rules.clonazepam_alternative import REVIEW_ONLY, is_palliative, proposed
 from cds_service.rules.review import Finding, Review, rule
 
 _RULE = "clonazepam-dose"
 _PER_NIGHT = phrasing("mg-per-night", rule=_RULE)()
 _PER_DAY = phrasing("mg-per-day", rule=_RULE)()
-_OFFERS = {"clonazepam-upper-start": "upper-start", "clonazepam-lower-start": "lower-start"}
+_OFFERS = ("clonazepam-upper-start", "clonazepam-lower-start")
 
 
 @rule(_RULE, gives="dose found lower_start_mg per upper_start_mg")
@@ -28,7 +28,7 @@ def clonazepam_dose(review: Review) -> Finding:
         review.consider("start-from-65", starts_high)
     older = starts_high.known
     values: dict[str, Value] = {
-        "dose": daily,
+        "dose": upper(order.dose),
         "per": _PER_NIGHT if daily == order.dose.single_mg else _PER_DAY,
         "found": Record(order.words),
         "upper_start_mg": review.number("upper-start"),
@@ -70,9 +70,8 @@ def _indicator(review: Review, daily: float, older: bool) -> str:
 
 
 def _offers(review: Review) -> tuple[str, ...]:
-    """Never a dose below what the patient already takes: that would be an abrupt reduction."""
+    """A dose to start with is for a new start only: what is taken is never cut in one click."""
     taken = current_of(review.order, review.facts)
-    if taken == ABSENT:
-        return tuple(_OFFERS)
-    before = taken.value.dose.daily_mg if taken.known else None
-    return tuple(name for name, number in _OFFERS.items() if before and review.number(number) >= before)
+    if taken.known:
+        return REVIEW_ONLY
+    return _OFFERS if taken == ABSENT else ()

@@ -8,7 +8,7 @@ from cds_service.facts.words import Record, Value, listed, phrasing
 from cds_service.phenotypes import opioids, pairs, sleep_apnea
 from cds_service.phenotypes.age import is_older
 from cds_service.phenotypes.pairs import Side
-from cds_service.rules.clonazepam_alternative import alternative
+from cds_service.rules.clonazepam_alternative import REVIEW_ONLY, alternative
 from cds_service.rules.review import Finding, Review, rule
 
 _RULE = "clonazepam-opioid"
@@ -20,11 +20,12 @@ class _Pair(msgspec.Struct, frozen=True):
     opioid: Side
     both_taken: Fact[Medication]
     for_addiction: Fact[str]
+    use_unknown: bool
 
     @property
-    def rank(self) -> tuple[bool, bool]:
+    def rank(self) -> tuple[bool, bool, bool]:
         """A new combination comes first, treatment of addiction last."""
-        return self.for_addiction.known, self.both_taken.known
+        return self.for_addiction.known, self.use_unknown, self.both_taken.known
 
 
 @rule(
@@ -47,13 +48,13 @@ def clonazepam_opioid(review: Review) -> Finding:
     notes = [*_notes(review, pair), *(key for key in ("others", "apnea") if values[key])]
     classes = ("new" if card == "new" else "taken", *(p.opioid.ingredient for p in found))
     if name != "clonazepam":
-        removal = () if pair.for_addiction.known else ("remove-draft",)
+        removal = REVIEW_ONLY if pair.both_taken.known else () if pair.for_addiction.known else ("remove-draft",)
         return Finding(card, card, values, (*notes, "no-abrupt-end"), removal, classes)
     offer = alternative(review, _TAKEN_WITH_IT(opioid=pair.opioid.ingredient))
     notes += [note for note in offer.notes if note != "palliative"]
     values |= {"clause": offer.clause, **offer.values}
     if card == "continued":
-        return Finding(card, card, values, (*notes, "taper"), ("clonazepam-review", "remove-draft"), classes)
+        return Finding(card, card, values, (*notes, *(() if "taper" in notes else ("taper",))), REVIEW_ONLY, classes)
     return Finding(card, card, values, tuple(notes), offer.offers, classes)
 
 
@@ -79,7 +80,8 @@ def _pairs(review: Review, side: Side) -> Fact[tuple[_Pair, ...]]:
 def _pair(review: Review, side: Side, partner: Side) -> _Pair:
     clonazepam, opioid = (side, partner) if side.ingredient == "clonazepam" else (partner, side)
     both = pairs.continued(clonazepam, opioid, review.facts)
-    return _Pair(clonazepam, opioid, both, opioids.treats_addiction(opioid, review.facts))
+    for_addiction = opioids.treats_addiction(opioid, review.facts)
+    return _Pair(clonazepam, opioid, both, for_addiction, opioids.is_of_unknown_use(opioid, review.facts))
 
 
 def _takes_card(order: Order, review: Review) -> bool:
@@ -93,9 +95,12 @@ def _card(review: Review, pair: _Pair) -> str:
         return "current-addiction" if pair.for_addiction.known else "current"
     if pair.for_addiction.known:
         return "addiction"
+    if pair.use_unknown:
+        return "use-unknown"
     return "continued" if pair.both_taken.known else "new"
 
 
 def _notes(review: Review, pair: _Pair) -> list[str]:
-    notes = ["addiction" if pair.for_addiction.known else "boxed-warning", "naloxone"]
+    notes = ["addiction" if pair.for_addiction.known else "boxed-warning"]
+    notes += ["use-unknown", "naloxone"] if pair.use_unknown else ["naloxone"]
     return notes + (["beers-opioid"] if is_older(review.facts) else [])

@@ -1,7 +1,7 @@
 """Dose and form of melatonin for RBD (MEL-01)."""
 
 from cds_service.facts.words import Record
-from cds_service.phenotypes.therapy import is_for_rbd
+from cds_service.phenotypes.therapy import is_for_rbd, upper
 from cds_service.rules.review import Finding, Review, rule
 
 
@@ -17,6 +17,6 @@ def melatonin_dose(review: Review) -> Finding:
     high = daily is not None and daily > review.facts.numbers.value("melatonin", "melatonin-highest")
     slow = order.drug is not None and order.drug.extended_release
     review.only_if("dose-or-form", high or slow, order.source)
-    values = {"drug": "melatonin", "dose": daily, "found": Record(order.words)}
+    values = {"drug": "melatonin", "dose": upper(order.dose), "found": Record(order.words)}
     notes = [*(["trials"] if slow else []), "product", *(["age-unknown"] if not review.facts.age.known else [])]
     return Finding("dose" if high else "form", "dose" if high else "form", values, tuple(notes))

@@ -7,6 +7,7 @@ from cds_service.facts.patient import Condition, Order
 from cds_service.facts.words import Value
 from cds_service.phenotypes import kidney
 from cds_service.phenotypes.forms import is_injected
+from cds_service.phenotypes.therapy import upper
 from cds_service.rules.review import Finding, Review
 
 
@@ -52,5 +53,5 @@ def _compared(order: Order, limit: float) -> Excess:
     dose = order.dose.daily_mg
     if dose is None:
         return Unavailable(f"orders: {order.dose.why_not}")
-    values: dict[str, Value] = {"dose": dose, "limit": limit, "dose_mg": limit / 2, "times_a_day": 2}
+    values: dict[str, Value] = {"dose": upper(order.dose), "limit": limit, "dose_mg": limit / 2, "times_a_day": 2}
     return Known(values, (order.source,)) if dose > limit else ABSENT

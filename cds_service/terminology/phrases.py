@@ -17,6 +17,7 @@ T = TypeVar("T")
 _WORD = re.compile(r"[^\W_]+")
 _PLAIN = "".join(chr(n).lower() if chr(n).isalnum() else " " for n in range(128))
 _LONGEST, _STEP, _MOST_HITS = 1_000, 100, 50
+_GLUED = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 
 
 def words(text: str) -> list[str]:
@@ -43,6 +44,11 @@ def _folded(text: str) -> str:
         if len(folded) >= _LONGEST:
             break
     return "".join([letter for letter in folded[:_LONGEST] if not unicodedata.combining(letter)]).lower()
+
+
+def unglued(text: str) -> str:
+    """The text cut between letters and digits: "CLONAZEPAM0.5MG" names clonazepam."""
+    return _GLUED.sub(" ", text)
 
 
 class Hit(msgspec.Struct, Generic[T], frozen=True, gc=False):

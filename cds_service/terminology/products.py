@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import re
+from enum import Enum
 from functools import cache
 
 import msgspec
+
+
+class Site(Enum):
+    """Where a drug works by its form or its route."""
+
+    SYSTEMIC = "systemic"
+    TRANSDERMAL = "transdermal"
+    LOCAL = "local"
+    """Skin, eye or ear."""
 
 
 class Product(msgspec.Struct, frozen=True, gc=False):
@@ -47,6 +57,22 @@ _FORMS = {
     "gum": "gum lozenge",
 }
 _FORM_OF = {word: form for form, spelled in _FORMS.items() for word in spelled.split()}
+
+
+_SITES = {
+    Site.TRANSDERMAL: "patch patches transdermal",
+    Site.SYSTEMIC: "oral orally mouth po tablet tablets tab tabs capsule capsules cap caps sublingual buccal nasal"
+    " rectal injection injectable intravenous iv intramuscular im subcutaneous sc syrup suppository",
+    Site.LOCAL: "topical topically cutaneous cream ointment gel lotion salve ophthalmic conjunctival"
+    " eye eyes otic auricular ear ears",
+}
+_SITE_OF = [(site, frozenset(spelled.split())) for site, spelled in _SITES.items()]
+
+
+def site(text: str) -> Site | None:
+    """Where a form or route says that a drug works; None where it does not tell."""
+    said = set(_WORD.findall(text.lower()))
+    return next((found for found, words in _SITE_OF if not words.isdisjoint(said)), None)
 
 
 def product(display: str) -> Product:

@@ -19,7 +19,7 @@ _SEQUELA = 7
 _ROOT = "2.16.840.1.113883.6."
 _OTHER_ADDRESSES: dict[str, tuple[str, ...]] = {
     RXNORM: (f"{_ROOT}88",),
-    SNOMED_CT: (f"{_ROOT}96",),
+    SNOMED_CT: (f"{_ROOT}96", "https://dmd.nhs.uk"),
     ICD_9_CM: (f"{_ROOT}103", "http://terminology.hl7.org/CodeSystem/icd9cm", f"{ICD_9_CM}/diagnosis"),
     ICD_10: (f"{_ROOT}3",),
     ICD_10_CM: (f"{_ROOT}90", "http://terminology.hl7.org/CodeSystem/icd10CM"),
@@ -30,7 +30,12 @@ _OTHER_ADDRESSES: dict[str, tuple[str, ...]] = {
         "https://www.cms.gov/Medicare/Coding/MedHCPCSGenInfo",
         "http://terminology.hl7.org/CodeSystem/HCPCS",
     ),
-    ATC: (f"{_ROOT}73",),
+    ATC: (
+        f"{_ROOT}73",
+        "http://fhir.de/CodeSystem/bfarm/atc",
+        "http://fhir.de/CodeSystem/dimdi/atc",
+        "http://terminology.hl7.org/CodeSystem/v3-WC",
+    ),
 }
 
 

@@ -16,7 +16,7 @@ from cds_service.fhir.code_systems import ATC, ICD_9_CM, ICD_10_CM, RXNORM, SNOM
 from cds_service.fhir.elements import CodeableConcept, Coding, codings, texts
 from cds_service.terminology.assertions import Assertion, Reading, is_plain
 from cds_service.terminology.drug_names import Match, Naming, Said, more_exact, naming_against, settle
-from cds_service.terminology.phrases import Hit, Phrases, words
+from cds_service.terminology.phrases import Hit, Phrases, unglued, words
 from cds_service.terminology.systems import (
     ICD,
     IcdTerms,
@@ -90,7 +90,8 @@ class Vocabulary:
         self._diagnosis_words = Phrases(self._words("condition", "order"))
         self._against_diagnosis = Phrases(self._against("condition", "order"))
         self._order_words = self._phrases("observation", "order")
-        self._drug_words = self._phrases("drug")
+        drug_words = (*self._words("drug"), *self._against("drug"))
+        self._drug_words = Phrases([(unglued(text), naming) for text, naming in drug_words])
         self._sets_of_ingredient = self._by_ingredient()
         self._codes_by_system = _by_system(code for _, code in taken)
         self._drug_classes = frozenset(name for _, code in taken if _is_drug_class(code) for name in code.ingredients)
@@ -294,7 +295,7 @@ class Vocabulary:
         return settle(*more_exact(coded, said, self._drug_classes), strange, self._sets_left_out(listed))
 
     def _said(self, text: str) -> Said:
-        return Said.of(self._drug_words.find(words(text)))
+        return Said.of(self._drug_words.find(words(unglued(text))))
 
 
 def _is_rxnorm(coding: Coding) -> bool:

@@ -1,10 +1,26 @@
 """The daily dose of an order: computed from structured dosage or not at all (clinical specification 2.1)."""
 
+from datetime import date
+
 import pytest
 
 from cds_service.facts.doses import dose
 from cds_service.fhir.elements import many
-from tests.charts import CLONAZEPAM, RXNORM, coded, dosage, draft, facts, named, only, repeat, request, resource, typed
+from tests.charts import (
+    CLONAZEPAM,
+    RXNORM,
+    TODAY,
+    coded,
+    dosage,
+    draft,
+    facts,
+    named,
+    only,
+    repeat,
+    request,
+    resource,
+    typed,
+)
 
 TABLETS = [
     ("tablet", 1),
@@ -238,3 +254,77 @@ def test_the_dose_of_a_statement_and_of_a_dispense_is_read():
 def test_what_is_no_number_or_no_unit_of_time_leaves_the_dose_open(step):
     found = read(step)
     assert (found.daily_mg, found.unreadable) == (None, True)
+
+
+# Steps that follow each other
+
+
+def on(day, *dosages):
+    return dose(many(typed(request(dosageInstruction=list(dosages))).dosage_instruction), None, day)
+
+
+def step(mg, start, end):
+    return dosage(mg, timing=repeat(frequency=1, period=1, periodUnit="d", boundsPeriod={"start": start, "end": end}))
+
+
+RISING = [
+    step(0.25, "2026-06-01", "2026-06-14"),
+    step(0.5, "2026-06-15", "2026-06-28"),
+    step(1, "2026-06-29", "2026-07-12"),
+]
+
+
+def test_periods_that_follow_each_other_are_steps_and_are_not_added():
+    found = on(TODAY, *RISING)
+    assert (found.daily_mg, found.today_mg, found.steps) == (1, 0.5, (0.25, 0.5, 1))
+    assert on(date(2026, 7, 1), *RISING).today_mg == 1
+
+
+def test_when_no_step_holds_today_the_highest_counts():
+    assert on(date(2026, 8, 1), *RISING).today_mg == 1
+    assert on(TODAY, dosage(0.5, sequence=1), dosage(0.25, sequence=2)).today_mg == 0.5
+
+
+def test_periods_that_overlap_add_up():
+    found = on(TODAY, step(0.5, "2026-06-01", "2026-06-30"), step(0.25, "2026-06-10", "2026-06-20"))
+    assert (found.today_mg, found.daily_mg) == (0.75, 0.75)
+
+
+def test_an_instruction_without_period_adds_to_every_step():
+    assert on(TODAY, dosage(0.5), step(0.25, "2026-06-10", "2026-06-20")).today_mg == 0.75
+
+
+@pytest.mark.parametrize(
+    ("doses", "falls"), [((1, 0.5, 0.25), True), ((1, 0.5, 0.5), False), ((0.5, 1), False), ((1,), False)]
+)
+def test_steps_fall_if_each_is_lower_than_the_one_before(doses, falls):
+    assert on(TODAY, *[dosage(mg, sequence=n) for n, mg in enumerate(doses, 1)]).falls is falls
+
+
+def test_a_count_of_one_is_once_only():
+    assert on(TODAY, dosage(2, timing=repeat(count=1, frequency=1, period=1, periodUnit="d"))).once is True
+    assert on(TODAY, dosage(2)).once is False
+
+
+# Doxepin made as a hypnotic
+
+
+@pytest.mark.parametrize(
+    ("members", "total"),
+    [
+        ({}, 3),
+        ({"dosageInstruction": [dosage(None, timing=None)]}, 3),
+        ({"dosageInstruction": [dosage(2, "tablet")]}, 6),
+        ({"dosageInstruction": [dosage(None, timing=repeat(frequency=2, period=1, periodUnit="d"))]}, 6),
+    ],
+)
+def test_doxepin_tablets_of_3_mg_have_a_known_dose(members, total):
+    found = only(facts(request(named("doxepin 3 mg tablet"), **members)).current_drugs("tca"))
+    assert found.dose.daily_mg == total
+
+
+@pytest.mark.parametrize(
+    "text", ["doxepin 10 mg capsule", "doxepin 10 mg tablet", "doxepin 3 mg", "clonazepam 0.5 mg tablet"]
+)
+def test_no_other_dose_is_guessed(text):
+    assert only(facts(request(named(text))).current_drugs("tca", "clonazepam")).dose.daily_mg is None

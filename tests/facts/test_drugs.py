@@ -550,3 +550,122 @@ def test_a_medication_that_was_not_sent_is_a_gap_of_its_key(one, key):
 )
 def test_an_unread_medication_that_would_not_be_current_is_no_gap(one):
     assert facts(one).gaps == {}
+
+
+# Form and route
+
+DOXEPIN, SELEGILINE = coded(RXNORM, "3638", "doxepin"), coded(RXNORM, "9639", "selegiline")
+
+
+def made(code, form=None, route=None):
+    """An order of a contained Medication with its form, and a route."""
+    held = {"resourceType": "Medication", "id": "m", "code": code, **({"form": named(form)} if form else {})}
+    dosages = [{"route": named(route)}] if route else None
+    return request(None, contained=[held], medicationReference={"reference": "#m"}, dosageInstruction=dosages)
+
+
+@pytest.mark.parametrize(
+    ("form", "route", "counts"),
+    [
+        (None, None, True),
+        ("Topical cream", None, False),
+        (None, "Ophthalmic route", False),
+        ("Oral capsule", "topical", True),
+        ("solution", "by mouth", True),
+    ],
+)
+def test_the_form_and_then_the_route_tell_whether_a_drug_is_systemic(form, route, counts):
+    found = facts(made(DOXEPIN, form, route))
+    assert found.current_drugs("tca").known is counts
+
+
+@pytest.mark.parametrize(
+    ("form", "route", "ingredient"),
+    [
+        (None, None, "selegiline"),
+        (None, "Transdermal route", "selegiline transdermal"),
+        ("patch", "topical", "selegiline transdermal"),
+        (None, "oral", "selegiline"),
+    ],
+)
+def test_selegiline_through_the_skin_is_another_drug(form, route, ingredient):
+    found = only(facts(made(SELEGILINE, form, route)).current_drugs("maoi", "maob"))
+    assert found.ingredient == ingredient
+    assert ("maoi" in found.sets) is (ingredient == "selegiline transdermal")
+
+
+def test_a_patch_is_no_slow_release_by_mouth():
+    found = only(facts(made(coded(RXNORM, "6711", "melatonin"), "prolonged-release tablet")).current_drugs("melatonin"))
+    assert found.drug.extended_release
+    assert not only(facts(made(SELEGILINE, "24 hr extended release patch")).current_drugs("maoi")).drug.extended_release
+
+
+# The first that names a drug
+
+
+@pytest.mark.parametrize("concept", [{}, named("see medication"), coded("urn:local", "17")])
+def test_a_concept_that_names_none_does_not_hide_the_reference(concept):
+    one = request(concept, medicationReference={"display": "Klonopin 0.5 mg"})
+    assert only(facts(one).current_drugs("clonazepam")).ingredient == "clonazepam"
+
+
+def test_an_ingredient_is_found_by_its_reference():
+    substance = {"resourceType": "Substance", "id": "s", "code": coded(RXNORM, "2598")}
+    by_code = {"resourceType": "Medication", "id": "m", "ingredient": [{"itemReference": {"reference": "#s"}}]}
+    one = request(None, contained=[by_code, substance], medicationReference={"reference": "#m"})
+    assert only(facts(one).current_drugs("clonazepam")).ingredient == "clonazepam"
+    by_name = {"resourceType": "Medication", "id": "m", "ingredient": [{"itemReference": {"display": "Clonazepam"}}]}
+    two = request(None, contained=[by_name], medicationReference={"reference": "#m"})
+    assert only(facts(two).current_drugs("clonazepam")).ingredient == "clonazepam"
+
+
+@pytest.mark.parametrize(
+    "system",
+    ["http://fhir.de/CodeSystem/bfarm/atc", "http://terminology.hl7.org/CodeSystem/v3-WC", "http://www.whocc.no/atc"],
+)
+def test_an_atc_code_is_read_under_its_addresses(system):
+    assert facts(request(coded(system, "N03AE01"))).current_drugs("clonazepam").known
+
+
+@pytest.mark.parametrize("text", ["Clonazepam0.5mg Tab", "CLONAZEPAM0.5MG"])
+def test_words_are_cut_between_letters_and_digits(text):
+    assert facts(request(named(text))).current_drugs("clonazepam").known
+
+
+@pytest.mark.parametrize(
+    ("concept", "reference", "why"),
+    [
+        (coded("urn:local", "4711"), None, "could not tell which drug"),
+        (coded("urn:local", "4711", "CLZ05"), None, "could not tell which drug"),
+        (named("see note"), None, "could not tell which drug"),
+        (None, {"identifier": {"value": "0004-0058-01"}}, "could not tell which drug"),
+        (named("aspirin 81 mg"), None, ""),
+        (coded(RXNORM, "1191"), None, ""),
+        (coded("urn:local", "4711", "clonazepam"), None, ""),
+    ],
+)
+def test_a_draft_that_names_no_drug_could_be_any(concept, reference, why):
+    (order,) = facts(drafts=(draft(concept, medicationReference=reference),)).orders
+    assert order.drug_unreadable == why
+
+
+def test_a_list_entry_that_names_no_drug_leaves_the_others_known():
+    assert facts(request(coded("urn:local", "4711"))).current_drugs("clonazepam") == ABSENT
+
+
+# What the patient tells
+
+
+@pytest.mark.parametrize(
+    ("members", "counts"),
+    [
+        ({"intent": "plan", "reportedBoolean": True}, True),
+        ({"intent": "proposal", "reportedReference": {"reference": "Patient/example"}}, True),
+        ({"intent": "plan", "reportedReference": {"reference": "Practitioner/1"}}, False),
+        ({"intent": "plan", "reportedBoolean": False}, False),
+        ({"intent": "plan", "reportedBoolean": True, "status": "stopped"}, False),
+        ({"intent": "option", "reportedBoolean": True}, False),
+    ],
+)
+def test_a_plan_that_the_patient_reports_is_taken(members, counts):
+    assert facts(request(**members)).current_drugs("clonazepam").known is counts

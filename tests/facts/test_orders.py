@@ -131,7 +131,7 @@ def test_a_draft_of_a_medication_that_was_not_sent_says_so():
 
 def test_a_draft_without_a_drug_names_none():
     (order,) = orders(draft(None))
-    assert (order.drug, order.drug_unreadable) == (None, "")
+    assert (order.drug, order.drug_unreadable) == (None, "could not tell which drug")
 
 
 def test_a_drug_that_no_value_set_knows_is_no_doubt():

@@ -39,7 +39,7 @@ def test_a_stop_with_another_drug_beside_it_is_abrupt():
 
 
 def test_a_lower_dose_is_a_step():
-    abrupt, steps = after(draft(**of(0.25)), chart=[request(**of(0.5))])
+    abrupt, steps = after(draft(**of(0.25)), chart=[request(authoredOn="2026-03-01", **of(0.5))])
     assert abrupt is ABSENT
     assert known(steps)
 

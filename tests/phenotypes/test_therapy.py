@@ -4,7 +4,7 @@ import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from cds_service.facts.patient import Change
-from cds_service.phenotypes.therapy import Indication, change, indication, taper
+from cds_service.phenotypes.therapy import Indication, change, indication, is_falling_series, perhaps_taper, taper
 from tests.charts import (
     CLONAZEPAM,
     RBD,
@@ -76,7 +76,7 @@ def test_without_the_list_of_drugs_the_change_is_unknown():
 
 
 def test_a_lower_dose_than_the_current_one_is_a_taper():
-    assert isinstance(taper(*ordered(draft(**of(0.25)), request(**of(0.5)))), Known)
+    assert isinstance(taper(*ordered(draft(**of(0.25)), request(authoredOn="2026-03-01", **of(0.5)))), Known)
 
 
 @pytest.mark.parametrize("after", [0.5, 1])
@@ -160,3 +160,42 @@ def test_a_past_or_refuted_diagnosis_is_no_indication():
     assert indication(*ordered(order, condition(RBD, clinical="resolved"))) is Indication.NOT_STATED
     assert indication(*ordered(order, condition(RBD, verification="refuted"))) is Indication.NOT_STATED
     assert indication(*ordered(order, condition(RBD), condition(EPILEPSY, clinical="resolved"))) is Indication.RBD
+
+
+@pytest.mark.parametrize("members", [{"authoredOn": "2024-06-14"}, {"authoredOn": None}])
+def test_a_higher_dose_that_is_old_or_undated_is_no_evidence_of_a_taper(members):
+    before = request(ONE_MG, dosageInstruction=[dosage(1)], **members)
+    found = facts(before, drafts=(draft(dosageInstruction=[dosage(0.5)]),))
+    (order,) = found.orders
+    assert taper(order, found) == ABSENT
+    assert perhaps_taper(order, found)
+
+
+def test_the_last_day_of_24_months_is_evidence_of_a_taper():
+    before = request(ONE_MG, dosageInstruction=[dosage(1)], authoredOn="2024-06-15")
+    found = facts(before, drafts=(draft(dosageInstruction=[dosage(0.5)]),))
+    assert taper(found.orders[0], found).known
+
+
+@pytest.mark.parametrize(("steps", "known"), [((1, 0.5), True), ((1.5, 0.5), False), ((0.5, 1), False)])
+def test_steps_that_fall_from_the_current_dose_are_a_taper(steps, known):
+    before = request(ONE_MG, dosageInstruction=[dosage(1)], authoredOn=None)
+    after = draft(dosageInstruction=[dosage(mg, sequence=n) for n, mg in enumerate(steps)])
+    found = facts(before, drafts=(after,))
+    assert taper(found.orders[0], found).known is known
+
+
+@pytest.mark.parametrize(
+    ("series", "falls"),
+    [
+        ([("2025-09-01", 1), ("2026-01-01", 0.75), ("2026-04-01", 0.5)], True),
+        ([("2025-09-01", 1), ("2026-04-01", 1)], False),
+        ([("2025-09-01", 0.5), ("2026-01-01", 0.25), ("2026-04-01", 0.5)], False),
+        ([("2025-05-14", 1), ("2026-04-01", 0.5)], False),
+    ],
+)
+def test_a_falling_series_is_of_the_last_12_months_and_ends_with_what_is_taken(series, falls):
+    entries = [request(status="completed", authoredOn=day, dosageInstruction=[dosage(mg)]) for day, mg in series]
+    entries[-1]["status"] = "active"
+    found = facts(*entries)
+    assert is_falling_series(found.current_drugs("clonazepam").value[0], found) is falls
