@@ -61,6 +61,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What patients' pseudonyms are made with; the same for all processes and hosts of a site."""
     retention_days: int = 400
     mode: Literal["show", "silent"] = "show"
+    show: Literal["all", "signed"] = "all"
+    """Whether every active rule is shown, or only those that a clinician has signed as they stand."""
     profile: str = "default"
     """The dialect spoken in open mode; otherwise each client's own."""
     discovery: Literal["open", "token"] = "open"

@@ -21,8 +21,7 @@ evidence = []
 
 [review]
 written-by = "nobody yet"
-clinical-review = "none yet"
-next-review = "{review}"
+next-review = {review}
 
 [[criteria]]
 id = "rbd-active"

@@ -13,6 +13,7 @@ import msgspec
 
 from cds_service.authoring.cases import Case
 from cds_service.content.model import Content, Criterion, Note, Parameter, RuleContent, Statement, SuggestionText
+from cds_service.content.reviews import signature, state
 from cds_service.content.text import placeholders
 from cds_service.content.wording import Wording
 from cds_service.facts.queries import READS, TEMPLATES, collection
@@ -37,6 +38,7 @@ _ABOUT = {
     "each-therapy": "each draft order; when the chart is opened, each current drug",
     "patient": "the patient",
 }
+_UNSIGNED = {"unsigned": "none yet", "lapsed": "the signature has lapsed, as the card has changed"}
 _SUBJECT = {"each-order": "order", "each-drug": "drug", "each-therapy": "order or drug"}
 _END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
 
@@ -96,7 +98,6 @@ def rule_page(content: Content, name: str, answers: Sequence[CaseAnswer]) -> str
 
 def _head(content: Content, rule: RuleContent) -> Iterator[str]:
     services = [s for s in content.services.service if rule.id in s.rules]
-    review = rule.review
     keys = dict.fromkeys(key for read in rule.reads for key in READS[collection(read)])
     yield from (f"# {rule.title}", "", rule.question, "", _MADE, "")
     yield from _table(
@@ -104,7 +105,7 @@ def _head(content: Content, rule: RuleContent) -> Iterator[str]:
         [
             ("Rule", f"`{rule.id}` ({rule.code})"),
             ("Status", _STATUS[rule.status]),
-            ("Clinical review", f"{review.clinical_review}; written by {review.written_by}, due {review.next_review}"),
+            ("Clinical review", _reviewed(content, rule)),
             ("Asked at", ", ".join(s.hook for s in services) or "no hook: no service lists it"),
             ("About", _ABOUT[rule.about]),
             *_together(content, rule),
@@ -113,6 +114,14 @@ def _head(content: Content, rule: RuleContent) -> Iterator[str]:
     )
     if rule.remark:
         yield from (*_sentences(rule.remark), "")
+
+
+def _reviewed(content: Content, rule: RuleContent) -> str:
+    """Who signed it, if the signature holds; who wrote it, and when it is due."""
+    said = _UNSIGNED.get(state(content, rule.id))
+    if held := signature(content, rule.id):
+        said = ", ".join(filter(None, (f"signed by {held.by}", held.role, str(held.on), held.note)))
+    return f"{said}; written by {rule.review.written_by}, due {rule.review.next_review}"
 
 
 def _together(content: Content, rule: RuleContent) -> Iterator[tuple[str, str]]:

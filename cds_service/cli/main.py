@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cds_service import __version__
-from cds_service.cli import audit, authoring, fhir, record
+from cds_service.cli import audit, authoring, fhir, record, review
 from cds_service.cli.start import assembled, cases_of, fail, require_written, short, trusted_clients
 from cds_service.content import places
 from cds_service.errors import ContentError, FaultsFound
@@ -47,6 +47,7 @@ fhir.register(main)
 audit.register(main)
 record.register(main)
 authoring.register(main)
+review.register(main)
 
 
 @main.command()
@@ -124,6 +125,7 @@ def check() -> None:
         for line in (*_clients_in_force(clients), *_lean_in_force(settings, clients)):
             click.echo(line)
     from cds_service.authoring.run_cases import switched_off
+    from cds_service.content.reviews import told as reviews_told
 
     if found or ruleset is None:
         fail("\n".join(map(str, found)))
@@ -136,7 +138,7 @@ def check() -> None:
     click.echo(f"Cards in {short(content.folder)}: {', '.join(f'{n} {what}' for n, what in counted)}. No fault found.")
     if off := switched_off(content):
         click.echo(f"Switched off, though their cases hold: {len(off)} ({', '.join(off)}).")
-    for line in _lean_and_unread(ruleset):
+    for line in (*_lean_and_unread(ruleset), *reviews_told(content, settings.today())):
         click.echo(line)
 
 

@@ -48,6 +48,7 @@ def faults_of(content: Content) -> list[str]:
         _phenotypes,
         _current_drug,
         _lean,
+        _reviews,
         faults_of_leaflets,
         faults_of_not_checked,
     )
@@ -281,6 +282,11 @@ def _folds(content: Content) -> Iterator[str]:
             rule, _, variant = name.partition("/")
             if rule not in content.rules or (variant and variant not in content.rules[rule].card):
                 yield f"families.toml: fold: by {fold.by}: no card {name!r}"
+
+
+def _reviews(content: Content) -> Iterator[str]:
+    for name in sorted(content.reviews.keys() - content.rules.keys()):
+        yield f"reviews.toml: {name!r} is no rule"
 
 
 def _memory(content: Content) -> Iterator[str]:

@@ -30,12 +30,15 @@ from cds_service.content.model import (
     Phenotype,
     RuleContent,
     Services,
+    Signature,
     Source,
     Statement,
     SuggestionText,
 )
 from cds_service.content.not_checked import FILE as NOT_CHECKED
 from cds_service.content.places import shipped_cards
+from cds_service.content.reviews import FILE as REVIEWS
+from cds_service.content.reviews import digest_of
 from cds_service.content.wording import Wording
 from cds_service.errors import ContentError
 from cds_service.facts.numbers import Numbers
@@ -94,6 +97,8 @@ def load(folder: Path) -> Content:
     suggestions = reading.toml("suggestions.toml", dict[str, SuggestionText])
     links = reading.toml("links.toml", dict[str, LinkText])
     leaflets = reading.toml("leaflets.toml", dict[str, Leaflet]) or {}
+    signed = (folder / REVIEWS).is_file()
+    reviews = reading.toml(REVIEWS, dict[str, tuple[Signature, ...]]) if signed else None
     statements = reading.toml("statements.toml", dict[str, Statement])
     resources = {p.name: reading.json(p) for p in sorted(folder.glob("suggestions/*.json"))}
     phenotypes = _phenotypes(reading)
@@ -131,11 +136,13 @@ def load(folder: Path) -> Content:
         vocabulary=Vocabulary(value_sets),
         wording=msgspec.structs.replace(wording, phrase=spelt.phrases_with(wording.phrase, of_all)),
         gates=gates,
+        reviews=reviews or {},
     )
     faults = [*reading.faults, *faults_of_form(folder), *faults_of(content)]
     if faults:
         raise ContentError(faults)
-    return content
+    said = {name: digest_of(content, rule) for name, rule in content.rules.items()}
+    return msgspec.structs.replace(content, said=said)
 
 
 def digest(path: Path) -> str:

@@ -31,11 +31,20 @@ class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class ReviewedBy(Strict, frozen=True, kw_only=True):
-    """Who wrote the card, who checked it clinically, and when it is due again."""
+    """Who wrote the card, and when it is due to be read again."""
 
     written_by: str
-    clinical_review: str
-    next_review: str
+    next_review: date
+
+
+class Signature(Strict, frozen=True, kw_only=True):
+    """In ``reviews.toml``: someone has read a rule's cards as they stood under this digest."""
+
+    by: str
+    role: str
+    on: date
+    digest: str
+    note: str | None = None
 
 
 class Criterion(Strict, frozen=True, kw_only=True):
@@ -375,6 +384,9 @@ class Content(msgspec.Struct, frozen=True):
     vocabulary: Vocabulary
     wording: Wording
     gates: dict[str, Gate]
+    reviews: dict[str, tuple[Signature, ...]]
+    said: dict[str, str] = {}
+    """By rule, a digest of all that its cards say and offer: what a signature holds for."""
 
     @property
     def not_checked_version(self) -> str:

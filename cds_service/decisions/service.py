@@ -12,6 +12,7 @@ import msgspec
 
 from cds_service.content.load import load
 from cds_service.content.model import ServiceText
+from cds_service.content.reviews import signed_only
 from cds_service.decisions.cards import SERVICE_URL, Visit
 from cds_service.decisions.decide import Decision, Judged, Recall, conclude, judge, user_gate
 from cds_service.decisions.gather import Gathered, Opened, gather, gather_all, unread
@@ -96,9 +97,15 @@ class DecisionService:
         zone: tzinfo = UTC,
         silent: bool = False,
         url: str = SERVICE_URL,
+        only_signed: bool = False,
     ) -> DecisionService:
-        """The service of a folder of cards; raises ContentError with every fault in it."""
-        return cls(assemble(load(cards)), today, zone=zone, silent=silent, url=url)
+        """The service of a folder of cards; raises ContentError with every fault in it.
+
+        With ``only_signed`` a rule that no clinician has signed as it stands is evaluated and not shown.
+        """
+        content = load(cards)
+        rules = assemble(signed_only(content) if only_signed else content)
+        return cls(rules, today, zone=zone, silent=silent, url=url)
 
     def open(self, body: bytes, service: Service) -> Opened:
         """The call in a body, read no further than its prefetch where the drafts before it can start nothing.

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from cds_service import __version__
 from cds_service.content import places
 from cds_service.content.model import Content
+from cds_service.content.reviews import counted
 from cds_service.decisions.gather import Opened
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.decisions.service import DecisionService
@@ -52,6 +53,7 @@ class Application:
             zone=settings.zone,
             silent=settings.mode == "silent",
             url=settings.public_url,
+            only_signed=settings.show == "signed",
         )
         self._clients = read_clients(settings.clients, self._decisions.services) if settings.clients else None
         self._authenticator = Authenticator(self._clients, settings) if self._clients else None
@@ -93,6 +95,7 @@ class Application:
             if offer.not_served:
                 _LOG.info("not served", caller=caller, keys=sorted(offer.not_served))
         metrics.begin(self._decisions.ruleset.rules, self._called())
+        metrics.reviewed(counted(self.content, self.settings.today()))
         async with AsyncExitStack() as open_while_running:
             open_while_running.callback(metrics.end)
             if self._authenticator:

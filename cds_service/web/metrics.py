@@ -83,6 +83,7 @@ _KEYS = _counter("key_fetches", "Fetches of key sets by client and outcome", "cl
 _KEYS_AT = _gauge("keys_fetched_timestamp_seconds", "When a client's keys were last fetched", "mostrecent", "client")
 _STARTED = "rbd_cds_worker_start_timestamp_seconds"
 _WORKER = _gauge("worker_start_timestamp_seconds", "When a worker started", "liveall")
+_REVIEWED = _gauge("rules_reviewed", "Active rules by the state of their clinical signature", "mostrecent", "state")
 UNDER_WAY = _gauge("calls_under_way", "Calls being answered", "livesum")
 QUEUE = _gauge("record_queue", "Entries of the record that are not stored yet", "livesum")
 LOST = _gauge("record_lost", "Entries of the record that neither disk nor database would take", "livesum")
@@ -95,6 +96,12 @@ _outcome, _call, _missing, _not_started, _charts, _prefetch, _queries = (
 _time, _round_time = cache(_TIME.labels), cache(_ROUND_TIME.labels)
 
 _STAGES = (1, 2)
+
+
+def reviewed(rules: Mapping[str, int]) -> None:
+    """How many rules are in each state of review."""
+    for state, number in rules.items():
+        _REVIEWED.labels(state).set(number)
 
 
 def begin(rules: Iterable[str], called: Iterable[tuple[str, Service]]) -> None:

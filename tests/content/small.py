@@ -121,8 +121,7 @@ override = ["data-wrong"]
 
 [review]
 written-by = "a test"
-clinical-review = "none yet"
-next-review = "2027-01-01"
+next-review = 2027-01-01
 
 [[criteria]]
 id = "shakes"
