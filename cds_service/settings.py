@@ -352,6 +352,7 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "CDS_SECRET": ("secret", _secret),
     "CDS_RETENTION_DAYS": ("retention_days", _number_from(1, 3650, int)),
     "CDS_MODE": ("mode", _one_of("show", "silent")),
+    "CDS_SHOW": ("show", _one_of("all", "signed")),
     "CDS_PROFILE": ("profile", _one_of("default", "epic", "sandbox", "v1")),
     "CDS_DISCOVERY": ("discovery", _one_of("open", "token")),
     "CDS_TIME_ZONE": ("time_zone", _time_zone),

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from cds_service.content.text import SUMMARY_LIMIT, clipped, escape, placeholders
+from cds_service.content.text import SUMMARY_LIMIT, clipped, count_of_words, escape, placeholders
 from cds_service.facts.words import Record
 from tests.case_runs import case_results, cases, ruleset
 from tests.charts import concepts
@@ -26,7 +26,27 @@ CLONAZEPAM = [name for name, text in ruleset().content.rules.items() if text.fam
 
 def told(card):
     """What a clinician reads of a card, without the titles of its sources."""
-    return f"{card.summary}\n{(card.detail or '').rpartition('*Sources:')[0]}"
+    return f"{card.summary}\n{card.detail}"
+
+
+@pytest.mark.parametrize("rule", cases())
+def test_a_card_is_read_in_twenty_seconds(rule):
+    words = ruleset().content.wording.words
+    for result in case_results(rule):
+        for card in result.decision.cards:
+            limit = words.of_one if len(card.extension["org.rbd-cds.rules"]) == 1 else words.of_several
+            assert count_of_words(card.detail) <= limit, f"{result.case.name}: {card.detail}"
+
+
+@pytest.mark.parametrize("rule", cases())
+def test_a_card_says_in_one_line_what_was_found_and_nothing_of_its_own_making(rule):
+    codes = re.compile(r"\b(?:CLZ|MED|RBD|MYO|MEL|PSG|SAF|PROG|REF|BEN)-\d\d\b|\b\d\.\d\.\d\b|Sources:")
+    for result in case_results(rule):
+        for card in result.decision.cards:
+            assert card.detail.startswith("**Found:** "), result.case.name
+            assert card.detail.count("**Found:**") == 1, result.case.name
+            assert not codes.search(told(card)), result.case.name
+            assert card.detail.count("Not yet reviewed by a clinician.") == 1, result.case.name
 
 
 UNWORDED = re.compile(r"\b(Said|Listed|Record|Interval|datetime\.(date|timedelta))\(")

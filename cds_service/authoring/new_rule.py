@@ -35,7 +35,7 @@ when = "Always."
 [card.found]
 when = "Always."
 summary = "RBD is on the problem list (since {{since}})"
-detail = "**Found:** {{disorder}} (since {{since}})."
+found = ["{{disorder}} (since {{since}})"]
 values = ["disorder", "since"]
 """
 

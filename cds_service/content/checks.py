@@ -202,9 +202,13 @@ def _known_names(file: str, key: str, text: str, names: set[str]) -> Iterator[st
 
 
 def _card(file: str, key: str, card: CardText, content: Content) -> Iterator[str]:
-    for member, text in (("summary", card.summary), ("detail", card.detail), ("phrase", card.phrase or "")):
-        yield from _said(file, f"card.{key}.{member}", text)
-    yield from _written(f"{file}: card.{key}.summary", card.summary)
+    found = (("found", text) for text in card.found)
+    for member, text in (("summary", card.summary), *found, ("detail", card.detail), ("phrase", card.phrase)):
+        yield from _said(file, f"card.{key}.{member}", text or "")
+    if not card.found:
+        yield f"{file}: card.{key}.found: says nothing"
+    for text in (card.summary, *card.found):
+        yield from _written(f"{file}: card.{key}.{'summary' if text is card.summary else 'found'}", text)
     yield from _written(f"{file}: card.{key}.detail", card.detail, lines=True)
     for name in card.suggestions:
         if name not in content.suggestions:

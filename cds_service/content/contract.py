@@ -110,7 +110,7 @@ def undeclared(content: Content) -> Iterator[str]:
 
 def _of_rule(file: str, rule: RuleContent, known: Set[str]) -> Iterator[str]:
     for key, card in rule.card.items():
-        texts = (card.summary, card.phrase, card.detail, card.folded)
+        texts = (card.summary, card.phrase, *card.found, card.detail, card.folded)
         yield from _declared(f"{file}: card.{key}", texts, card.values, known)
     for key, note in rule.note.items():
         yield from _declared(f"{file}: note.{key}", (note.text,), note.values, known)

@@ -108,7 +108,10 @@ class CardText(Strict, frozen=True, kw_only=True):
     summary: str
     phrase: str | None = None
     """What this finding is called when several findings about one order share a card."""
-    detail: str
+    found: tuple[str, ...]
+    """What was found in this patient, each with its date: the card's one line of findings."""
+    detail: str | None = None
+    """Why it matters here and what may be done, beside the notes of the finding."""
     folded: str | None = None
     """What remains of this finding when another card takes it in."""
     values: tuple[str, ...] = ()

@@ -45,7 +45,7 @@ def with_numbers(rule: RuleContent, numbers: Numbers) -> RuleContent:
         rule,
         criteria=tuple([_said(one, numbers, "text", "not_checked") for one in rule.criteria]),
         indicator=_each(rule.indicator, numbers, "when"),
-        card=_each(rule.card, numbers, "when", "summary", "phrase", "detail", "folded"),
+        card=_each(rule.card, numbers, "when", "summary", "phrase", "found", "detail", "folded"),
         note=_each(rule.note, numbers, "when", "text"),
         phrase=_each(rule.phrase, numbers, "text"),
     )
@@ -91,4 +91,8 @@ def _each(tables: Mapping[str, T], numbers: Numbers, *members: str) -> dict[str,
 
 def _said(table: T, numbers: Numbers, *members: str) -> T:
     texts = {name: getattr(table, name) for name in members}
-    return msgspec.structs.replace(table, **{name: told(text, numbers) for name, text in texts.items() if text})
+    return msgspec.structs.replace(table, **{name: _told(text, numbers) for name, text in texts.items() if text})
+
+
+def _told(said: str | tuple[str, ...], numbers: Numbers) -> str | tuple[str, ...]:
+    return told(said, numbers) if isinstance(said, str) else tuple([told(text, numbers) for text in said])

@@ -55,6 +55,11 @@ def plain(markdown: str) -> str:
     return _ESCAPED.sub(r"\1", _EMPHASIS.sub("", markdown))
 
 
+def count_of_words(markdown: str) -> int:
+    """Words as a reader counts them: the marks of Markdown are none."""
+    return len(plain(markdown).split())
+
+
 def clipped(summary: str) -> str:
     """A summary within its limit: one that a name makes too long is cut between words, so that no card is lost."""
     if len(summary) <= SUMMARY_LIMIT:

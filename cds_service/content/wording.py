@@ -19,8 +19,8 @@ Filling: TypeAlias = Callable[[Fill, Values], object]
 NOT_RECORDED = phrasing("not-recorded")()
 # What every card may say stands here, so that whoever checks the cards knows of it without the writer of cards.
 NOT_CHECKED = phrasing("not-checked", "unchecked")
-BASIS = phrasing("basis", "sources", "rules")
-SOURCE = phrasing("source", "label", "strength")
+FOUND = phrasing("found", "found")
+NOT_REVIEWED = phrasing("not-reviewed")
 AT_BEDTIME = phrasing("dose-at-bedtime", "dose")
 TIMES_A_DAY = phrasing("dose-times-a-day", "dose", "times")
 _OF_A_DAY = frozenset({"day", "month", "year"})
@@ -50,6 +50,13 @@ class Length(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     many: str
 
 
+class Words(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """How many words a card may have, with one finding and with several."""
+
+    of_one: Annotated[int, msgspec.Meta(gt=0)]
+    of_several: Annotated[int, msgspec.Meta(gt=0)]
+
+
 class Wording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``wording.toml``: what is said alike on all cards; a site may change or translate it."""
 
@@ -61,6 +68,7 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What stands between the items of a list, and before the last of them."""
     lengths: Annotated[tuple[Length, ...], msgspec.Meta(min_length=1)]
     """Units of time, the shortest first."""
+    words: Words
     phrase: Mapping[str, Phrase]
 
     def with_phrases(self, own: Mapping[str, Phrase]) -> Wording:

@@ -10,8 +10,8 @@ import msgspec
 import structlog
 
 from cds_service.content.model import SuggestionText
-from cds_service.content.text import SUMMARY_LIMIT, clipped
-from cds_service.content.wording import AT_BEDTIME, BASIS, NOT_CHECKED, TIMES_A_DAY, Wording
+from cds_service.content.text import SUMMARY_LIMIT, clipped, count_of_words
+from cds_service.content.wording import AT_BEDTIME, FOUND, NOT_CHECKED, NOT_REVIEWED, TIMES_A_DAY, Wording
 from cds_service.decisions.frames import CardFrame
 from cds_service.decisions.group import CardGroup, WordedFinding
 from cds_service.decisions.ruleset import Ruleset
@@ -24,7 +24,6 @@ from cds_service.hooks.responses import (
     Link,
     SelectionBehavior,
     Suggestion,
-    may_be_linked,
 )
 
 SERVICE_URL = "http://127.0.0.1:8000"
@@ -55,6 +54,7 @@ class CardWriter:
         self._resources = ruleset.resources
         self._content = ruleset.content
         self._wording = ruleset.content.wording
+        self._unsigned = ruleset.unsigned
         self._visit = visit
 
     def card(self, group: CardGroup) -> Card:
@@ -98,21 +98,35 @@ class CardWriter:
         return own
 
     def _detail(self, group: CardGroup) -> str:
-        """What was found, what it means, what was not checked, and on what basis: short paragraphs."""
-        parts: dict[str, None] = {}
+        """One line of findings, what they mean here, what was not checked, and whether a clinician has signed it.
+
+        Where that has too many words, paragraphs are left out from the last on: those of the other findings, then the
+        leader's own; never what was found, the leader's point, what was folded in, or what was not checked.
+        """
         members = group.replacing or group.members
-        for joined in members:
-            parts[self._fill(joined, joined.card.detail)] = None
-        parts |= dict.fromkeys(self._notes(members))
-        for joined in group.folded:
-            folded = joined.card.folded
-            if folded and joined not in members:
-                parts[self._fill(joined, folded)] = None
-        unchecked = listed(text for j in (*group.members, *group.folded) for text in j.evaluation.not_checked)
+        lead, others = members[0], members[1:]
+        found = listed((self._fill(joined, text) for joined in members for text in joined.card.found), "semicolon")
+        kept = [self._wording.show(FOUND(found=found)), *self._points((lead,))]
+        more = [*self._points(others), *self._notes(members)]
+        last = [
+            *(self._fill(j, j.card.folded) for j in group.folded if j.card.folded and j not in members),
+            *self._closing(group),
+        ]
+        words = self._wording.words
+        limit = words.of_one if len(group.findings) == 1 else words.of_several
+        while more and sum(map(count_of_words, (*kept, *more, *last))) > limit:
+            more.pop()
+        return "\n\n".join(dict.fromkeys((*kept, *more, *last)))
+
+    def _points(self, members: Iterable[WordedFinding]) -> Iterator[str]:
+        return (self._fill(joined, joined.card.detail) for joined in members if joined.card.detail)
+
+    def _closing(self, group: CardGroup) -> Iterator[str]:
+        unchecked = listed(text for joined in group.findings for text in joined.evaluation.not_checked)
         if unchecked:
-            parts[self._wording.show(NOT_CHECKED(unchecked=unchecked))] = None
-        parts[self._basis(group)] = None
-        return "\n\n".join(parts)
+            yield self._wording.show(NOT_CHECKED(unchecked=unchecked))
+        if not self._unsigned.isdisjoint(group.rules):
+            yield self._wording.show(NOT_REVIEWED())
 
     def _notes(self, members: tuple[WordedFinding, ...]) -> Iterator[str]:
         """Each finding's paragraphs; one of the family is said once, with everything that it rests on."""
@@ -128,14 +142,6 @@ class CardWriter:
                 elif name not in said:
                     said.add(name)
                     yield self._fill(joined, shared[name].text, because=because)
-
-    def _basis(self, group: CardGroup) -> str:
-        """Rule, version and sources with their strength: the basis that a professional can review."""
-        told = (*group.members, *group.replacing)
-        sources = listed([source for joined in told for source in self._frame(joined).basis], "semicolon")
-        versions = (self._rules[name].content for name in group.rules)
-        rules = listed((f"{text.code} {text.version}" for text in versions), "comma")
-        return self._wording.show(BASIS(sources=sources, rules=rules))
 
     def _fill(self, joined: WordedFinding, template: str, **more: Value) -> str:
         """A text of the finding's card file with the values of the finding."""
@@ -211,7 +217,7 @@ class CardWriter:
     def _link(self, name: str, lead: WordedFinding) -> Link | None:
         """A link of the cards; None where it is not given out, or where this service has no address to lead to."""
         text = self._content.links.get(name)
-        if text is None or (_SERVICE in text.url and not may_be_linked(self._visit.service_url)):
+        if text is None or (_SERVICE in text.url and not self._visit.service_url.startswith("https://")):
             return None
         address = text.url.replace(_SERVICE, self._visit.service_url).replace("{rule}", lead.text.id)
         return Link(label=text.label, url=address, type=text.type)

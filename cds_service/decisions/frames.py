@@ -5,21 +5,18 @@ from __future__ import annotations
 import msgspec
 
 from cds_service.content.model import CardText, Content, RuleContent
-from cds_service.content.wording import SOURCE
 from cds_service.hooks.responses import Coding, Link, OverrideReason, Source
 
 TOPICS = "urn:org.rbd-cds:topics"
 
 
 class CardFrame(msgspec.Struct, frozen=True):
-    """The fixed parts of the card that a finding leads, and the sources that it rests on in words."""
+    """The fixed parts of the card that a finding leads."""
 
     source: Source
     evidence: Link | None
     """To the source."""
     override_reasons: tuple[OverrideReason, ...]
-    basis: tuple[str, ...]
-    """Each source with its strength, the weightiest first."""
 
 
 def frames(content: Content, rule: RuleContent) -> dict[str, CardFrame]:
@@ -28,14 +25,12 @@ def frames(content: Content, rule: RuleContent) -> dict[str, CardFrame]:
 
 
 def _frame(content: Content, rule: RuleContent, card: CardText) -> CardFrame:
-    cited = [content.evidence[name] for name in _cited(rule, card)]
-    first = cited[0]
+    first = content.evidence[_cited(rule, card)[0]]
     topic = Coding(system=TOPICS, code=rule.id, display=rule.title)
     return CardFrame(
         source=Source(label=first.label, url=first.url, topic=topic),
         evidence=Link(label=first.label, url=first.url, type="absolute") if first.url else None,
         override_reasons=tuple([_override(content, code) for code in card.override or rule.override]),
-        basis=tuple([content.wording.show(SOURCE(label=one.label, strength=one.strength)) for one in cited]),
     )
 
 

@@ -11,6 +11,7 @@ import msgspec
 from cds_service import rules as rules_package
 from cds_service.content.contract import broken, contract, unsaid
 from cds_service.content.model import Content, RuleContent, ServiceText
+from cds_service.content.reviews import unsigned
 from cds_service.content.triggers import triggers_of
 from cds_service.content.wording import Filling, filling
 from cds_service.decisions.frames import CardFrame, frames
@@ -30,6 +31,8 @@ class Ruleset(msgspec.Struct, frozen=True):
     """The files of ``cards/suggestions``, ready to be filled."""
     frames: dict[str, dict[str, CardFrame]]
     """By rule and card, what is fixed of it."""
+    unsigned: frozenset[str]
+    """The rules that no clinician has signed as they stand."""
 
     def prefetch(self, service: ServiceText) -> dict[str, str]:
         """The prefetch templates of a service: what its rules read, and nothing else."""
@@ -52,7 +55,7 @@ def assemble(content: Content) -> Ruleset:
     prepared = {name: _prepared(text, functions[name], content, drugs) for name, text in content.rules.items()}
     weight = {name: place for place, name in enumerate(content.families.weight)}
     resources = {name: filling(template) for name, template in content.resources.items()}
-    return Ruleset(content, prepared, weight, resources, framed)
+    return Ruleset(content, prepared, weight, resources, framed, unsigned(content))
 
 
 def registered() -> dict[str, Rule]:

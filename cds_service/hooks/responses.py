@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import os
 from typing import Any, Literal, TypeAlias
-from urllib.parse import urlsplit
 
 import msgspec
 
 from cds_service.errors import UnwritableCard
-from cds_service.settings import is_loopback
 
 Indicator: TypeAlias = Literal["info", "warning", "critical"]
 SelectionBehavior: TypeAlias = Literal["at-most-one", "any"]
@@ -80,7 +78,7 @@ class Link(_Wire, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _require(self.label.strip(), "a link needs a label")
-        _require(may_be_linked(self.url), "a link is https, or leads to this machine")
+        _require_https(self.url)
         _require(self.app_context is None or self.type == "smart", "only a smart link has an appContext")
 
 
@@ -167,14 +165,5 @@ class Response(_Wire, frozen=True, kw_only=True):
 _ENCODER = msgspec.json.Encoder()
 
 
-def may_be_linked(url: str) -> bool:
-    """Whether a card may lead there: https anywhere, or a page of a service tried on the reader's own machine."""
-    return _is_https(url) or (url.startswith("http://") and is_loopback(urlsplit(url).hostname or ""))
-
-
-def _is_https(url: str) -> bool:
-    return url.startswith("https://") and len(url) > len("https://")
-
-
 def _require_https(url: str | None) -> None:
-    _require(url is None or _is_https(url), "an address is https")
+    _require(url is None or (url.startswith("https://") and len(url) > len("https://")), "an address is https")

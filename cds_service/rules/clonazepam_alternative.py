@@ -86,15 +86,15 @@ def _alternative(review: Review) -> Alternative:
     values |= _kidney_values(review.facts) if purpose is Indication.MYOCLONUS else {}
     taken = taken_already(review)
     if taken is not None:
-        offers, card, notes = REVIEW_ONLY, "current", (*notes, "taper")
+        offers, card, notes = REVIEW_ONLY, "current", ("taper", *notes)
+        if isinstance(review.therapy, Order) and perhaps_taper(review.therapy, review.facts):
+            notes = ("perhaps-taper", *notes)
         if taken.old:
             values["since"] = taken.written
-            notes = (*notes, "old-entry")
-        if isinstance(review.therapy, Order) and perhaps_taper(review.therapy, review.facts):
-            notes = (*notes, "perhaps-taper")
+            notes = ("old-entry", *notes)
     palliative = is_palliative(review)
     if palliative:
-        notes = (*notes, "palliative")
+        notes = ("palliative", *notes)
     clause = _MELATONIN_PREFERRED if "rbd-alternative" in notes else ""
     return Alternative(card, offers, notes, values, clause, palliative, advice.considered)
 

@@ -22,12 +22,12 @@ def clonazepam_falls(review: Review) -> Finding:
     offer = alternative(review, risk.label)
     hypotension, sedatives = review.facts.conditions("orthostatic-hypotension"), _sedatives(review.facts)
     review.consider("orthostatic-hypotension", hypotension)
-    notes = ["beers-falls"]
+    notes = []
     if hypotension.known:
         notes.append("hypotension")
     if sedatives:
         notes.append("sedatives")
-    notes += offer.notes
+    notes += ["beers-falls", *offer.notes]
     if "levetiracetam" in offer.notes:
         notes.append("levetiracetam-after-fall")
     offers = offer.offers

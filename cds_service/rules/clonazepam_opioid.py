@@ -45,17 +45,20 @@ def clonazepam_opioid(review: Review) -> Finding:
     review.consider("sleep-apnea", apnea)
     values = {"drug": name, **_values(pair, rest, apnea.value.label if apnea.known else None)}
     card = _card(review, pair)
-    notes = [*_notes(review, pair), *(key for key in ("others", "apnea") if values[key])]
+    warning = ["addiction" if pair.for_addiction.known else "boxed-warning"]
+    warning += ["use-unknown"] if pair.use_unknown else []
+    more = [*(key for key in ("others", "apnea") if values[key]), *_general(review)]
     classes = ("new" if card == "new" else "taken", *(p.opioid.ingredient for p in found))
     if name != "clonazepam":
         removal = REVIEW_ONLY if pair.both_taken.known else () if pair.for_addiction.known else ("remove-draft",)
-        return Finding(card, card, values, (*notes, "no-abrupt-end"), removal, classes)
+        return Finding(card, card, values, (*warning, "no-abrupt-end", *more), removal, classes)
     offer = alternative(review, _TAKEN_WITH_IT(opioid=pair.opioid.ingredient))
-    notes += [note for note in offer.notes if note != "palliative"]
+    instead = [note for note in offer.notes if note != "palliative"]
     values |= {"clause": offer.clause, **offer.values}
     if card == "continued":
-        return Finding(card, card, values, (*notes, *(() if "taper" in notes else ("taper",))), REVIEW_ONLY, classes)
-    return Finding(card, card, values, tuple(notes), offer.offers, classes)
+        instead = ["taper", *(note for note in instead if note != "taper")]
+        return Finding(card, card, values, (*warning, *instead, *more), REVIEW_ONLY, classes)
+    return Finding(card, card, values, (*warning, *instead, *more), offer.offers, classes)
 
 
 def _values(pair: _Pair, rest: list[_Pair], apnea: Value) -> dict[str, Value]:
@@ -100,7 +103,5 @@ def _card(review: Review, pair: _Pair) -> str:
     return "continued" if pair.both_taken.known else "new"
 
 
-def _notes(review: Review, pair: _Pair) -> list[str]:
-    notes = ["addiction" if pair.for_addiction.known else "boxed-warning"]
-    notes += ["use-unknown", "naloxone"] if pair.use_unknown else ["naloxone"]
-    return notes + (["beers-opioid"] if is_older(review.facts) else [])
+def _general(review: Review) -> list[str]:
+    return ["naloxone", *(["beers-opioid"] if is_older(review.facts) else [])]

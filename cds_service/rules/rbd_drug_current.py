@@ -21,11 +21,17 @@ def rbd_drug_current(review: Review) -> Finding:
     when, drug = ranked[0]
     strong = antidepressants.is_strong(drug.sets)
     serious = when is Timing.FITS and strong and not disorder.possible
-    notes = ["no-abrupt-stop", *(["fluoxetine"] if drug.ingredient == "fluoxetine" else []), "still-follow-up"]
     others = listed(m.ingredient for _, m in ranked[1:])
     line = facts.current_drugs(*antidepressants.LINE_ONLY_SETS)
     line_only = listed(m.ingredient for m in line.value_or(()))
-    notes += [name for name, said in (("others", others), ("line-only", line_only), ("old-entry", drug.old)) if said]
+    notes = [
+        *(["old-entry"] if drug.old else []),
+        "no-abrupt-stop",
+        *(["fluoxetine"] if drug.ingredient == "fluoxetine" else []),
+        "still-follow-up",
+        *(["others"] if others else []),
+        *(["line-only"] if line_only else []),
+    ]
     values = {
         "drug": drug.ingredient,
         "start": since(drug.start),

@@ -25,12 +25,13 @@ def rbd_drug_new(review: Review) -> Finding:
     seen = review.known("rbd", rbd.suspicion(facts).provided(lambda told: told.level in _CARDS))
     review.unless("already-taken", _already_taken(review))
     strong = antidepressants.is_strong(order.drug.sets) if order.drug else False
-    notes = ["mood", "figures", *(["mirtazapine"] if name == "mirtazapine" else [])]
+    notes = ["mood", *(["mirtazapine"] if name == "mirtazapine" else [])]
     myoclonus = facts.conditions("myoclonus").known
     if myoclonus and seen.level in (Level.CONFIRMED, Level.SUSPECTED) and _is_reuptake_inhibitor(order):
         notes.append("myoclonus")
     if bupropion.may_be_named(facts):
         notes.append("bupropion-myoclonus" if myoclonus else "bupropion")
+    notes.append("figures")
     possible = seen.level is Level.CONFIRMED and seen.diagnosis is not None and seen.diagnosis.possible
     serious = strong and seen.level in (Level.CONFIRMED, Level.SUSPECTED) and not possible
     begun = since(seen.diagnosis.since if seen.diagnosis else None)

@@ -37,9 +37,9 @@ def rbd_early_onset(review: Review) -> Finding:
         "screen",
         *(["drugs"] if named else []),
         *(["others"] if others else []),
+        "figures",
         "narcolepsy",
         "causes",
-        "figures",
     ]
     values = {**told(seen), "age": years(age), "drugs": named, "others": others, "referral_reason": _REFERRAL_REASON}
     offers = ("refer-sleep-medicine",) if study.known else None

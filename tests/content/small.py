@@ -146,7 +146,7 @@ when = "Always."
 [card.found]
 when = "Always."
 summary = "{what} found"
-detail = "**Found:** {what}."
+found = ["{what}"]
 values = ["what"]
 suggestions = ["refer"]
 

@@ -205,7 +205,8 @@ EDITS = {
     "a-service-that-no-address-can-name": ("services.toml", 'id = "one"', 'id = "a/b"', "a/b: id: write lower-case"),
     "a-source-without-address": ("evidence.toml", "https://example.org", "example.org", "source-1: url: 'example.org"),
     "a-summary-of-two-lines": (CARD, '"{what} found"', '"{what}\\nfound"', "card.found.summary: write it in one line"),
-    "a-card-without-detail": (CARD, '"**Found:** {what}."', '" "', "card.found.detail: is empty"),
+    "a-card-with-an-empty-finding": (CARD, '["{what}"]', '[" "]', "card.found.found: is empty"),
+    "a-card-without-findings": (CARD, '["{what}"]', "[]", "card.found.found: says nothing"),
     "a-button-without-words": ("suggestions.toml", '"Refer"', '""', "refer: is empty"),
     "a-rule-without-weight": ("families.toml", '["tremor"]', "[]", "weight: 'tremor' is missing"),
     "a-hook-without-cap": (
