@@ -42,6 +42,7 @@ def test_everything_can_be_set(tmp_path):
         "CDS_SECRET": "a secret that is long enough to use",
         "CDS_RETENTION_DAYS": "90",
         "CDS_MODE": "Silent",
+        "CDS_SHOW": "signed",
         "CDS_TIME_ZONE": "Europe/Berlin",
         "CDS_TODAY": "2026-11-20",
         "CDS_DEADLINE_MS": "250",

@@ -37,8 +37,7 @@ from cds_service.content.model import (
 )
 from cds_service.content.not_checked import FILE as NOT_CHECKED
 from cds_service.content.places import shipped_cards
-from cds_service.content.reviews import FILE as REVIEWS
-from cds_service.content.reviews import digest_of
+from cds_service.content.reviews import FILE as REVIEWS, digest_of
 from cds_service.content.wording import Wording
 from cds_service.errors import ContentError
 from cds_service.facts.numbers import Numbers

@@ -208,7 +208,7 @@ def test_try_prints_the_cards_and_then_the_steps():
     assert said.startswith("WARNING Clonazepam in Alzheimer's disease")
     assert "- Replace with melatonin 3 mg at bedtime (recommended) delete: Remove the draft of clonazepam" in said
     assert "Reasons to override: Benefit outweighs this risk for my patient;" in said
-    assert "yes Dementia or mild cognitive impairment is active" in said
+    assert "yes Dementia or cognitive impairment (mild, vascular" in said
     assert "[Condition/rbd-dementia-alzheimer]" in said
     assert "yes The draft does not stop or cancel it." in said
 

@@ -38,8 +38,8 @@ EDITS = {
     "evidence-of-nobody": (CARD, 'id = "source-1"', 'id = "source-2"', "evidence: 'source-2' is not in evidence.toml"),
     "a-source-of-a-variant-alone": (
         CARD,
-        'detail = "**Found:** {what}."',
-        'detail = "**Found:** {what}."\ncites = ["source-2"]',
+        'found = ["{what}"]',
+        'found = ["{what}"]\ncites = ["source-2"]',
         "card.found.cites: 'source-2' is not among",
     ),
     "an-unknown-reason": (CARD, '["data-wrong"]', '["whim"]', "override: 'whim' is not in override-reasons.toml"),

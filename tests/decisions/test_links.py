@@ -10,7 +10,6 @@ from cds_service.decisions.decide import decide
 from cds_service.hooks.responses import Card
 from tests.case_runs import case_results, cases, ruleset
 
-
 SITE = "https://cds.hospital.example"
 
 
