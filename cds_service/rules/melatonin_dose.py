@@ -4,8 +4,11 @@ from cds_service.facts.words import Record
 from cds_service.phenotypes.therapy import is_for_rbd, upper
 from cds_service.rules.review import Finding, Review, rule
 
+_OTHER_FORM = ("replace-with-immediate-release",)
+_LOWER_DOSE = ("melatonin-highest", "remove-draft")
 
-@rule("melatonin-dose", gives="dose drug found")
+
+@rule("melatonin-dose", gives="dose drug found highest_mg")
 def melatonin_dose(review: Review) -> Finding:
     review.drug("melatonin-proposed", "melatonin")
     order = review.order
@@ -14,9 +17,11 @@ def melatonin_dose(review: Review) -> Finding:
     if order.dose.unreadable:
         review.only_if("dose-or-signing", order.dose.lacks)
     review.only_if("dose-or-signing", daily is not None or review.signing, order.source)
-    high = daily is not None and daily > review.facts.numbers.value("melatonin", "melatonin-highest")
+    highest = review.facts.numbers.value("melatonin", "melatonin-highest")
+    high = daily is not None and daily > highest
     slow = order.drug is not None and order.drug.extended_release
     review.only_if("dose-or-form", high or slow, order.source)
-    values = {"drug": "melatonin", "dose": upper(order.dose), "found": Record(order.words)}
+    values = {"drug": "melatonin", "dose": upper(order.dose), "found": Record(order.words), "highest_mg": highest}
     notes = [*(["trials"] if slow else []), "product", *(["age-unknown"] if not review.facts.age.known else [])]
-    return Finding("dose" if high else "form", "dose" if high else "form", values, tuple(notes))
+    card = "dose" if high else "form"
+    return Finding(card, card, values, tuple(notes), _OTHER_FORM if slow else _LOWER_DOSE)
