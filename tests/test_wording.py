@@ -13,7 +13,7 @@ from tests.charts import concepts
 RISKS = {
     r"\bdementia\b": {"dementia"},
     r"\bAlzheimer": {"alzheimer-disease", "dementia"},
-    r"\bcognitive impairment\b": {"mild-cognitive-impairment", "cognitive-impairment"},
+    r"\bcognitive impairment\b": {"mild-cognitive-impairment", "cognitive-impairment", "other-cognitive-impairment"},
     r"\bfall risk\b|\bfalls\b": {"fall-event", "fall-tendency", "falls-past-year", "morse-total", "morse-level"}
     | {"timed-up-and-go", *(one.name for one in ruleset().content.value_sets if one.name.endswith("-fracture"))},
     r"\bsleep apnea\b": {"sleep-apnea", "ahi"},

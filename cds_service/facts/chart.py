@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
 from operator import attrgetter
 from typing import TypeVar
+from weakref import WeakMethod
 
 from cds_service.facts import results
 from cds_service.facts.identity import References, settled
@@ -61,7 +62,8 @@ class Chart:
         self.foreign_orders = _reviewed(drafts) - _reviewed(self.drafts)
         """Orders under review that do not name the patient."""
         self.drafts = _once_each(self.drafts, zone)
-        self.references = References(self._bundles, base)
+        # Held weakly: a chart ends with its request, and needs no collector for it.
+        self.references = References(WeakMethod(self._bundles), base)
         self.grown: set[type[fhir.Resource]] = set()
         """The types of which something came lately."""
 

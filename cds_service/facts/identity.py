@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -60,13 +60,17 @@ def _instant(text: str | None) -> datetime | None:
     return at if at.tzinfo else None
 
 
+_Bundles: TypeAlias = Callable[[], Sequence[Sequence[fhir.Resource]]]
+
+
 class References:
     """Finds what a resource refers to among the resources of a chart and of its drafts.
 
-    ``bundles`` are these as they came, the drafts first; ``base`` is the address of the patient's own server, if known.
+    ``bundles`` gives what gives these as they came, the drafts first, or None once the chart is gone; ``base`` is the
+    address of the patient's own server, if known.
     """
 
-    def __init__(self, bundles: Callable[[], Sequence[Sequence[fhir.Resource]]], base: str | None = None) -> None:
+    def __init__(self, bundles: Callable[[], _Bundles | None], base: str | None = None) -> None:
         self._came, self._base = bundles, base.rstrip("/") if base else None
         self._held: Sequence[Sequence[fhir.Resource]] | None = None
         self._by_id: dict[type[fhir.Resource], dict[str, list[fhir.Resource]]] = {}
@@ -78,7 +82,8 @@ class References:
 
     def _bundles(self) -> Sequence[Sequence[fhir.Resource]]:
         if self._held is None:
-            self._held = self._came()
+            came = self._came()
+            self._held = came() if came else ()
         return self._held
 
     def find(self, reference: fhir.Reference | None, kind: type[R], holder: fhir.Resource) -> R | None:

@@ -59,7 +59,7 @@ def test_a_resource_that_cannot_be_read_adds_no_card(bases, ask, changed, place,
     other, bundles = changed(request)
     entries = [entry for bundle in bundles.values() for entry in bundle.get("entry", [])]
     for entry in rng.sample(entries, min(len(entries), 2)):
-        entry["resource"] = {"resourceType": entry["resource"]["resourceType"], "id": [1, {}, "x"]}
+        entry["resource"] = [1, {}, "x"]
     check(ask(request), ask(other))
 
 

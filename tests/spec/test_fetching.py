@@ -208,9 +208,11 @@ async def test_a_page_on_another_host_is_not_fetched(answered, sign, ehr):
 
 
 @pytest.mark.parametrize("nonsense", NONSENSE)
-async def test_a_value_that_cannot_be_an_answer_is_as_good_as_none(answered, sign, nonsense):
+async def test_a_value_that_cannot_be_an_answer_is_unreadable_and_never_none_recorded(answered, sign, nonsense):
     answer = await answered(with_value(sign, "conditions", nonsense))
-    assert unavailable(answer) == {"conditions": "not sent"}
+    of_another_type = isinstance(nonsense, dict) and nonsense.get("resourceType") == "Patient"
+    assert unavailable(answer) == {"conditions": "not sent" if of_another_type else "unreadable"}
+    assert DEMENTIA in undetermined(answer)
 
 
 async def test_a_key_that_was_not_asked_for_is_ignored(answered, sign):
