@@ -65,10 +65,10 @@ OTHER_WORDS = frozenset(
 class Answering:
     """The service without HTTP."""
 
-    def __init__(self) -> None:
+    def __init__(self, runner: asyncio.Runner) -> None:
+        self._runner = runner
         self._decisions = DecisionService(ruleset(), lambda: date(2026, 6, 15))
         self._services = {service.hook: service for service in self._decisions.services.values()}
-        self._runner = asyncio.Runner()
 
     def __call__(self, hook: str, body: bytes) -> tuple[set[str], dict[str, Any]] | None:
         """The rules on the cards and what is told beside them; None where the request is refused."""
@@ -83,8 +83,9 @@ class Answering:
 
 
 @pytest.fixture(scope="module")
-def answered() -> Answering:
-    return Answering()
+def answered() -> Iterator[Answering]:
+    with asyncio.Runner() as runner:
+        yield Answering(runner)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
