@@ -207,8 +207,9 @@ def _card(file: str, key: str, card: CardText, content: Content) -> Iterator[str
         yield from _said(file, f"card.{key}.{member}", text or "")
     if not card.found:
         yield f"{file}: card.{key}.found: says nothing"
-    for text in (card.summary, *card.found):
-        yield from _written(f"{file}: card.{key}.{'summary' if text is card.summary else 'found'}", text)
+    yield from _written(f"{file}: card.{key}.summary", card.summary)
+    for text in card.found:
+        yield from _written(f"{file}: card.{key}.found", text)
     yield from _written(f"{file}: card.{key}.detail", card.detail, lines=True)
     for name in card.suggestions:
         if name not in content.suggestions:

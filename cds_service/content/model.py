@@ -242,11 +242,11 @@ class Leaflet(Strict, frozen=True, kw_only=True):
     enabled: bool = True
 
     @property
-    def review(self) -> str:
-        """The sentence of review at the foot of the page."""
+    def review(self) -> str | None:
+        """The sentence at the foot of the page on who has reviewed it; None where nobody has."""
         if self.reviewed_by and self.reviewed_on:
             return f"Reviewed by {self.reviewed_by}, {self.reviewed_on}."
-        return "Not yet reviewed by a clinician."
+        return None
 
 
 class Family(Strict, frozen=True, kw_only=True):

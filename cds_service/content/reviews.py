@@ -21,10 +21,9 @@ STATES: tuple[State, ...] = ("signed", "lapsed", "unsigned")
 
 
 def state(content: Content, rule: str) -> State:
-    signatures = content.reviews.get(rule, ())
-    if any(one.digest == content.said[rule] for one in signatures):
+    if signature(content, rule):
         return "signed"
-    return "lapsed" if signatures else "unsigned"
+    return "lapsed" if content.reviews.get(rule) else "unsigned"
 
 
 def signature(content: Content, rule: str) -> Signature | None:
@@ -54,7 +53,11 @@ def signed_only(content: Content) -> Content:
 
 
 def digest_of(content: Content, rule: RuleContent) -> str:
-    """Eight characters that change with anything a clinician reads or accepts on the rule's cards."""
+    """Eight characters that change with what a rule's cards say and offer of their own.
+
+    That is the card file with its numbers, its suggestions, sources and reasons, and the words of its family; not the
+    phrases that all cards share.
+    """
     suggestions = {name: content.suggestions[name] for card in rule.card.values() for name in card.suggestions}
     resources = {one.resource: content.resources[one.resource] for text in suggestions.values() for one in text.create}
     said = (
@@ -65,8 +68,8 @@ def digest_of(content: Content, rule: RuleContent) -> str:
         [content.overrides[code] for code in rule.override],
         content.families.family[rule.family],
     )
-    written = msgspec.json.encode(msgspec.to_builtins(said), order="deterministic")
-    return hashlib.sha256(written).hexdigest()[:8]
+    encoded = msgspec.json.encode(msgspec.to_builtins(said), order="deterministic")
+    return hashlib.sha256(encoded).hexdigest()[:8]
 
 
 def written(rule: str, signed: Signature) -> str:

@@ -107,16 +107,19 @@ class CardWriter:
         lead, others = members[0], members[1:]
         found = listed((self._fill(joined, text) for joined in members for text in joined.card.found), "semicolon")
         kept = [self._wording.show(FOUND(found=found)), *self._points((lead,))]
-        more = [*self._points(others), *self._notes(members)]
         last = [
             *(self._fill(j, j.card.folded) for j in group.folded if j.card.folded and j not in members),
             *self._closing(group),
         ]
         words = self._wording.words
-        limit = words.of_one if len(group.findings) == 1 else words.of_several
-        while more and sum(map(count_of_words, (*kept, *more, *last))) > limit:
-            more.pop()
-        return "\n\n".join(dict.fromkeys((*kept, *more, *last)))
+        room = words.of_one if len(group.findings) == 1 else words.of_several
+        room -= sum(map(count_of_words, (*kept, *last)))
+        for paragraph in (*self._points(others), *self._notes(members)):
+            room -= count_of_words(paragraph)
+            if room < 0:
+                break
+            kept.append(paragraph)
+        return "\n\n".join(dict.fromkeys((*kept, *last)))
 
     def _points(self, members: Iterable[WordedFinding]) -> Iterator[str]:
         return (self._fill(joined, joined.card.detail) for joined in members if joined.card.detail)

@@ -6,6 +6,8 @@ from functools import partial
 
 from cds_service.content.leaflets import PATH, text_of
 from cds_service.content.model import Content
+from cds_service.content.text import plain
+from cds_service.content.wording import NOT_REVIEWED
 from cds_service.web.pages import as_html, page, title_of
 from cds_service.web.routes import Address, get
 
@@ -21,5 +23,6 @@ def addresses(content: Content) -> dict[str, Address]:
 def _names(content: Content, name: str) -> dict[str, object]:
     text = text_of(content.folder, name).read_text(encoding="utf-8")
     leaflet = content.leaflets[name]
-    told = {"written_on": leaflet.written_on, "review": leaflet.review}
+    review = leaflet.review or plain(content.wording.show(NOT_REVIEWED()))
+    told = {"written_on": leaflet.written_on, "review": review}
     return {"title": title_of(text), "body": as_html(text), **told}

@@ -1,28 +1,16 @@
 """The pages of the rules in a browser."""
 
 import re
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
-from cds_service.settings import Settings
-from cds_service.web.app import create_app
-from cds_service.web.assembly import Application
 from cds_service.web.catalogue import rendered
+from tests.web.browsing import browser
+
+__all__ = ["browser"]
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def browser(anyio_backend: str) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(Application(Settings(record="off")))
-    transport = httpx.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client,
-    ):
-        yield client
 
 
 async def test_every_link_from_the_catalogue_leads_to_a_page(browser: httpx.AsyncClient) -> None:

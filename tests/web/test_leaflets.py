@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
 
@@ -14,25 +13,14 @@ import pytest
 from cds_service.content.leaflets import PATH, links_to, text_of
 from cds_service.content.load import load
 from cds_service.content.model import Content, Leaflet
-from cds_service.settings import Settings
-from cds_service.web.app import create_app
-from cds_service.web.assembly import Application
 from cds_service.web.leaflets import addresses
+from tests.web.browsing import browser
+
+__all__ = ["browser"]
 
 pytestmark = pytest.mark.anyio
 CONTENT = load(Path("cards"))
 LEAFLETS = sorted(CONTENT.leaflets)
-
-
-@pytest.fixture
-async def browser(anyio_backend: str) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(Application(Settings(record="off")))
-    transport = httpx.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client,
-    ):
-        yield client
 
 
 def changed(**members: object) -> Content:

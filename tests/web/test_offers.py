@@ -190,17 +190,26 @@ async def test_what_is_not_served_counts_all_the_same_where_it_was_sent(sign, eh
     assert "clonazepam-opioid" in answer.text
 
 
-@pytest.mark.parametrize("form", ["bare", "with-system"])
-async def test_a_server_is_asked_for_codes_in_its_own_form(clients_file, sign, ehr, form):
-    said = f'observation-codes = "{form}"\nfhir-servers = ["{ehr.url}"]'
+def may_sign(clients_file, said):
+    """The one client may call order-sign, and has this said of it too."""
     vendors_file(clients_file, said)
     clients_file.write_text(clients_file.read_text().replace("rbd-patient-view", "rbd-order-sign"))
+
+
+async def signed_call(client, sign, ehr):
+    """The answer to order-sign where the client grants access to its server."""
     granted = {"access_token": "x", "token_type": "Bearer", "expires_in": 60, "scope": "x", "subject": "x"}
     call = open_call(sign, ehr) | {"fhirAuthorization": granted}
     path = "/cds-services/rbd-order-sign"
+    return await client.post(path, json=call, headers={"Authorization": f"Bearer {token(aud=BASE + path)}"})
+
+
+@pytest.mark.parametrize("form", ["bare", "with-system"])
+async def test_a_server_is_asked_for_codes_in_its_own_form(clients_file, sign, ehr, form):
+    said = f'observation-codes = "{form}"\nfhir-servers = ["{ehr.url}"]'
+    may_sign(clients_file, said)
     async with guarding(clients_file) as client:
-        held = {"Authorization": f"Bearer {token(aud=BASE + path)}"}
-        assert (await client.post(path, json=call, headers=held)).status_code == 200
+        assert (await signed_call(client, sign, ehr)).status_code == 200
     (observations,) = (one.path for one in ehr.asked if one.name == "Observation")
     assert ("http://loinc.org%7C29463-7" in observations) is (form == "with-system")
     assert "29463-7" in observations
@@ -208,15 +217,10 @@ async def test_a_server_is_asked_for_codes_in_its_own_form(clients_file, sign, e
 
 async def test_what_a_server_demands_of_a_search_is_in_every_query_for_it(clients_file, sign, ehr):
     said = f'vendor = "athenahealth"\nfhir-servers = ["{ehr.url}"]'
-    vendors_file(clients_file, said)
-    clients_file.write_text(clients_file.read_text().replace("rbd-patient-view", "rbd-order-sign"))
-    granted = {"access_token": "x", "token_type": "Bearer", "expires_in": 60, "scope": "x", "subject": "x"}
-    call = open_call(sign, ehr) | {"fhirAuthorization": granted}
-    path = "/cds-services/rbd-order-sign"
+    may_sign(clients_file, said)
     async with guarding(clients_file) as client:
         prefetch = await offered(client, "order-sign")
-        held = {"Authorization": f"Bearer {token(aud=BASE + path)}"}
-        assert (await client.post(path, json=call, headers=held)).status_code == 200
+        assert (await signed_call(client, sign, ehr)).status_code == 200
     assert prefetch["medicationRequests"] == "MedicationRequest?patient={{context.patientId}}&intent=order,plan"
     assert [key for key, template in prefetch.items() if "intent" in template] == ["medicationRequests"]
     (orders,) = (one.path for one in ehr.asked if one.name == "MedicationRequest")
