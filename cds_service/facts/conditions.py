@@ -11,10 +11,10 @@ from cds_service.facts.patient import Condition
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Interval, interval, leading_date, years_after
 from cds_service.fhir.quantities import amount
-from cds_service.fhir.statuses import CLINICAL, VERIFICATION, is_error, status_of
+from cds_service.fhir.statuses import CLINICAL, ERROR, VERIFICATION, is_error, status_of
 from cds_service.terminology.vocabulary import Vocabulary
 
-_NOT_MEANT = {"refuted", "entered-in-error", "differential"}
+_NOT_MEANT = {"refuted", ERROR, "differential"}
 _POSSIBLE = {"unconfirmed", "provisional"}
 _PAST = {"inactive", "remission", "resolved"}
 _OF_AN_ENCOUNTER = {"encounter-diagnosis"}
@@ -42,9 +42,9 @@ def condition(
     It is two where words beside it name another in doubt. The day of its encounter is asked for only where its own
     dates leave it open. An age needs the birth date.
     """
-    if _is_not_meant(resource):
+    verification = _verification(resource)
+    if verification in _NOT_MEANT:
         return []
-    verification = status_of(resource.verification_status, VERIFICATION)
     match = vocabulary.diagnosis(resource.code)
     if match is None:
         return []
@@ -76,14 +76,15 @@ def condition(
 
 def is_foreign(resource: fhir.Condition, vocabulary: Vocabulary) -> bool:
     """Whether a diagnosis is meant whose codes are all of systems that are not read, and whose words are not known."""
-    if _is_not_meant(resource):
+    if _verification(resource) in _NOT_MEANT:
         return False
     return vocabulary.is_foreign(resource.code, "condition", "order") and vocabulary.diagnosis(resource.code) is None
 
 
-def _is_not_meant(resource: fhir.Condition) -> bool:
-    verification, clinical = resource.verification_status, resource.clinical_status
-    return is_error(verification, clinical) or status_of(verification, VERIFICATION) in _NOT_MEANT
+def _verification(resource: fhir.Condition) -> str | None:
+    """The verification status: in error wherever it is said so, in the clinical one too."""
+    verification = resource.verification_status
+    return ERROR if is_error(verification, resource.clinical_status) else status_of(verification, VERIFICATION)
 
 
 def encounter_event(resource: fhir.Encounter, vocabulary: Vocabulary) -> Condition | None:

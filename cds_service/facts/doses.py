@@ -198,10 +198,10 @@ def _times_a_day(timing: Timing | None) -> float | None:
 
 
 def _repeat_rate(repeat: Repeat) -> float | None:
-    named = max(len(_texts(repeat.when)), len(_texts(repeat.time_of_day)))
+    named = max(len(many(repeat.when)), len(many(repeat.time_of_day)))
     counted = number(repeat.frequency_max) or number(repeat.frequency) or 0.0
     frequency = max(counted, float(named))
-    weekdays, period = len(_texts(repeat.day_of_week)), number(repeat.period)
+    weekdays, period = len(many(repeat.day_of_week)), number(repeat.period)
     if not frequency and period is None:
         return weekdays / 7 if weekdays else None
     days = (1.0 if period is None else period) * _DAYS.get(repeat.period_unit or "d", 0.0)
@@ -209,12 +209,6 @@ def _repeat_rate(repeat: Repeat) -> float | None:
         return None
     rate = (frequency or 1.0) / days  # FHIR R4: without a frequency it is once per period
     return rate * weekdays / 7 if weekdays and days == 1 else rate
-
-
-def _texts(value: list[str] | str | None) -> list[str]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
 
 
 def _code_rate(timing: Timing) -> float | None:

@@ -13,6 +13,7 @@ import msgspec
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.codes import CODES
 from cds_service.fhir.dates import interval
+from cds_service.fhir.local import DATES
 from cds_service.fhir.sources import Source, Unreadable
 
 DRAFTS = "draftOrders"
@@ -221,27 +222,7 @@ _CODED = {
     kind: tuple((member, attrgetter(member), codes | {None}) for member, codes in coded.items())
     for kind, coded in CODES.items()
 }
-_DATE_NAMES = frozenset(
-    {
-        "authored",
-        "authored_on",
-        "birth_date",
-        "created",
-        "date",
-        "date_asserted",
-        "deceased_date_time",
-        "abatement_date_time",
-        "effective_date_time",
-        "effective_instant",
-        "issued",
-        "last_modified",
-        "occurrence_date_time",
-        "onset_date_time",
-        "performed_date_time",
-        "recorded_date",
-        "when_handed_over",
-    }
-)
+_DATE_NAMES = DATES | {"birth_date"}
 _DATED = {
     kind: tuple(
         (field.encode_name, attrgetter(field.name))

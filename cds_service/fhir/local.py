@@ -10,30 +10,29 @@ import msgspec
 
 from cds_service.fhir.dates import localized
 
-_INSTANTS = {
-    "abatement_date_time",
-    "abatement_string",
-    "authored",
-    "authored_on",
-    "created",
-    "date",
-    "date_asserted",
-    "deceased_date_time",
-    "effective_date_time",
-    "effective_instant",
-    "end",
-    "issued",
-    "last_modified",
-    "occurrence_date_time",
-    "onset_date_time",
-    "onset_string",
-    "performed_date_time",
-    "recorded_date",
-    "start",
-    "value_date_time",
-    "when_handed_over",
-}
-"""Members that hold a dateTime or an instant; a birth date has no time of the day."""
+DATES = frozenset(
+    {
+        "abatement_date_time",
+        "authored",
+        "authored_on",
+        "created",
+        "date",
+        "date_asserted",
+        "deceased_date_time",
+        "effective_date_time",
+        "effective_instant",
+        "issued",
+        "last_modified",
+        "occurrence_date_time",
+        "onset_date_time",
+        "performed_date_time",
+        "recorded_date",
+        "when_handed_over",
+    }
+)
+"""Members of resources that are a dateTime or an instant; a birth date has no time of the day."""
+_INSTANTS = DATES | {"abatement_string", "onset_string", "start", "end", "value_date_time"}
+"""Every member that may hold one."""
 
 
 def localize(element: msgspec.Struct, zone: tzinfo) -> None:

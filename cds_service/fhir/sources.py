@@ -77,7 +77,8 @@ UNREADABLE_IN_PART = "unreadable resource"
 """The gap of a key of which some resource stands for nothing."""
 
 _MORE_PAGES = "more pages"
-_NO_RESOURCE = Reading(None, (Unreadable("Bundle.entry.resource", "missing"),))
+NO_RESOURCE = Reading(None, (Unreadable("Bundle.entry.resource", "missing"),))
+"""Of an entry that holds none."""
 
 
 class FhirQuery(msgspec.Struct, frozen=True):
@@ -189,7 +190,7 @@ def _of_bundle(bundle: fhir.Bundle, odd: tuple[Reading, ...], asked: FhirQuery) 
     gap = next((why for why, there in gaps.items() if there), None)
     if not resources and not gap:
         return _none_found(asked)
-    odd = (*odd, _NO_RESOURCE) if empty and not lost else odd
+    odd = (*odd, NO_RESOURCE) if empty and not lost else odd
     return Source(resources, odd, gap, further)  # type: ignore[arg-type]  # no None among them, unless empty
 
 

@@ -18,7 +18,7 @@ import msgspec
 from cds_service.errors import ContractBroken, NotJson
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.decoding import OBJECT, TEXT, LenientReader, has_endless_number, items, read_as
-from cds_service.fhir.sources import Reading, Unreadable
+from cds_service.fhir.sources import NO_RESOURCE, Reading
 
 _MOST_DECODERS = 64
 
@@ -126,7 +126,7 @@ def may_come_twice(body: bytes) -> bool:
 def read_draft(raw: msgspec.Raw, reader: LenientReader) -> Reading:
     """The resource of a draft, as far as there is one that can be read."""
     written = bytes(raw)
-    return reader.reading(raw) if written and _is_text(written) else _NO_RESOURCE
+    return reader.reading(raw) if written and _is_text(written) else NO_RESOURCE
 
 
 def _is_text(written: bytes) -> bool:
@@ -179,6 +179,5 @@ def _draft(raw: msgspec.Raw) -> DraftEntry:
 _PREFETCH = b'"prefetch"'
 _CONTEXT = b'"context"'
 _ENVELOPE: msgspec.json.Decoder[Envelope[Sent]] = msgspec.json.Decoder(Envelope[dict[str, msgspec.Raw]])
-_NO_RESOURCE = Reading(None, (Unreadable("Bundle.entry.resource", "missing"),))
 _TEXTS = msgspec.json.Decoder(list[str])
 _AUTHORIZATION = msgspec.json.Decoder(FhirAuthorization)
