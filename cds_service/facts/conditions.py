@@ -42,11 +42,11 @@ def condition(
     It is two where words beside it name another in doubt. The day of its encounter is asked for only where its own
     dates leave it open. An age needs the birth date.
     """
-    verification = _verification(resource)
-    if verification in _NOT_MEANT:
-        return []
     match = vocabulary.diagnosis(resource.code)
     if match is None:
+        return []
+    verification = _verification(resource)
+    if verification in _NOT_MEANT:
         return []
     onset = _onset(resource, born)
     recorded = _asserted(resource) or interval(resource.recorded_date) or encounter_day(resource)
@@ -76,9 +76,8 @@ def condition(
 
 def is_foreign(resource: fhir.Condition, vocabulary: Vocabulary) -> bool:
     """Whether a diagnosis is meant whose codes are all of systems that are not read, and whose words are not known."""
-    if _verification(resource) in _NOT_MEANT:
-        return False
-    return vocabulary.is_foreign(resource.code, "condition", "order") and vocabulary.diagnosis(resource.code) is None
+    foreign = vocabulary.is_foreign(resource.code, "condition", "order") and vocabulary.diagnosis(resource.code) is None
+    return foreign and _verification(resource) not in _NOT_MEANT
 
 
 def _verification(resource: fhir.Condition) -> str | None:

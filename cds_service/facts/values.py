@@ -40,20 +40,26 @@ class Said(msgspec.Struct, frozen=True):
 def said(value: fhir.Observation | fhir.Component, most: float | None, vocabulary: Vocabulary) -> Said:
     """The value of a result; ``most`` is what its scale gives at most, where it has one."""
     concept = value.value_codeable_concept
+    if concept is None and value.value_string is None and value.value_boolean is None:
+        return Said(number=_number(value, most))
     words = [value.value_string, *fhir.texts(concept)]
-    numbers = (
-        amount(value.value_quantity) or amount(fhir.Quantity(value=value.value_integer)),
-        share(value.value_ratio, most),
-        *(written(text, most) for text in words if text),
-    )
+    in_words = (written(text, most) for text in words if text)
     coded = fhir.codings(concept)
     sets = _sets(coded, vocabulary)
     return Said(
-        number=next((number for number in numbers if number), None),
+        number=_number(value, most) or next(filter(None, in_words), None),
         answer=value.value_boolean if value.value_boolean is not None else _answer(sets, words),
         sets=sets,
         text=next(filter(None, words), ""),
         coded=any(one.code and one.system in CODED for one in coded),
+    )
+
+
+def _number(value: fhir.Observation | fhir.Component, most: float | None) -> Amount | None:
+    return (
+        amount(value.value_quantity)
+        or (None if value.value_integer is None else amount(fhir.Quantity(value=value.value_integer)))
+        or share(value.value_ratio, most)
     )
 
 
