@@ -133,7 +133,8 @@ class Collections(dict[str, Collection]):
         match = self._vocabulary.diagnosis if isinstance(resource, _DIAGNOSES) else self._vocabulary.codes
         if isinstance(resource, fhir.AllergyIntolerance):
             match = self._vocabulary.drug
-        values = [value for name in CONCEPTS[type(resource)].values() for value in fhir.many(getattr(resource, name))]
+        held = [getattr(resource, name) for name in CONCEPTS[type(resource)].values()]
+        values = [value for one in held for value in (one if isinstance(one, list) else [one])]
         concepts = [fhir.CodeableConcept(text=one) if isinstance(one, str) else one for one in values]
         return _NO_SETS.union(*[found.sets for found in map(match, concepts) if found])
 

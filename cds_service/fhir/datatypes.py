@@ -1,6 +1,7 @@
 """The R4 data types that many elements are made of, and how their values are read.
 
-Lists that real clients send as a single object are typed ``Many`` and read with :func:`many`.
+A list is typed ``Many`` and read with :func:`many`; a single object in its place is for
+:mod:`cds_service.fhir.lenient`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 T = TypeVar("T")
-Many: TypeAlias = list[T] | T | None
+Many: TypeAlias = list[T] | None
 Number: TypeAlias = float | str | None
 
 
@@ -76,10 +77,8 @@ class Meta(Element):
 
 
 def many(value: Many[T]) -> list[T]:
-    """The items of a member that is a list by the standard and a single object from some clients."""
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
+    """The items of a list, none where it is left out."""
+    return value or []
 
 
 def codings(concept: CodeableConcept | None) -> list[Coding]:

@@ -42,9 +42,9 @@ class Repeat(Element):
     period: Number = None
     period_max: Number = None
     period_unit: str | None = None
-    when: list[str] | str | None = None
-    time_of_day: list[str] | str | None = None
-    day_of_week: list[str] | str | None = None
+    when: Many[str] = None
+    time_of_day: Many[str] = None
+    day_of_week: Many[str] = None
     bounds_period: Period | None = None
 
 

@@ -94,27 +94,35 @@ class _Walk:
 
     def _member(self, found: Json, member: _Member) -> _Value:
         self._path.append(member.name)
-        value = self._items(found, member) if isinstance(found, list) and member.many else self._one(found, member)
+        value = self._items(found, member) if member.many else self._one(found, member)
         self._path.pop()
         return value
 
-    def _items(self, found: list[Json], member: _Member) -> list[_Value]:
+    def _items(self, found: Json, member: _Member) -> list[_Value]:
+        """The items of a list; what stands in place of a list is its only item."""
         values: list[_Value] = []
-        for item in found:
-            value = self._one(item, member)
+        for item in found if isinstance(found, list) else (found,):
+            value = self._one(item, member, alone=item is found)
             if value is not None:
                 values.append(value)
         return values
 
-    def _one(self, found: Json, member: _Member) -> _Value:
-        """One value as its type would have it, None for nothing and for what is left out."""
+    def _one(self, found: Json, member: _Member, *, alone: bool = False) -> _Value:
+        """One value as its type would have it, None for nothing and for what is left out.
+
+        An object that stands alone for a list is no item where it has nothing of one.
+        """
         try:
             single = _single(found)
             if type(single) in member.plain:
                 return single
-            if single is None or single == "":
+            if single is None or single == "" or (alone and single == {}):
                 return None
-            return _scalar(single, member.plain) if member.kind is None else self._struct(single, member.kind)
+            if member.kind is None:
+                return _scalar(single, member.plain)
+            if alone and isinstance(single, dict) and single.keys().isdisjoint(_names(member.kind)):
+                raise _Odd("not a list")
+            return self._struct(single, member.kind)
         except _Odd as odd:
             self.unreadable[Unreadable(".".join((*self._path, *odd.members)), odd.why)] = None
             return None
@@ -196,6 +204,12 @@ def _wrapped_values(found: dict[str, Json]) -> tuple[Json, ...]:
     coding = found.get("coding")
     first = coding[0] if isinstance(coding, list) and coding else coding
     return found.get("value"), first.get("code") if isinstance(first, dict) else None, found.get("code")
+
+
+@cache
+def _names(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """The members of an element in JSON; of a resource the one that all have, for its type is not known yet."""
+    return frozenset({"resourceType"} if kind is Resource else {member.name for member in _members(kind)})
 
 
 @cache

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from cds_service.fhir import elements as fhir
+from cds_service.fhir.decoding import LenientReader
 from cds_service.fhir.lenient import resource_type, walk
 from cds_service.fhir.sources import Reading, Unreadable
 from tests.web.spoiling import so_many
@@ -55,8 +56,30 @@ def test_an_empty_string_stands_for_nothing() -> None:
     assert condition(code="", subject="").code is None
 
 
+def test_an_empty_object_stands_for_an_empty_list() -> None:
+    assert walk({"resourceType": "Condition", "category": {}}) == Reading(fhir.Condition(category=[]))
+
+
 def test_a_single_object_stands_for_a_list_of_one() -> None:
-    assert request(reasonCode={"text": "RBD"}).reason_code == concept("RBD")
+    assert request(reasonCode={"text": "RBD"}).reason_code == [concept("RBD")]
+
+
+@pytest.mark.parametrize(
+    ("members", "member"),
+    [
+        ({"reasonCode": {"odd": 1}}, "reasonCode"),
+        ({"medicationCodeableConcept": {"coding": {"odd": 1}}}, "medicationCodeableConcept.coding"),
+        ({"dosageInstruction": {"odd": {}}}, "dosageInstruction"),
+        ({"dosageInstruction": [{"timing": {"repeat": {"when": {"odd": 1}}}}]}, "dosageInstruction.timing.repeat.when"),
+        ({"contained": {"odd": 1}}, "contained"),
+    ],
+)
+def test_an_object_without_a_known_member_stands_for_no_list(members: dict[str, Any], member: str) -> None:
+    raw = msgspec.json.encode({"resourceType": "MedicationRequest", "status": "active", **members})
+    reading = LenientReader().reading(raw)
+    assert [one.member for one in reading.unreadable] == [f"MedicationRequest.{member}"]
+    assert isinstance(reading.resource, fhir.MedicationRequest)
+    assert reading.resource.status == "active"
 
 
 def test_a_number_for_a_code_is_its_digits() -> None:

@@ -1,6 +1,7 @@
 """Something else at every node of example requests: no card is lost without a word, and nothing breaks.
 
-A twentieth of them by default; with EVERY_NODE=1 all.
+A twentieth of them by default, and an object without any member of its own once in each kind of list; with
+EVERY_NODE=1 all.
 """
 
 import asyncio
@@ -36,7 +37,8 @@ EXAMPLES = (
 )
 EVERY = 1 if os.environ.get("EVERY_NODE") else 20
 NONSENSE = "@unheard@"
-WRONG = ({"odd": 1}, [1, 2], 17, True, NONSENSE)
+ODD: dict[str, Any] = {"odd": 1}
+WRONG = (ODD, [1, 2], 17, True, NONSENSE)
 BOUNDS = (
     "9" * 400,
     "-" + "9" * 4_000,
@@ -118,12 +120,17 @@ def test_no_bound_is_too_far(answered: Answering, name: str) -> None:
 def spoilt(request: dict[str, Any], instead: tuple[Any, ...]) -> Iterator[tuple[Place, Any]]:
     """The request changed in one place after the other, and put right again."""
     counted = count(len(request["hookInstance"]))
+    lists = set()
     for place in list(places(request)):
         *way, last = place
         node = reduce(getitem, way, request)
         there = node[last]
+        names = tuple(step for step in place if isinstance(step, str))
+        new = isinstance(there, list) and names not in lists
+        lists.add(names)
         for wrong in instead:
-            if not _means_nothing(place, there, wrong) or next(counted) % EVERY:
+            sampled = (new and wrong is ODD) or not next(counted) % EVERY
+            if not (sampled and _means_nothing(place, there, wrong)):
                 continue
             node[last] = wrong
             yield place, wrong
@@ -135,5 +142,7 @@ def _means_nothing(place: Place, there: Any, wrong: Any) -> bool:
     if isinstance(there, type(wrong)):
         name = next(step for step in reversed(place) if isinstance(step, str))
         return isinstance(there, str) and name not in OTHER_WORDS
+    if isinstance(there, dict) and "value" in there and wrong == 17:
+        return False  # a Quantity without a unit
     words = wrong == NONSENSE or (isinstance(there, str) and wrong == 17)
     return not (words and next(step for step in reversed(place) if isinstance(step, str)) in OTHER_WORDS)
