@@ -7,13 +7,26 @@ from cds_service.facts.patient import PatientFacts
 from cds_service.phenotypes.mao_inhibitors import INHIBITORS, recently_taken
 from cds_service.phenotypes.stopping import BENZODIAZEPINES, in_steps
 
+_SPEAKS_AGAINST = (
+    "epilepsy",
+    "seizure",
+    "progressive-myoclonus-epilepsy",
+    "eating-disorder",
+    "alcohol-use-disorder",
+    "withdrawal",
+    "dementia-with-lewy-bodies",
+    "parkinson-disease",
+    "psychotic-disorder",
+)
+_PAST_TOO = ("eating-disorder", "epilepsy", "seizure", "psychotic-disorder")
+
 
 def may_be_named(facts: PatientFacts) -> bool:
-    """No epilepsy or seizure, eating disorder, withdrawal, or MAO inhibitor within its wash-out; all of it checked."""
+    """Nothing that brings seizures, hypertension or psychosis nearer, and not taken already; all of it checked."""
     speaks_against = (
-        facts.conditions("epilepsy", "seizure", "progressive-myoclonus-epilepsy", "eating-disorder", "withdrawal"),
-        facts.past_conditions("eating-disorder", "epilepsy", "seizure"),
-        facts.current_drugs(*INHIBITORS),
+        facts.conditions(*_SPEAKS_AGAINST),
+        facts.past_conditions(*_PAST_TOO),
+        facts.current_drugs(*INHIBITORS, "bupropion"),
         recently_taken(facts, *INHIBITORS),
     )
     drafted = any(o.drug and not o.drug.sets.isdisjoint(INHIBITORS) for o in facts.orders)

@@ -1,22 +1,29 @@
 """RBD in a patient who takes a drug that can cause or worsen it (MED-02)."""
 
-from cds_service.facts.patient import Condition, Medication
+from collections.abc import Iterator
+
+from cds_service.facts.patient import Condition, Medication, PatientFacts
 from cds_service.facts.words import Said, listed, phrasing, since
 from cds_service.phenotypes import antidepressants, rbd
+from cds_service.phenotypes.antidepressant_purpose import Purpose, purpose
 from cds_service.phenotypes.antidepressants import Timing, timing
 from cds_service.rules.review import Finding, Record, Review, rule
 
 _RULE = "rbd-drug-current"
 _STARTED = phrasing("started", "length", rule=_RULE)
 _RAISED = phrasing("raised", "length", rule=_RULE)
+_NAME = phrasing("rbd", rule=_RULE)()
+_POSSIBLE_NAME = phrasing("possible-rbd", rule=_RULE)()
 _ORDER = (Timing.FITS, Timing.LONG_STANDING, Timing.UNKNOWN, Timing.AFTER)
 
 
-@rule(_RULE, gives="disorder drug gap line_only onset others start written")
+@rule(_RULE, gives="Rbd disorder drug gap line_only onset others reason start written")
 def rbd_drug_current(review: Review) -> Finding:
     facts = review.facts
     disorder = review.known("rbd-active", rbd.diagnosis(facts))
-    drugs = review.known("associated-drug-current", antidepressants.taken(facts, *antidepressants.SETS))
+    review.consider("parkinson-disease", facts.conditions("parkinson-disease"))
+    taken = antidepressants.taken(facts, *antidepressants.SETS)
+    drugs = review.known("associated-drug-current", taken.where(lambda drug: not _is_for_parkinson(drug, facts)))
     ranked = sorted(((_timing(review, drug, disorder), drug) for drug in drugs), key=_rank)
     when, drug = ranked[0]
     strong = antidepressants.is_strong(drug.sets)
@@ -24,19 +31,13 @@ def rbd_drug_current(review: Review) -> Finding:
     others = listed(m.ingredient for _, m in ranked[1:])
     line = facts.current_drugs(*antidepressants.LINE_ONLY_SETS)
     line_only = listed(m.ingredient for m in line.value_or(()))
-    notes = [
-        *(["old-entry"] if drug.old else []),
-        "no-abrupt-stop",
-        *(["fluoxetine"] if drug.ingredient == "fluoxetine" else []),
-        "still-follow-up",
-        *(["others"] if others else []),
-        *(["line-only"] if line_only else []),
-    ]
     values = {
         "drug": drug.ingredient,
         "start": since(drug.start),
         "written": drug.written,
         "gap": _gap(review, drug, disorder),
+        "reason": Record(drug.reason_words) if drug.reason_words else None,
+        "Rbd": _POSSIBLE_NAME if disorder.possible else _NAME,
         "disorder": Record(disorder.words),
         "onset": since(disorder.since),
         "others": others,
@@ -44,7 +45,31 @@ def rbd_drug_current(review: Review) -> Finding:
     }
     indicator = "timing-fits" if serious else "uncertain"
     classes = (indicator, *(m.ingredient for _, m in ranked))
-    return Finding(when.value, indicator, values, tuple(notes), classes=classes)
+    notes = (
+        *_notes(drug, when, purpose(drug, facts)),
+        *(n for n in ("others", "line-only") if values[n.replace("-", "_")]),
+    )
+    return Finding(when.value, indicator, values, notes, classes=classes)
+
+
+def _is_for_parkinson(drug: Medication, facts: PatientFacts) -> bool:
+    """An MAO-B inhibitor in Parkinson's disease, which is not known to bring on RBD."""
+    listed_so = "maob" in drug.drug.sets and facts.conditions("parkinson-disease").known
+    return listed_so or purpose(drug, facts) is Purpose.PARKINSON
+
+
+def _notes(drug: Medication, when: Timing, use: Purpose) -> Iterator[str]:
+    """By what the drug is for (the table of MED-01), then what holds for all of them."""
+    if drug.old:
+        yield "old-entry"
+    yield use.value
+    if use is Purpose.OTHER and drug.reason_words:
+        yield "other-use"
+    if when is Timing.FITS and use is not Purpose.CATAPLEXY:
+        yield "guideline"
+    if drug.ingredient == "fluoxetine":
+        yield "fluoxetine"
+    yield "still-follow-up"
 
 
 def _timing(review: Review, drug: Medication, disorder: Condition) -> Timing:
