@@ -56,12 +56,14 @@ def digest_of(content: Content, rule: RuleContent) -> str:
     """Eight characters that change with what a rule's cards say and offer of their own.
 
     That is the card file with its numbers, its suggestions, sources and reasons, and the words of its family; not the
-    phrases that all cards share.
+    phrases that all cards share, nor whether the rule is shown and when it is read again.
     """
+    own = msgspec.to_builtins(rule)
+    del own["status"], own["review"]["next-review"]
     suggestions = {name: content.suggestions[name] for card in rule.card.values() for name in card.suggestions}
     resources = {one.resource: content.resources[one.resource] for text in suggestions.values() for one in text.create}
     said = (
-        rule,
+        own,
         suggestions,
         resources,
         [content.evidence[cited.id] for cited in rule.evidence],

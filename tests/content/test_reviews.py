@@ -54,6 +54,15 @@ def test_a_signature_lapses_with_anything_that_a_clinician_reads_or_accepts(smal
     assert any("no longer holds" in line and "tremor" in line for line in told(content, TODAY))
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [('status = "active"', 'status = "draft"'), ("next-review = 2027-01-01", "next-review = 2028-01-01")]
+)
+def test_a_signature_holds_when_the_rule_is_shown_or_when_its_next_review_is_set(small, old, new):
+    signed(small)
+    small.edit("tremor/card.toml", old, new)
+    assert state(load(small.folder), "tremor") == "signed"
+
+
 def test_a_new_signature_holds_beside_the_lapsed_one(small):
     signed(small)
     small.edit("tremor/card.toml", "Tremor is common.", "Tremor is rare.")
