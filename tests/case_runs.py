@@ -24,7 +24,7 @@ def runner() -> CaseRunner:
 
 @cache
 def cases() -> dict[str, tuple[Case, ...]]:
-    return read_cases(ruleset().content.folder, ruleset().content.rules, PARTS)
+    return read_cases(ruleset().content, PARTS)
 
 
 @cache

@@ -18,11 +18,13 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from cds_service.content.model import Indicator, RuleContent, Strict
+from cds_service.content.model import Content, Indicator, RuleContent, Strict
+from cds_service.content.overlay import CardFiles
 from cds_service.errors import ContentError
 from cds_service.facts.queries import TEMPLATES
 from cds_service.hooks.hooks import HOOKS
 
+FILE = "cases.toml"
 DAY = date(2026, 6, 15)
 """Today, in every case."""
 
@@ -132,21 +134,30 @@ def _step(holder: Any, name: str) -> Any:
     raise KeyError(name)
 
 
-def read_cases(folder: Path, rules: Mapping[str, RuleContent], parts: Parts) -> dict[str, tuple[Case, ...]]:
+def read_cases(content: Content, parts: Parts) -> dict[str, tuple[Case, ...]]:
     """The cases of every rule; raises ContentError with every fault found."""
     faults: list[str] = []
-    cases = {name: _cases(folder / name / "cases.toml", faults) for name in rules}
-    for name, found in cases.items():
-        faults += (f"{name}/cases.toml: {fault}" for fault in _faults(rules[name], found, parts))
+    cases = {rule: _cases(content.files, f"{rule}/{FILE}", faults) for rule in content.rules}
+    for rule, found in cases.items():
+        faults += (f"{rule}/{FILE}: {fault}" for fault in _faults(content.rules[rule], found, parts))
     if faults:
         raise ContentError(faults)
     return cases
 
 
-def _cases(path: Path, faults: list[str]) -> tuple[Case, ...]:
-    name = f"{path.parent.name}/{path.name}"
+def of_the_site(content: Content, rule: str) -> frozenset[str]:
+    """The names of the cases that an overlay of the shipped cards writes or changes."""
+    own, name = CardFiles(content.files.folder), f"{rule}/{FILE}"
+    written = own.table(name, _File)["case"] if own.path(name).is_file() else ()
+    return frozenset(case["name"] for case in written)
+
+
+def _cases(files: CardFiles, name: str, faults: list[str]) -> tuple[Case, ...]:
     try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File).case
+        found = msgspec.convert(files.table(name, _File), _File).case
+        return tuple(map(_without_card, found)) if files.under else found
+    except ContentError as error:
+        faults += error.faults
     except FileNotFoundError:
         faults.append(f"{name}: the file is missing")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -154,6 +165,11 @@ def _cases(path: Path, faults: list[str]) -> tuple[Case, ...]:
     except msgspec.ValidationError as error:
         faults.append(f"{name}: {error}")
     return ()
+
+
+def _without_card(case: Case) -> Case:
+    """The case; one that a site expects to be silent keeps nothing of the card that was expected before."""
+    return case if case.found else msgspec.structs.replace(case, card=None, words=(), not_words=())
 
 
 def _faults(rule: RuleContent, cases: tuple[Case, ...], parts: Parts) -> Iterator[str]:

@@ -74,7 +74,7 @@ def stale(content: Content, answers: Answers) -> list[str]:
 
 
 def _on_disk(content: Content, name: str) -> str | None:
-    path = content.folder / name
+    path = content.files.path(name)
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 

@@ -41,8 +41,10 @@ def page(only_check: bool) -> None:
         fail("\n".join(("Stale, to be written with cds-service page:", *(f"  - {name}" for name in names))))
     made = pages(content, answers)
     for name in names:
-        (content.folder / name).write_text(made[name], encoding="utf-8")
-        click.echo(f"wrote {short(content.folder / name)}")
+        path = content.files.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(made[name], encoding="utf-8")
+        click.echo(f"wrote {short(path)}")
     if not names:
         click.echo("Every page is current.")
 
@@ -132,7 +134,10 @@ def new(rule: str, family: str | None) -> None:
     from cds_service.authoring import new_rule
 
     settings = Settings.in_force()
-    families = assembled(settings).content.families.family
+    content = assembled(settings).content
+    families = content.families.family
+    if content.files.under:
+        fail(f"A rule is a function too, and its card stands in {short(content.files.under)}: unset CDS_CARDS.")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", rule):
         fail(f"{rule!r} is no name for a rule: write lower-case words with hyphens, such as rbd-red-flags.")
     chosen = family or next(iter(families))

@@ -135,7 +135,9 @@ def check() -> None:
         (len(content.value_sets), "value sets"),
         (len(cases_of(ruleset)[1]), "cases"),
     )
-    click.echo(f"Cards in {short(content.folder)}: {', '.join(f'{n} {what}' for n, what in counted)}. No fault found.")
+    over = ", laid over the shipped ones" if content.files.under else ""
+    told = ", ".join(f"{n} {what}" for n, what in counted)
+    click.echo(f"Cards in {short(content.files.folder)}{over}: {told}. No fault found.")
     if off := switched_off(content):
         click.echo(f"Switched off, though their cases hold: {len(off)} ({', '.join(off)}).")
     for line in (*_lean_and_unread(ruleset), *reviews_told(content, settings.today())):
@@ -189,11 +191,17 @@ def _lean_and_unread(ruleset: Ruleset) -> Iterator[str]:
 
 
 def _faults(ruleset: Ruleset) -> Iterator[str]:
+    from cds_service.authoring.cases import of_the_site
     from cds_service.fhir.validity import faults_in
+    from cds_service.rules.review import Outcome
 
     content = ruleset.content
     for name, resource in content.resources.items():
         yield from (f"suggestions/{name}: {fault}" for fault in faults_in(resource))
     runner, cases = cases_of(ruleset)
+    held = {rule: of_the_site(content, rule) for rule in content.rules} if content.files.under else None
     for rule, case in cases:
-        yield from (f"{rule}/cases.toml: {case.name}: {fault}" for fault in runner.faults(rule, case))
+        if held is None or case.name in held[rule]:
+            yield from (f"{rule}/cases.toml: {case.name}: {fault}" for fault in runner.faults(rule, case))
+        elif runner.run(rule, case).outcome is Outcome.FAILED:
+            yield f"{rule}/cases.toml: {case.name}: the rule failed"

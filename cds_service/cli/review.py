@@ -70,7 +70,7 @@ def sign(rules: tuple[str, ...], by: str, role: str, note: str | None, day: dt.d
         name: Signature(by=by.strip(), role=role.strip(), on=on, digest=content.said[name], note=note)
         for name in dict.fromkeys(rules)
     }
-    file = content.folder / FILE
+    file = content.files.folder / FILE
     try:
         with file.open("a", encoding="utf-8") as reviews:
             reviews.writelines(written(name, one) for name, one in signatures.items())

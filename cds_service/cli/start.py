@@ -78,5 +78,5 @@ def cases_of(ruleset: Ruleset) -> tuple[CaseRunner, list[tuple[str, Case]]]:
 
     shipped = parts()
     content = ruleset.content
-    found = read_cases(content.folder, content.rules, shipped)
+    found = read_cases(content, shipped)
     return CaseRunner(ruleset, shipped), [(rule, case) for rule, cases in found.items() for case in cases]

@@ -316,6 +316,10 @@ def _suggestions(content: Content) -> Iterator[str]:
         if not (text.create or text.remove_draft or text.change_dose):
             yield f"suggestions.toml: {name}: does nothing"
 
+    used = {create.resource for text in content.suggestions.values() for create in text.create}
+    for name in sorted(content.resources.keys() - used):
+        yield f"suggestions/{name}: no suggestion creates it"
+
 
 def _current_drug(content: Content) -> Iterator[str]:
     """The numbers without which no medication could be read at all."""
@@ -337,5 +341,5 @@ def _statements(content: Content) -> Iterator[str]:
             if question not in QUESTIONS:
                 yield f"statements.toml: {name}: questions: {question!r} is no question of the screening form"
         for place in statement.places:
-            if not (content.folder / place).is_file():
+            if not content.files.path(place).is_file():
                 yield f"statements.toml: {name}: places: no file {place}"

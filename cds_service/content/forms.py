@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from cds_service.content.overlay import CardFiles
 from cds_service.facts.queries import QUESTIONS
 from cds_service.facts.results import SCREEN
 
@@ -22,19 +22,19 @@ CANONICAL = f"{_SERVICE}{PATH}"
 _TYPES = {**dict.fromkeys(QUESTIONS, "boolean"), "informant": "choice"}
 
 
-def screening_form(cards: Path, service_url: str) -> bytes:
+def screening_form(files: CardFiles, service_url: str) -> bytes:
     """The form as it is served at an address."""
-    return _written(cards).replace(_SERVICE, json.dumps(service_url)[1:-1]).encode()
+    return _written(files).replace(_SERVICE, json.dumps(service_url)[1:-1]).encode()
 
 
-def _written(cards: Path) -> str:
-    return (cards / FILE).read_text(encoding="utf-8")
+def _written(files: CardFiles) -> str:
+    return files.path(FILE).read_text(encoding="utf-8")
 
 
-def faults_of_form(cards: Path) -> list[str]:
+def faults_of_form(files: CardFiles) -> list[str]:
     """What keeps the answers to the form from being read."""
     try:
-        form = json.loads(_written(cards))
+        form = json.loads(_written(files))
     except OSError:
         return [f"{FILE}: the file is missing"]
     except ValueError as error:

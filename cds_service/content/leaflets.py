@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cds_service.content.model import Content, Leaflet, LinkText
+from cds_service.content.overlay import CardFiles
 
 PATH = "/leaflets"
 
@@ -24,16 +25,19 @@ def links_to(leaflets: Mapping[str, Leaflet]) -> dict[str, LinkText]:
     }
 
 
-def text_of(folder: Path, name: str) -> Path:
-    return folder / "leaflets" / f"{name}.md"
+def text_of(files: CardFiles, name: str) -> Path:
+    return files.path(f"leaflets/{name}.md")
 
 
 def faults_of_leaflets(content: Content) -> Iterator[str]:
     for name, leaflet in content.leaflets.items():
-        text = text_of(content.folder, name)
+        text = text_of(content.files, name)
         if not text.is_file():
             yield f"leaflets.toml: {name}: no file leaflets/{name}.md"
         elif not text.read_text(encoding="utf-8").startswith("# "):
             yield f"leaflets/{name}.md: begins with its title, '# ...'"
         if (leaflet.reviewed_by is None) != (leaflet.reviewed_on is None):
             yield f"leaflets.toml: {name}: reviewed-by and reviewed-on come together"
+    for path in content.files.names("leaflets/*.md"):
+        if (name := Path(path).stem) not in content.leaflets:
+            yield f"{path}: leaflets.toml has no {name!r}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,8 +36,10 @@ from cds_service.content.model import (
     SuggestionText,
 )
 from cds_service.content.not_checked import FILE as NOT_CHECKED
+from cds_service.content.overlay import REVIEWS, CardFiles
 from cds_service.content.places import shipped_cards
-from cds_service.content.reviews import FILE as REVIEWS, digest_of
+from cds_service.content.reviews import digest_of
+from cds_service.content.set_changes import SetChange, changed
 from cds_service.content.wording import Wording
 from cds_service.errors import ContentError
 from cds_service.facts.numbers import Numbers
@@ -49,19 +51,22 @@ T = TypeVar("T")
 class _Reading:
     """Collects the faults of a folder, so that all are told at once."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.faults: list[str] = []
+    def __init__(self, files: CardFiles) -> None:
+        self.files = files
+        self.faults = list(files.faults())
 
-    def place(self, name: str) -> Path:
-        """Where a file is that a site may leave out: its own, else the shipped one."""
-        own = self.folder / name
-        return own if own.is_file() else shipped_cards() / name
+    def toml(self, name: str, kind: type[T]) -> T | None:
+        return self._read(self.files, name, kind)
 
-    def toml(self, name: str, kind: type[T], path: Path | None = None) -> T | None:
-        path = path or self.folder / name
+    def own(self, name: str, kind: type[T]) -> T | None:
+        """A file that only the folder itself can have; None where it has none."""
+        return self._read(CardFiles(self.files.folder), name, kind) if (self.files.folder / name).is_file() else None
+
+    def _read(self, files: CardFiles, name: str, kind: type[T]) -> T | None:
         try:
-            return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), kind)
+            return msgspec.convert(files.table(name, kind), kind)
+        except ContentError as error:
+            self.faults += error.faults
         except FileNotFoundError:
             self.faults.append(f"{name}: the file is missing")
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -70,10 +75,9 @@ class _Reading:
             self.faults.append(f"{name}: {error}")
         return None
 
-    def json(self, path: Path) -> dict[str, object]:
-        name = path.relative_to(self.folder).as_posix()
+    def json(self, name: str) -> dict[str, object]:
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = json.loads(self.files.path(name).read_text(encoding="utf-8"))
             if isinstance(found, dict):
                 return found
             self.faults.append(f"{name}: not a JSON object")
@@ -84,8 +88,9 @@ class _Reading:
 
 def load(folder: Path) -> Content:
     """The content of a folder; raises ContentError with every fault found."""
-    reading = _Reading(folder)
-    cards = sorted(path.parent.name for path in folder.glob("*/card.toml"))
+    files = CardFiles.of(folder)
+    reading = _Reading(files)
+    cards = (name.partition("/")[0] for name in files.names("*/card.toml"))
     rules = {name: rule for name in cards if (rule := reading.toml(f"{name}/card.toml", RuleContent))}
     services = _services(reading)
     families = reading.toml("families.toml", Families)
@@ -96,14 +101,13 @@ def load(folder: Path) -> Content:
     suggestions = reading.toml("suggestions.toml", dict[str, SuggestionText])
     links = reading.toml("links.toml", dict[str, LinkText])
     leaflets = reading.toml("leaflets.toml", dict[str, Leaflet]) or {}
-    signed = (folder / REVIEWS).is_file()
-    reviews = reading.toml(REVIEWS, dict[str, tuple[Signature, ...]]) if signed else None
+    reviews = reading.own(REVIEWS, dict[str, tuple[Signature, ...]])
     statements = reading.toml("statements.toml", dict[str, Statement])
-    resources = {p.name: reading.json(p) for p in sorted(folder.glob("suggestions/*.json"))}
+    resources = {name.partition("/")[2]: reading.json(name) for name in files.names("suggestions/*.json")}
     phenotypes = _phenotypes(reading)
     wording = reading.toml("wording.toml", Wording)
     gates = reading.toml("gates.toml", dict[str, Gate])
-    value_sets = _value_sets(reading)
+    value_sets = tuple(_value_sets(reading))
     if services is None or families is None or evidence is None:
         raise ContentError(reading.faults)
     if overrides is None or memory is None or not_checked is None:
@@ -113,17 +117,17 @@ def load(folder: Path) -> Content:
     written = {name: _with_gates(rule, gates) for name, rule in rules.items()}
     of_all = spelt.shared(phenotypes.values())
     content = Content(
-        folder=folder,
+        files=files,
         rules={name: spelt.with_numbers(rule, spelt.of_rule(rule, of_all)) for name, rule in written.items()},
         written=written,
-        digests={name: digest(folder / name / "card.toml") for name in rules},
+        digests={name: digest(*files.layers(f"{name}/card.toml")) for name in rules},
         services=services,
         families=spelt.families_with(families, of_all),
         evidence=evidence,
         overrides=overrides,
         memory=memory,
         not_checked=not_checked,
-        not_checked_digest=digest(reading.place(NOT_CHECKED)),
+        not_checked_digest=digest(*files.layers(NOT_CHECKED)),
         suggestions={name: spelt.suggestion_with(one, of_all) for name, one in suggestions.items()},
         resources={name: spelt.resource_with(one, of_all) for name, one in resources.items()},
         links={**(links or {}), **links_to(leaflets)},
@@ -137,16 +141,16 @@ def load(folder: Path) -> Content:
         gates=gates,
         reviews=reviews or {},
     )
-    faults = [*reading.faults, *faults_of_form(folder), *faults_of(content)]
+    faults = [*reading.faults, *faults_of_form(files), *faults_of(content)]
     if faults:
         raise ContentError(faults)
     said = {name: digest_of(content, rule) for name, rule in content.rules.items()}
     return msgspec.structs.replace(content, said=said)
 
 
-def digest(path: Path) -> str:
-    """The first eight characters of the file's SHA-256, line ends normalised."""
-    return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()[:8]
+def digest(*layers: Path) -> str:
+    """The first eight characters of the SHA-256 of the files that make up one, line ends normalised."""
+    return hashlib.sha256(b"".join(path.read_bytes().replace(b"\r\n", b"\n") for path in layers)).hexdigest()[:8]
 
 
 def _services(reading: _Reading) -> Services | None:
@@ -155,14 +159,14 @@ def _services(reading: _Reading) -> Services | None:
     own = reading.toml(name, Services)
     if own is None or own.prefetch_lean:
         return own
-    shipped = reading.toml(name, Services, shipped_cards() / name)
-    return msgspec.structs.replace(own, prefetch_lean=shipped.prefetch_lean) if shipped else own
+    shipped = msgspec.convert(CardFiles(shipped_cards()).table(name, Services), Services)
+    return msgspec.structs.replace(own, prefetch_lean=shipped.prefetch_lean)
 
 
 def _not_checked(reading: _Reading, rules: Container[str]) -> NotCheckedText | None:
     """The words of the site's own file, else the shipped ones of the rules that it has."""
-    found = reading.toml(NOT_CHECKED, NotCheckedText, reading.place(NOT_CHECKED))
-    if found is None or (reading.folder / NOT_CHECKED).is_file():
+    found = reading.toml(NOT_CHECKED, NotCheckedText)
+    if found is None or (reading.files.folder / NOT_CHECKED).is_file():
         return found
     return msgspec.structs.replace(found, topic={name: told for name, told in found.topic.items() if name in rules})
 
@@ -175,18 +179,25 @@ def _with_gates(rule: RuleContent, gates: dict[str, Gate]) -> RuleContent:
 
 def _phenotypes(reading: _Reading) -> dict[str, Phenotype]:
     found: dict[str, Phenotype] = {}
-    for path in sorted(reading.folder.glob("phenotypes/*.toml")):
-        name = path.relative_to(reading.folder).as_posix()
+    for name in reading.files.names("phenotypes/*.toml"):
         if phenotype := reading.toml(name, Phenotype):
-            found[path.stem] = phenotype
-            if phenotype.id != path.stem:
+            found[Path(name).stem] = phenotype
+            if phenotype.id != Path(name).stem:
                 reading.faults.append(f"{name}: id: {phenotype.id!r} is not the name of its file")
     return found
 
 
-def _value_sets(reading: _Reading) -> tuple[ValueSet, ...]:
+def _value_sets(reading: _Reading) -> Iterator[ValueSet]:
+    files = reading.files
     try:
-        return tuple(read_value_sets(reading.folder / "value-sets"))
+        found = read_value_sets(*(folder / "value-sets" for folder in files.folders))
     except (ValueError, KeyError, OSError) as error:
         reading.faults.append(f"value-sets: {error}")
-        return ()
+        return
+    for value_set in found:
+        name = f"value-sets/{value_set.name}.toml"
+        change = reading.own(name, SetChange) if files.under else None
+        try:
+            yield changed(value_set, change) if change else value_set
+        except ContentError as error:
+            reading.faults += (f"{name}: {fault}" for fault in error.faults)

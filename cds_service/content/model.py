@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
+from cds_service.content.overlay import CardFiles
 from cds_service.content.wording import Phrase, Wording
 from cds_service.facts.numbers import Numbers
 from cds_service.terminology.value_sets import ValueSet
@@ -362,7 +362,7 @@ class Phenotype(Strict, frozen=True, kw_only=True):
 class Content(msgspec.Struct, frozen=True):
     """Everything that ``cards/`` says."""
 
-    folder: Path
+    files: CardFiles
     rules: dict[str, RuleContent]
     """Each card file as it speaks: its gates among its criteria, its numbers in their places."""
     written: dict[str, RuleContent]

@@ -13,9 +13,10 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from cds_service.content import overlay
 from cds_service.content.model import Content, RuleContent, Signature
 
-FILE = "reviews.toml"
+FILE = overlay.REVIEWS
 State: TypeAlias = Literal["signed", "lapsed", "unsigned"]
 STATES: tuple[State, ...] = ("signed", "lapsed", "unsigned")
 

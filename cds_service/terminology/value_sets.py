@@ -55,9 +55,10 @@ class ValueSet(msgspec.Struct, frozen=True):
         return _value_set(msgspec.convert(raw, _Resource))
 
 
-def read_value_sets(folder: Path) -> tuple[ValueSet, ...]:
-    """The value sets of a folder in order of their names; raises ValueError, naming the file, or OSError."""
-    return tuple(_read(path) for path in sorted(folder.glob("*.json"), key=lambda path: path.stem))
+def read_value_sets(*folders: Path) -> tuple[ValueSet, ...]:
+    """The value sets of the last folder that has each, by name; raises ValueError, naming the file, or OSError."""
+    found = {path.stem: path for folder in folders for path in folder.glob("*.json")}
+    return tuple(_read(found[name]) for name in sorted(found))
 
 
 def _read(path: Path) -> ValueSet:

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from cds_service.content import forms, places
+from cds_service.content import forms
 from cds_service.errors import CallRefused
 from cds_service.settings import Settings, hand_down
 from cds_service.web import catalogue, endpoints, feedback, gc_tuning, leaflets, metrics, pages
@@ -49,7 +49,7 @@ def create_app(service: Application) -> Starlette:
 
 
 def _addresses(service: Application) -> dict[str, Address]:
-    settings, cards = service.settings, places.cards(service.settings)
+    settings, cards = service.settings, service.content.files
     calls = {f"/cds-services/{name}": Address({"POST": endpoints.call}, {"id": name}) for name in service.services}
     answers = {
         f"{path}/feedback": Address({"POST": feedback.take}, address.path_params) for path, address in calls.items()

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from cds_service import __version__
+from cds_service.content.overlay import CardFiles
 from cds_service.settings import Settings
 from cds_service.web.pages import as_html, page, title_of
 from cds_service.web.routes import Address, get
@@ -14,11 +15,12 @@ from cds_service.web.routes import Address, get
 _PAGE_LINK = re.compile(r'href="(?:\.\./)?([a-z0-9-]+)(/README)?\.md(#[^"]*)?"')
 
 
-def addresses(cards: Path, settings: Settings) -> dict[str, Address]:
+def addresses(cards: CardFiles, settings: Settings) -> dict[str, Address]:
     """``/catalogue`` and a page below it for every Markdown file of the cards."""
-    found = {"/catalogue": cards / "README.md"}
-    found |= {f"/catalogue/{path.parent.name}": path for path in sorted(cards.glob("*/README.md"))}
-    found |= {f"/catalogue/{path.stem}": path for path in sorted(cards.glob("*.md")) if path.stem != "README"}
+    of_folders = {f"/{name.partition('/')[0]}": name for name in cards.names("*/README.md")}
+    beside = {f"/{Path(name).stem}": name for name in cards.names("*.md") if name != "README.md"}
+    names = {"": "README.md", **of_folders, **beside}
+    found = {f"/catalogue{address}": cards.path(name) for address, name in names.items()}
     return {
         address: get(page("catalogue.html", partial(_names, path, settings)))
         for address, path in found.items()

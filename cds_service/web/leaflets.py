@@ -21,7 +21,7 @@ def addresses(content: Content) -> dict[str, Address]:
 
 
 def _names(content: Content, name: str) -> dict[str, object]:
-    text = text_of(content.folder, name).read_text(encoding="utf-8")
+    text = text_of(content.files, name).read_text(encoding="utf-8")
     leaflet = content.leaflets[name]
     review = leaflet.review or plain(content.wording.show(NOT_REVIEWED()))
     told = {"written_on": leaflet.written_on, "review": review}

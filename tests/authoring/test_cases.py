@@ -13,7 +13,7 @@ CASES = "tremor/cases.toml"
 
 
 def cases(small):
-    return read_cases(small.folder, load(small.folder).rules, PARTS)["tremor"]
+    return read_cases(load(small.folder), PARTS)["tremor"]
 
 
 def only(small):

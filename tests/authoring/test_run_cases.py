@@ -19,7 +19,7 @@ FAMILIES = {text.family: name for name, text in reversed(RULES.items())}
 
 def without(folder: Path, rule: str, how: str) -> list[str]:
     """The faults of all cases once a site has switched one rule off."""
-    shutil.copytree(ruleset().content.folder, folder)
+    shutil.copytree(ruleset().content.files.folder, folder)
     if how == "unlisted":
         path = folder / "services.toml"
         changed = re.sub(rf'^ *"{rule}",?\n|"{rule}",? ?', "", path.read_text(), flags=re.MULTILINE)
@@ -51,7 +51,7 @@ def test_no_other_rule_s_cases_break_without_it(tmp_path, rule):
 
 def test_a_case_that_a_site_s_own_words_broke_is_told_though_another_rule_is_off(tmp_path):
     folder = tmp_path / "cards"
-    shutil.copytree(ruleset().content.folder, folder)
+    shutil.copytree(ruleset().content.files.folder, folder)
     for rule, old, new in (
         ("head-jerks", 'status = "active"', 'status = "retired"'),
         ("clonazepam-dementia", "risk of confusion", "danger of confusion"),

@@ -24,9 +24,16 @@ def test_a_sound_folder_is_read(small):
     assert content.vocabulary.label("rbd") == "RBD"
 
 
-def test_a_missing_file_is_named(small):
+def test_a_folder_in_which_a_file_is_missing_is_laid_over_the_shipped_cards_and_says_so(small):
     (small.folder / "evidence.toml").unlink()
-    assert faults(small) == ("evidence.toml: the file is missing",)
+    first, *others = faults(small)
+    assert first.endswith("laid over the shipped cards, as it lacks evidence.toml")
+    assert "tremor/card.toml: the shipped cards have nothing of this name" in others
+
+
+def test_a_whole_folder_may_leave_out_the_leaflets(small):
+    (small.folder / "leaflets.toml").unlink()
+    assert load(small.folder).leaflets == load(shipped_cards()).leaflets
 
 
 def test_a_site_that_says_nothing_of_lean_sets_has_the_shipped_ones(small):

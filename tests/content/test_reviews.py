@@ -55,7 +55,8 @@ def test_a_signature_lapses_with_anything_that_a_clinician_reads_or_accepts(smal
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [('status = "active"', 'status = "draft"'), ("next-review = 2027-01-01", "next-review = 2028-01-01")]
+    ("old", "new"),
+    [('status = "active"', 'status = "draft"'), ("next-review = 2027-01-01", "next-review = 2028-01-01")],
 )
 def test_a_signature_holds_when_the_rule_is_shown_or_when_its_next_review_is_set(small, old, new):
     signed(small)

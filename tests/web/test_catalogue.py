@@ -5,6 +5,9 @@ import re
 import httpx
 import pytest
 
+from cds_service.settings import Settings
+from cds_service.web.app import create_app
+from cds_service.web.assembly import Application
 from cds_service.web.catalogue import rendered
 from tests.web.browsing import browser
 
@@ -37,3 +40,24 @@ async def test_an_unknown_rule_is_not_found(browser: httpx.AsyncClient) -> None:
 
 async def test_html_in_a_page_is_shown_and_not_obeyed() -> None:
     assert "<script>" not in rendered("<script>alert(1)</script>")
+
+
+async def test_a_site_s_own_page_and_leaflet_are_served_and_the_shipped_ones_beside_them(tmp_path) -> None:
+    for name in ("clonazepam-dementia/README.md", "leaflets/safe-bedroom.md"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("# Ours\n")
+    app = create_app(Application(Settings(cards=tmp_path, record="off")))
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as site,
+    ):
+        for address, ours in (
+            ("/catalogue/clonazepam-dementia", True),
+            ("/leaflets/safe-bedroom", True),
+            ("/catalogue/clonazepam-falls", False),
+            ("/leaflets/harmless-jerks", False),
+            ("/Questionnaire/rbd-screen", False),
+        ):
+            found = await site.get(address)
+            assert (found.status_code, "<h1>Ours</h1>" in found.text) == (200, ours), address

@@ -38,7 +38,7 @@ async def test_a_leaflet_is_its_whole_text_without_script_or_outside_address(
     assert "<script" not in page.text
     assert not re.findall(r'(?:src|href)="(?!/static/)', page.text)
     shown = " ".join(re.sub(r"<[^>]+>", " ", page.text).split())
-    for sentence in re.findall(r"[A-Z][^.*\n#]+\.", text_of(CONTENT.folder, name).read_text()):
+    for sentence in re.findall(r"[A-Z][^.*\n#]+\.", text_of(CONTENT.files, name).read_text()):
         assert sentence.replace('"', "&quot;") in shown
 
 
