@@ -156,28 +156,16 @@ class CardWriter:
         return self._rules[joined.evaluation.rule].wording
 
     def _suggestions(self, group: CardGroup) -> tuple[tuple[Suggestion, ...], SelectionBehavior]:
-        """Those of the weightiest finding that offers any, then those of what it took in, each once."""
-        offering = next((j for j in group.members if self._offered(j)), None)
-        names: dict[str, WordedFinding] = {}
-        for joined in [*([offering] if offering else []), *group.folded]:
-            for name in self._offered(joined):
-                names.setdefault(name, joined)
-        pick = (offering or group.leader).card.pick
+        texts = self._content.suggestions
+        pick = (group.offering(texts) or group.leader).card.pick
         made = []
         recommended = False
-        for name, joined in names.items():
-            text = self._content.suggestions[name]
+        for name, joined in group.suggested(texts).items():
+            text = texts[name]
             best = text.recommended and (pick == "any" or not recommended)
             recommended = recommended or best
             made.append(self._suggestion(text, joined, recommended=best))
         return tuple(made), pick
-
-    def _offered(self, joined: WordedFinding) -> tuple[str, ...]:
-        chosen = joined.finding.offers
-        subject = joined.evaluation.subject
-        unnamed = isinstance(subject, Order) and not subject.named
-        offered = joined.card.suggestions if chosen is None else chosen
-        return tuple(name for name in offered if not (unnamed and self._content.suggestions[name].changes_draft))
 
     def _suggestion(self, text: SuggestionText, joined: WordedFinding, *, recommended: bool) -> Suggestion:
         values = joined.finding.values

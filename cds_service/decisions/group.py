@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from cds_service.content.model import WEIGHT_OF, CardText, Content, Families, Fold, Indicator, RuleContent
+from cds_service.content.model import (
+    WEIGHT_OF,
+    CardText,
+    Content,
+    Families,
+    Fold,
+    Indicator,
+    RuleContent,
+    SuggestionText,
+)
 from cds_service.facts.patient import Medication, Order
 from cds_service.rules.review import Evaluation, Finding
 
@@ -20,6 +29,13 @@ class WordedFinding(msgspec.Struct, frozen=True):
     card: CardText
     indicator: Indicator
     weight: int
+
+    def offered(self, texts: Mapping[str, SuggestionText]) -> tuple[str, ...]:
+        """The suggestions of this finding; a draft without an id can neither be removed nor changed."""
+        chosen, subject = self.finding.offers, self.evaluation.subject
+        unnamed = isinstance(subject, Order) and not subject.named
+        offered = self.card.suggestions if chosen is None else chosen
+        return tuple([name for name in offered if not (unnamed and texts[name].changes_draft)])
 
 
 class CardGroup(msgspec.Struct, frozen=True):
@@ -49,6 +65,19 @@ class CardGroup(msgspec.Struct, frozen=True):
     def findings(self) -> tuple[WordedFinding, ...]:
         """Every finding that the card speaks for."""
         return (*self.members, *self.folded)
+
+    def offering(self, texts: Mapping[str, SuggestionText]) -> WordedFinding | None:
+        """The weightiest finding that offers anything."""
+        return next((one for one in self.members if one.offered(texts)), None)
+
+    def suggested(self, texts: Mapping[str, SuggestionText]) -> dict[str, WordedFinding]:
+        """What the card offers: that of its weightiest finding that offers any, then of what it took in, each once."""
+        first = self.offering(texts)
+        found: dict[str, WordedFinding] = {}
+        for joined in (*([first] if first else []), *self.folded):
+            for name in joined.offered(texts):
+                found.setdefault(name, joined)
+        return found
 
     def alone(self, one: WordedFinding) -> CardGroup:
         """One of the findings as it would stand without the others."""

@@ -148,13 +148,17 @@ def _coded(resource: dict[str, Any], profile: Profile) -> dict[str, Any]:
 
 
 def _split(suggestion: Suggestion, actions: tuple[AnyAction, ...], profile: Profile) -> list[Suggestion]:
-    """One suggestion per action, the creation first: a client that applies one action then offers the better order."""
+    """One suggestion per action, the creation first: a client that applies one action then offers the better order.
+
+    The first keeps the id, by which its acceptance is known.
+    """
     ordered = sorted(actions, key=lambda a: a.type == "delete")
     if profile.behavior == "any":
-        return [
+        first, *others = [
             Suggestion(label=action.description, actions=(action,), is_recommended=suggestion.is_recommended)
             for action in ordered
         ]
+        return [msgspec.structs.replace(first, uuid=suggestion.uuid), *others]
     return [msgspec.structs.replace(suggestion, actions=(ordered[0],))]
 
 

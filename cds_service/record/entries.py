@@ -24,6 +24,8 @@ class Call(msgspec.Struct, frozen=True):
     """The client's name in the record."""
     issuer: str
     """Whose user and patient ids they are."""
+    within: str
+    """The tenant, or the FHIR server's base where there is none: equal ids of two organizations are two patients."""
     user_id: str
     patient_id: str
     encounter_id: str | None = None
@@ -51,6 +53,8 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     """The same entries by their names alone."""
     drugs: dict[str, int | None] = {}
     """The other drugs that it rests on, with the bands of their doses."""
+    starts: tuple[str, ...] = ()
+    """The suggestions offered for it that start something and leave the draft alone, by their ids."""
 
 
 class ShownCard(msgspec.Struct, frozen=True, kw_only=True, tag="card"):
@@ -80,6 +84,8 @@ class CardAnswer(msgspec.Struct, frozen=True, kw_only=True, tag="answer"):
     client: str
     reason: str = ""
     """A code of ``override-reasons.toml``, ``other`` for any other, empty for none."""
+    accepted: str = ""
+    """The ids of the suggestions that were taken, parted by blanks."""
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True, tag="tally"):
@@ -130,6 +136,13 @@ class ShownBefore(msgspec.Struct, frozen=True):
     said: int = 0
     """When it was answered, as the client says."""
     received: int = 0
+    accepted: str = ""
+    """The ids of the suggestions that were taken, parted by blanks."""
+
+    @property
+    def started(self) -> bool:
+        """Whether something was taken that the finding offered and that leaves the draft as it was."""
+        return not set(self.finding.starts).isdisjoint(self.accepted.split())
 
     @property
     def answered(self) -> int:

@@ -21,6 +21,7 @@ from cds_service.record.pseudonyms import Pseudonymizer
 from cds_service.rules.review import Evaluation
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _MOST_ENTRIES = 32
 _NO_COLLECTIONS = ("patient", "orders")
 Mark: TypeAlias = Callable[..., str]
@@ -126,7 +127,7 @@ class Fingerprinter:
         drafts = [order for order in of.drafts if order.source in sources]
         if not items and not drafts:
             return {}
-        told = sorted(_ENCODER.encode(_undated(item)) for item in (*items, *drafts))
+        told = sorted(_ENCODER.encode(_lasting(item)) for item in (*items, *drafts))
         drugs: dict[str, int | None] = {}
         for name, daily in _drugs(items, drafts, sources):
             known, found = drugs.get(mark("drug", name)), band(daily)
@@ -141,7 +142,7 @@ class Fingerprinter:
 
 def _unread(subject: Order | Medication) -> str:
     """A draft whose dose cannot be told is the same only word for word."""
-    return subject.raw.decode() if isinstance(subject, Order) else ""
+    return _content(subject.raw).decode() if isinstance(subject, Order) else ""
 
 
 def band(daily_mg: float | None) -> int | None:
@@ -175,6 +176,14 @@ def _entries(item: Classified) -> tuple[str, ...]:
     return item.told_by or (item.source,) if isinstance(item, Medication) else (_source(item),)
 
 
-def _undated(item: object) -> object:
-    """Without what changes as time goes by."""
-    return msgspec.structs.replace(item, old=False) if isinstance(item, Medication) else item
+def _lasting(item: object) -> object:
+    """Without what changes as time goes by, or when the same is saved again."""
+    if isinstance(item, Medication):
+        return msgspec.structs.replace(item, old=False)
+    return msgspec.structs.replace(item, raw=_content(item.raw)) if isinstance(item, Order) else item
+
+
+def _content(raw: bytes) -> bytes:
+    """What a resource says: without its metadata and the narrative that repeats it."""
+    members = _MEMBERS.decode(raw) if raw else {}
+    return _ENCODER.encode({name: told for name, told in members.items() if name not in ("meta", "text")})

@@ -69,7 +69,7 @@ class MutePolicy:
 
     def has_a_say(self, hook: str) -> bool:
         """Whether the past can mute anything at this hook."""
-        return HOOKS[hook].is_signing or not self._sessions_only
+        return not (HOOKS[hook].is_chart_view and self._sessions_only)
 
     def session_begins(self, milliseconds: int) -> int:
         """The earliest showing that may be of the same session as one now."""
@@ -77,25 +77,24 @@ class MutePolicy:
 
     def why_muted(self, finding: Fingerprint, before: Iterable[ShownBefore], now: Now) -> str | None:
         """Why the finding stays silent; None if it is to be shown."""
-        alike = [past for past in before if past.finding.rule == finding.rule]
-        here = [past for past in alike if HOOKS[now.hook].is_signing and self._is_of_draft(past, finding, now)]
-        said = self._between_hooks(finding, here, now)
+        alike = [past for past in before if past.finding.rule == finding.rule and _of_one_kind(past.hook, now.hook)]
+        here = [past for past in alike if self._is_of_draft(past, finding, now)]
+        said = self._in_session(finding, here, now)
         if said or self._sessions_only:
             return said
         # What was said of this very draft at order-select was judged above, more strictly.
-        judged = [] if finding.indicator == "critical" else [past for past in here if _was_selecting(past)]
-        others = [past for past in alike if past not in judged]
+        strictly = HOOKS[now.hook].is_signing and finding.indicator != "critical"
+        others = [past for past in alike if not (strictly and past in here and _was_selecting(past))]
         return next(self._across_sessions(finding, others, now), None)
 
-    def _between_hooks(self, finding: Fingerprint, here: list[ShownBefore], now: Now) -> str | None:
-        """From order-select to order-sign: what was answered is not repeated; an unanswered warning is, every time."""
+    def _in_session(self, finding: Fingerprint, here: list[ShownBefore], now: Now) -> str | None:
+        """Of one draft what was answered is not repeated; an unanswered warning is, every time."""
         if finding.indicator == "critical":
             return None
         same = [past for past in here if _unchanged(past.finding, finding)]
-        selected = [past for past in same if _was_selecting(past)]
-        if any(past.outcome and self._is_as_it_was(past, finding, now) for past in selected):
-            return "answered at order-select"
-        if selected and finding.indicator == "info":
+        if any(past.outcome and self._is_as_it_was(past, finding, now) for past in same):
+            return "answered for this draft"
+        if finding.indicator == "info" and HOOKS[now.hook].is_signing and any(map(_was_selecting, same)):
             return "shown at order-select"
         return None
 
@@ -103,9 +102,10 @@ class MutePolicy:
         for past in before:
             if self._once(past, now):
                 yield "shown once"
-            counts = self._answered(past, finding, now) if past.outcome else self._ignored(past, finding, now)
+            left = not past.outcome or (past.outcome == "accepted" and not past.started)
+            counts = self._ignored(past, finding, now) if left else self._answered(past, finding, now)
             if counts and not past.withdrawn and past.finding.drug == finding.drug and _covers(past.finding, finding):
-                yield past.outcome or "shown"
+                yield "shown" if left else str(past.outcome)
 
     def _answered(self, past: ShownBefore, finding: Fingerprint, now: Now) -> bool:
         if _returned(past.finding, finding):
@@ -139,12 +139,12 @@ class MutePolicy:
         return unnamed if foreign or (reason.until_changed and not finding.evidence) else reason
 
     def _ignored(self, past: ShownBefore, finding: Fingerprint, now: Now) -> bool:
-        """Information on opening the chart; whoever opens it again in the same session still sees it."""
+        """Information on opening the chart of which nothing was taken up; in the same session it is still seen."""
         shown = HOOKS.get(past.hook)
         opened = shown is not None and shown.is_chart_view and HOOKS[now.hook].is_chart_view
-        information = past.card_indicator == finding.indicator == "info"
+        information = finding.indicator == "info" and (past.outcome or past.card_indicator == "info")
         recent = now.lasts(past.at, days=self._text.ignored_days)
-        return opened and information and recent and not self._same_session(past, now)
+        return opened and bool(information) and recent and not self._same_session(past, now)
 
     def _once(self, past: ShownBefore, now: Now) -> bool:
         months = self._text.once_months.get(past.finding.rule)
@@ -156,6 +156,11 @@ class MutePolicy:
     def _same_session(self, past: ShownBefore, now: Now) -> bool:
         recent = self.session_begins(now.milliseconds) <= past.at <= now.milliseconds
         return recent and (past.user, past.encounter) == (now.user, now.encounter)
+
+
+def _of_one_kind(then: str, now: str) -> bool:
+    """Whether both were about drafts, or both about what the patient takes."""
+    return then in HOOKS and HOOKS[then].is_chart_view == HOOKS[now].is_chart_view
 
 
 def _was_selecting(past: ShownBefore) -> bool:

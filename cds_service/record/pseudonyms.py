@@ -36,12 +36,12 @@ class Keys:
     def __init__(self, secret: str) -> None:
         self._key = blake2b(secret.encode()).digest()
 
-    def patient(self, issuer: str, patient_id: str) -> str:
-        """A patient of one EHR; the same id at another EHR is another patient."""
-        return self._hash("patient", issuer, patient_id)
+    def patient(self, issuer: str, within: str, patient_id: str) -> str:
+        """A patient of one organization; the same id at another one, or at another EHR, is another patient."""
+        return self._hash("patient", issuer, within, patient_id)
 
-    def user(self, issuer: str, user_id: str) -> str:
-        return self._hash("user", issuer, user_id)
+    def user(self, issuer: str, within: str, user_id: str) -> str:
+        return self._hash("user", issuer, within, user_id)
 
     def marker(self, patient: str) -> Pseudonymizer:
         """For anything else about a patient: to be compared with the same about this patient, and with nothing else."""

@@ -37,7 +37,7 @@ def _newest(state: int, most: int) -> Select[Any]:
 def _answered(most: int) -> Select[Any]:
     """The newest of the answered cards, each with the answer that counts: the one given last."""
     cards = _newest(ANSWERED, most).add_columns(_CARD.client).subquery()
-    answer = [ANSWERS.c[name] for name in ("outcome", "reason", "at", "received")]
+    answer = [ANSWERS.c[name] for name in ("outcome", "reason", "at", "received", "accepted")]
     given = answered_at(), ANSWERS.c.received, ANSWERS.c.at
     place = func.row_number().over(partition_by=cards.c.card, order_by=[time.desc() for time in given])
     same = (ANSWERS.c.card == cards.c.card) & (ANSWERS.c.client == cards.c.client)

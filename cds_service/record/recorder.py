@@ -10,12 +10,14 @@ from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from itertools import chain
 
+import msgspec
 import structlog
 from sqlalchemy.exc import ArgumentError
 
 from cds_service.content.model import RuleContent
 from cds_service.content.not_checked import ID as NOT_CHECKED
 from cds_service.decisions.decide import Decision, Judged, Muted
+from cds_service.decisions.group import CardGroup
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.errors import NotReady, SettingsError
 from cds_service.hooks.feedback import Feedback, FeedbackBatch
@@ -33,6 +35,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STORED_SECONDS = 0.25
 """What a receipt waits for beyond the disk, so that the next call of any process knows of the answer."""
 _UNKEPT_SECONDS = 2.0
+_MOST_ACCEPTED = 32
 _DAY_SECONDS = 86_400
 _LOG = structlog.get_logger()
 
@@ -53,6 +56,7 @@ class Recorder:
         self.drafts = frozenset(name for name, p in ruleset.rules.items() if p.content.status == "draft")
         self.chart_criteria = {name: _chart_criteria(p.content) for name, p in ruleset.rules.items()}
         self._reasons = frozenset(ruleset.content.overrides)
+        self.suggestions = ruleset.content.suggestions
         self._day_is_fixed = settings.fixed_day is not None
         self._retention = dt.timedelta(days=settings.retention_days)
 
@@ -93,6 +97,7 @@ class Recorder:
     def _answer(self, entry: Feedback, service: str, client: str, received: int) -> CardAnswer:
         """What is kept of an entry: no free text, and nothing that a client may have put in its place."""
         card = entry.card.lower()
+        accepted = [name for name in map(str.lower, entry.accepted) if _UUID.fullmatch(name)]
         code = entry.reason.code if entry.reason else ""
         return CardAnswer(
             card=card if _UUID.fullmatch(card) else self.keys.name(entry.card),
@@ -102,6 +107,7 @@ class Recorder:
             service=service,
             client=client,
             reason=code if code in self._reasons or not code else "other",
+            accepted=" ".join(accepted[:_MOST_ACCEPTED]),
         )
 
     async def _prune_daily(self) -> None:
@@ -152,11 +158,11 @@ class CallRecord:
 
     @cached_property
     def _patient(self) -> str:
-        return self._recorder.keys.patient(self._call.issuer, self._call.patient_id)
+        return self._recorder.keys.patient(self._call.issuer, self._call.within, self._call.patient_id)
 
     @cached_property
     def _user(self) -> str:
-        return self._recorder.keys.user(self._call.issuer, self._call.user_id)
+        return self._recorder.keys.user(self._call.issuer, self._call.within, self._call.user_id)
 
     @cached_property
     def _marker(self) -> Pseudonymizer:
@@ -174,13 +180,24 @@ class CallRecord:
         writer = self._recorder.writer
         writer.count(*self._tallied(decision))
         for card, group in zip(decision.cards, decision.groups, strict=True):
-            findings = dict.fromkeys(joined.evaluation.key for joined in group.findings)
-            writer.note(self._card(card, *(self._prints[key] for key in findings)))
+            writer.note(self._card(card, *self._findings(group, card)))
         for card in decision.unchecked:
             writer.note(self._card(card, self._recorder.fingerprinter.of_unchecked()))
         gone = tuple(self._withdrawn(decision))
         if gone:
             writer.note(Withdrawn(patient=self._patient, at=_milliseconds(self._at), rules=gone))
+
+    def _findings(self, group: CardGroup, card: Card) -> Iterator[Fingerprint]:
+        """Each finding once, with those of the card's suggestions that were offered for it and start something."""
+        suggestions = self._recorder.suggestions
+        made = dict(zip(group.suggested(suggestions), card.suggestions, strict=True))
+        starting = {name: one.uuid for name, one in made.items() if not suggestions[name].changes_draft}
+        starts: dict[tuple[str, str], dict[str, None]] = {}
+        for joined in group.findings:
+            own = dict.fromkeys(starting[name] for name in joined.offered(suggestions) if name in starting)
+            starts.setdefault(joined.evaluation.key, {}).update(own)
+        for key, ids in starts.items():
+            yield msgspec.structs.replace(self._prints[key], starts=tuple(ids))
 
     def _tallied(self, decision: Decision) -> Iterator[TallyKey]:
         """The call, what each rule came to, and what became of each finding."""

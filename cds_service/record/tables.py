@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     delete,
     insert,
+    inspect,
     select,
     text,
 )
@@ -71,6 +72,7 @@ ANSWERS = Table(
     Column("client", Text),
     Column("received", BigInteger, nullable=False),
     Column("service", Text, nullable=False),
+    Column("accepted", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("card", "at", "outcome", "reason", "client"),
     Index("answers_received", "received"),
     sqlite_with_rowid=False,
@@ -121,7 +123,13 @@ def _used_tokens(connection: Connection) -> None:
     TOKENS.create(connection, checkfirst=True)
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_first, _used_tokens)
+def _accepted(connection: Connection) -> None:
+    """A store that is made anew has the column."""
+    if "accepted" not in {column["name"] for column in inspect(connection).get_columns(ANSWERS.name)}:
+        connection.execute(text("ALTER TABLE answers ADD COLUMN accepted TEXT NOT NULL DEFAULT ''"))
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_first, _used_tokens, _accepted)
 """Step n leads from version n to n + 1."""
 
 

@@ -173,8 +173,9 @@ class Application:
         if self._recorder is None:
             return None
         issuer = caller.client.issuer if caller.client else caller.name
+        within = caller.tenant or (hook.fhir_server or "").rstrip("/")
         ids = (hook.user_id, hook.patient_id, hook.encounter_id)
-        return self._recorder.attend(Call(service.id, service.hook, caller.name, issuer, *ids))
+        return self._recorder.attend(Call(service.id, service.hook, caller.name, issuer, within, *ids))
 
 
 @contextmanager

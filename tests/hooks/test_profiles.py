@@ -96,11 +96,11 @@ WHOLE = {
         **REASONS,
         "selectionBehavior": "any",
         "suggestions": [
-            {"label": "Draft melatonin", "uuid": "new", "isRecommended": True, "actions": [CREATE]},
+            {**REPLACE, "label": "Draft melatonin", "isRecommended": True, "actions": [CREATE]},
             {"label": "Remove it", "uuid": "new", "isRecommended": True, "actions": [DELETE]},
             {
+                **LOWER,
                 "label": "0.5 mg",
-                "uuid": "new",
                 "actions": [
                     {
                         "type": "create",

@@ -59,13 +59,15 @@ class Site:
     def passes(self, **time: float) -> None:
         self.now += dt.timedelta(**time)
 
-    async def ask(self, hook: str, *chart: Json, drafts: tuple[Json, ...] = (), **context: Any) -> tuple[Card, ...]:
+    async def ask(
+        self, hook: str, *chart: Json, drafts: tuple[Json, ...] = (), within: str = "", **context: Any
+    ) -> tuple[Card, ...]:
         """The cards that the clinician sees."""
         service = next(s for s in self.decisions.services.values() if s.hook == hook)
         body = json.dumps(hook_request(hook, chart, service.prefetch, drafts, **context)).encode()
         request = parse_request(body, service)
         who = (request.user_id, request.patient_id, request.encounter_id)
-        attendance = self.recorder.attend(Call(service.id, hook, "ehr", "https://ehr.example", *who))
+        attendance = self.recorder.attend(Call(service.id, hook, "ehr", "https://ehr.example", within, *who))
         self.answered = await self.decisions.answer(request, service, recall=attendance.recall)
         attendance.note(self.answered.decision)
         return self.answered.response.cards
@@ -79,8 +81,11 @@ class Site:
         report = parse_feedback(json.dumps({"feedback": entries}).encode())
         await self.recorder.take(report, "rbd-order-select", client)
 
-    async def accepts(self, card: Card, at: dt.datetime | None = None) -> None:
-        await self.feedback(self.entry(card, at) | {"outcome": "accepted", "acceptedSuggestions": [{"id": "s"}]})
+    async def accepts(self, card: Card, *labels: str, at: dt.datetime | None = None) -> None:
+        """The suggestions whose labels hold these words; the first one where none are given."""
+        offered = [next(one for one in card.suggestions if label in one.label) for label in labels or ("",)]
+        taken = [{"id": one.uuid} for one in offered]
+        await self.feedback(self.entry(card, at) | {"outcome": "accepted", "acceptedSuggestions": taken})
 
     async def overrides(self, card: Card, reason: str | None = None, at: dt.datetime | None = None) -> None:
         given = {"overrideReason": {"reason": {"code": reason}}} if reason else {}

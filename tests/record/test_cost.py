@@ -13,7 +13,7 @@ from tests.record.site import site
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timing]
 
-CALL = Call("rbd-order-sign", "order-sign", "ehr", "https://ehr.example", "Practitioner/p1", "example", "e1")
+CALL = Call("rbd-order-sign", "order-sign", "ehr", "https://ehr.example", "", "Practitioner/p1", "example", "e1")
 
 
 async def test_a_request_waits_for_no_commit(tmp_path):

@@ -22,6 +22,7 @@ from tests.charts import (
     named,
     patient,
     request,
+    statement,
 )
 from tests.record.site import site
 
@@ -35,8 +36,8 @@ DOUBLE = HALF | {"dosageInstruction": [dosage(1)]}
 LITTLE_MORE = HALF | {"dosageInstruction": [dosage(0.75)]}
 
 
-async def after(tmp_path, outcome, *days, chart=DEMENTIA, hook="order-select", drafts=(HALF,), rule=None):
-    """Whether the card is back on each of the days after it was answered."""
+async def after(tmp_path, outcome, *days, chart=DEMENTIA, hook="order-select", drafts=(HALF,)):
+    """Whether the leading finding is back on each of the days after its card was answered."""
     async with site(tmp_path) as place:
         (card,) = await place.ask(hook, *chart, drafts=drafts)
         await (place.accepts(card) if outcome == "accepted" else place.overrides(card, outcome))
@@ -46,14 +47,14 @@ async def after(tmp_path, outcome, *days, chart=DEMENTIA, hook="order-select", d
             place.now = start + dt.timedelta(days=day)
             # Another encounter, another draft: across sessions.
             other = tuple(d | {"id": f"d{day}"} for d in drafts)
-            back.append(bool(await place.ask(hook, *chart, drafts=other, encounterId=f"e{day}")))
+            rules = await place.rules(hook, *chart, drafts=other, encounterId=f"e{day}")
+            back.append(card.extension["org.rbd-cds.rules"][0] in rules)
         return back
 
 
 @pytest.mark.parametrize(
     ("outcome", "days"),
     [
-        ("accepted", 365),
         ("risk-benefit-ratio", 365),
         ("action-performed-no-adverse-effect", 183),
         ("action-unsuccessful", 365),
@@ -91,6 +92,15 @@ async def test_a_current_drug_is_asked_about_again_after_half_a_year(tmp_path):
     assert found == [False, True]
 
 
+async def test_what_was_started_mutes_the_finding_for_a_year(tmp_path):
+    chart = (*DEMENTIA, statement(CLONAZEPAM, id="taken", effectivePeriod={"start": "2026-03-01"}))
+    assert await after(tmp_path, "accepted", 0, 364, 365, chart=chart, hook="patient-view", drafts=()) == [
+        False,
+        False,
+        True,
+    ]
+
+
 async def test_the_time_counts_from_when_the_card_was_answered_not_from_when_that_was_told(tmp_path):
     async with site(tmp_path) as place:
         (card,) = await place.ask("order-select", *DEMENTIA, drafts=(HALF,))
@@ -115,6 +125,7 @@ async def test_an_answer_of_the_year_1_has_lost_its_force_west_of_greenwich_too(
         place.now = place.now.astimezone(dt.timezone(dt.timedelta(hours=-5)))
         (card,) = await place.ask("order-select", *DEMENTIA, drafts=(HALF,))
         await place.overrides(card, at=dt.datetime(1, 1, 1, tzinfo=dt.UTC))
+        place.passes(days=1)
         assert await place.rules("order-select", *DEMENTIA, drafts=(HALF,)) == ["clonazepam-dementia"]
 
 
@@ -124,7 +135,7 @@ async def test_of_two_answers_the_later_one_counts_in_whatever_order_they_come(t
         (card,) = await place.ask("order-select", *DEMENTIA, drafts=(HALF,))
         early, late = place.now, place.now + dt.timedelta(minutes=1)
         place.passes(hours=1)
-        accepted = place.accepts(card, early)
+        accepted = place.accepts(card, at=early)
         overridden = place.overrides(card, "limited-time", late)
         for given in (overridden, accepted) if late_first else (accepted, overridden):
             await given

@@ -66,7 +66,7 @@ async def test_a_muted_finding_is_counted_as_muted(tmp_path):
     async with site(tmp_path) as place:
         (card,) = await place.ask("order-select", *DEMENTIA, drafts=(HALF,))
         await place.overrides(card)
-        await place.ask("order-select", *DEMENTIA, drafts=(HALF,))
+        await place.ask("order-select", *DEMENTIA, drafts=(HALF | {"id": "d2"},))
         found = await tallied(place)
         assert found["clonazepam-dementia", "muted"] == 1
         assert place.answered.response.extension["org.rbd-cds.outcomes"]["muted"] == {

@@ -4,7 +4,7 @@ import asyncio
 import datetime as dt
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import ArgumentError
 
 from cds_service.record import tables
@@ -208,14 +208,18 @@ async def test_an_older_store_is_brought_up_to_date_with_what_it_holds(database_
         before_tokens.setattr(tables, "STEPS", tables.STEPS[:1])
         await older.open()
     await put(older, card())
+    await put(older, answer(), number=2)
     async with older.engine.begin() as connection:
         await connection.run_sync(tables.TOKENS.drop)
+        await connection.execute(text("ALTER TABLE answers DROP COLUMN accepted"))
     await older.close()
     opened = Store(database_url)
     await opened.open()
     assert await opened.use_token("m", NOW)
     assert not await opened.use_token("m", NOW)
     assert len(await rows(opened, CARDS)) == 1
+    await put(opened, answer(outcome="accepted", accepted="s1 s2"), number=3)
+    assert sorted(row["accepted"] for row in await rows(opened, ANSWERS)) == ["", "s1 s2"]
     await opened.close()
 
 

@@ -91,8 +91,8 @@ async def guarded(clients_file: Path, anyio_backend: str) -> AsyncIterator[httpx
 async def guarding(clients_file: Path, base: str = BASE, **more: Any) -> AsyncIterator[httpx.AsyncClient]:
     """The real service with the trusted clients of a file."""
     folder = clients_file.parent
-    written = {"record": "off", "var": folder, "database_url": f"sqlite:///{folder}/cds-service.sqlite"}
-    app = create_app(Application(Settings(clients=clients_file, public_url=base, **written, **more)))
+    written = {"record": "off", "var": folder, "database_url": f"sqlite:///{folder}/cds-service.sqlite"} | more
+    app = create_app(Application(Settings(clients=clients_file, public_url=base, **written)))
     transport = httpx.ASGITransport(app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url=base) as client:
         yield client
