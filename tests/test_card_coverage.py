@@ -63,6 +63,17 @@ def test_each_wording_indicator_and_note_is_reached(rule):
     assert content.note.keys() <= {name for finding in reached for name in finding.notes}
 
 
+@each_rule
+def test_what_rests_on_an_old_entry_is_information_that_says_why_it_matters_and_takes_nothing_away(rule):
+    for result in case_results(rule):
+        for joined in (j for group in result.decision.groups for j in group.members if j.finding.stale):
+            assert joined.indicator == "info"
+            assert joined.card.if_taken, f"{joined.text.id}: {joined.finding.card} has no if-taken"
+        if result.card and any(g.leader.finding.stale for g in result.decision.groups if rule in g.rules):
+            assert {action.type for one in result.card.suggestions for action in one.actions} <= {"create"}
+            assert next(reason.code for reason in result.card.override_reasons) == "data-wrong"
+
+
 def test_each_note_of_a_family_is_reached():
     content = ruleset().content
     reached = {

@@ -267,7 +267,7 @@ def _sentences_of(rule: RuleContent) -> Iterator[str]:
     for chosen in (rule.indicator, rule.card, rule.note):
         yield from (one.when for one in chosen.values())
     for card in rule.card.values():
-        yield from filter(None, (card.summary, card.phrase, *card.found, card.detail, card.folded))
+        yield from filter(None, (card.summary, card.phrase, card.if_taken, *card.found, card.detail, card.folded))
     yield from (note.text for note in rule.note.values())
     yield from (phrase.text for phrase in rule.phrase.values())
 

@@ -115,8 +115,9 @@ class CaseRunner:
         return found and list(self.disagreements(self._run(rule, case, self._all))) and found
 
     def indicator(self, rule: str, evaluation: Evaluation) -> str:
-        assert evaluation.finding is not None, "only a finding has an indicator"  # noqa: S101
-        return self.ruleset.rules[rule].content.indicator[evaluation.finding.indicator].indicator
+        found = evaluation.finding
+        assert found is not None, "only a finding has an indicator"  # noqa: S101
+        return self.ruleset.rules[rule].content.level(found.indicator, stale=found.stale is not None)
 
     def disagreements(self, result: CaseResult) -> Iterator[str]:
         """What differs from what the case expects."""

@@ -203,7 +203,13 @@ def _known_names(file: str, key: str, text: str, names: set[str]) -> Iterator[st
 
 def _card(file: str, key: str, card: CardText, content: Content) -> Iterator[str]:
     found = (("found", text) for text in card.found)
-    for member, text in (("summary", card.summary), *found, ("detail", card.detail), ("phrase", card.phrase)):
+    for member, text in (
+        ("summary", card.summary),
+        *found,
+        ("detail", card.detail),
+        ("phrase", card.phrase),
+        ("if-taken", card.if_taken),
+    ):
         yield from _said(file, f"card.{key}.{member}", text or "")
     if not card.found:
         yield f"{file}: card.{key}.found: says nothing"
@@ -282,6 +288,9 @@ def _folds(content: Content) -> Iterator[str]:
     for name in content.families.weight:
         if name not in content.rules:
             yield f"families.toml: weight: no card folder {name!r}"
+    for code in (*content.families.stale.override, *content.families.stale.display):
+        if code not in content.overrides:
+            yield f"families.toml: stale: {code!r} is not in override-reasons.toml"
     for fold in content.families.fold:
         for name in (fold.by, *fold.takes, *fold.silences):
             rule, _, variant = name.partition("/")

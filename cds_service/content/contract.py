@@ -98,7 +98,7 @@ def undeclared(content: Content) -> Iterator[str]:
         yield from _of_rule(f"{name}/card.toml", rule, numbers.of_rule(rule, of_all).keys())
     for key, family in content.families.family.items():
         where = f"families.toml: family.{key}"
-        joint = (family.together_order, family.together_drug)
+        joint = (family.together_order, family.together_drug, family.together_if_taken)
         yield from _declared(where, joint, (), _OF_JOINT_SUMMARIES)
         for name, note in family.note.items():
             yield from _declared(f"{where}.note.{name}", (note.text,), note.values, _OF_FAMILY_NOTES)
@@ -110,7 +110,7 @@ def undeclared(content: Content) -> Iterator[str]:
 
 def _of_rule(file: str, rule: RuleContent, known: Set[str]) -> Iterator[str]:
     for key, card in rule.card.items():
-        texts = (card.summary, card.phrase, *card.found, card.detail, card.folded)
+        texts = (card.summary, card.phrase, card.if_taken, *card.found, card.detail, card.folded)
         yield from _declared(f"{file}: card.{key}", texts, card.values, known)
     for key, note in rule.note.items():
         yield from _declared(f"{file}: note.{key}", (note.text,), note.values, known)

@@ -108,6 +108,8 @@ class CardText(Strict, frozen=True, kw_only=True):
     summary: str
     phrase: str | None = None
     """What this finding is called when several findings about one order share a card."""
+    if_taken: str | None = None
+    """What matters if a drug is taken of which only an old entry tells: said behind that question."""
     found: tuple[str, ...]
     """What was found in this patient, each with its date: the card's one line of findings."""
     detail: str | None = None
@@ -169,6 +171,10 @@ class RuleContent(Strict, frozen=True, kw_only=True):
     """Names of ``links.toml``, or ``leaflet-`` and a name of ``leaflets.toml``."""
     remark: str | None = None
     """For the page: what a site may wish to know, such as that it may switch the rule off."""
+
+    def level(self, indicator: str, *, stale: bool) -> Indicator:
+        """How serious a finding is; one that rests on an old entry is information, whatever it says."""
+        return "info" if stale else self.indicator[indicator].indicator
 
 
 class Source(Strict, frozen=True, kw_only=True):
@@ -256,6 +262,8 @@ class Family(Strict, frozen=True, kw_only=True):
     together_order: str | None = None
     """Summary of a card that joins several findings about one order; it names their ``phrases`` and the ``clause``."""
     together_drug: str | None = None
+    together_if_taken: str | None = None
+    """The point of a card that joins several findings and rests on an old entry; it names their ``phrases``."""
     note: dict[str, Note] = {}
 
 
@@ -270,6 +278,14 @@ class Fold(Strict, frozen=True, kw_only=True):
     replaces_detail: bool = False
 
 
+class StaleText(Strict, frozen=True, kw_only=True):
+    """What is alike on all cards that rest on an entry too old to show that the drug is taken."""
+
+    override: tuple[str, ...]
+    display: dict[str, str] = {}
+    """Other words for a reason, as they are true of these cards."""
+
+
 class Cap(Strict, frozen=True, kw_only=True):
     cards: Count
     per_order: Count | None = None
@@ -281,6 +297,7 @@ class Families(Strict, frozen=True, kw_only=True):
     weight: tuple[str, ...]
     family: dict[str, Family]
     fold: tuple[Fold, ...]
+    stale: StaleText
     cap: dict[str, Cap]
 
 

@@ -45,7 +45,7 @@ def with_numbers(rule: RuleContent, numbers: Numbers) -> RuleContent:
         rule,
         criteria=tuple([_said(one, numbers, "text", "not_checked") for one in rule.criteria]),
         indicator=_each(rule.indicator, numbers, "when"),
-        card=_each(rule.card, numbers, "when", "summary", "phrase", "found", "detail", "folded"),
+        card=_each(rule.card, numbers, "when", "summary", "phrase", "if_taken", "found", "detail", "folded"),
         note=_each(rule.note, numbers, "when", "text"),
         phrase=_each(rule.phrase, numbers, "text"),
     )
@@ -54,7 +54,9 @@ def with_numbers(rule: RuleContent, numbers: Numbers) -> RuleContent:
 def families_with(families: Families, numbers: Numbers) -> Families:
     def family(one: Family) -> Family:
         notes: dict[str, Note] = _each(one.note, numbers, "when", "text")
-        return msgspec.structs.replace(_said(one, numbers, "together_order", "together_drug"), note=notes)
+        return msgspec.structs.replace(
+            _said(one, numbers, "together_order", "together_drug", "together_if_taken"), note=notes
+        )
 
     return msgspec.structs.replace(families, family={name: family(one) for name, one in families.family.items()})
 

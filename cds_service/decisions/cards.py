@@ -11,7 +11,16 @@ import structlog
 
 from cds_service.content.model import SuggestionText
 from cds_service.content.text import SUMMARY_LIMIT, clipped, count_of_words
-from cds_service.content.wording import AT_BEDTIME, FOUND, NOT_CHECKED, NOT_REVIEWED, TIMES_A_DAY, Wording
+from cds_service.content.wording import (
+    AT_BEDTIME,
+    FOUND,
+    IF_NOT_TAKEN,
+    NOT_CHECKED,
+    NOT_REVIEWED,
+    STILL_TAKEN,
+    TIMES_A_DAY,
+    Wording,
+)
 from cds_service.decisions.frames import CardFrame
 from cds_service.decisions.group import CardGroup, WordedFinding
 from cds_service.decisions.ruleset import Ruleset
@@ -68,7 +77,7 @@ class CardWriter:
             source=frame.source,
             suggestions=suggestions,
             selection_behavior=pick if suggestions else None,
-            override_reasons=frame.override_reasons,
+            override_reasons=frame.stale_reasons if group.leader.finding.stale else frame.override_reasons,
             links=tuple(self._links(group)),
             extension={
                 "org.rbd-cds.rules": list(group.rules),
@@ -81,13 +90,29 @@ class CardWriter:
         return f"{self._rules[rule].content.version}+{self._rules[rule].digest}"
 
     def _summary(self, group: CardGroup) -> str:
-        """The leader's own summary, or the family's for several findings about one order."""
+        """The leader's own summary, or the family's for several findings about one order.
+
+        Of what rests on an old entry it asks whether the drug is taken, and says why that matters.
+        """
         lead = group.leader
-        own = self._fill(lead, lead.card.summary)
         family = self._content.families.family[group.family]
-        template = family.together_order if isinstance(group.subject, Order) else family.together_drug
-        if len(group.members) == 1 or template is None or lead.indicator == "critical":
+        if stale := lead.finding.stale:
+            point = self._joint(group, family.together_if_taken) or self._fill(
+                lead, lead.card.if_taken or lead.card.summary
+            )
+            drug = stale.ingredient[:1].upper() + stale.ingredient[1:]
+            return self._wording.show(STILL_TAKEN(drug=drug, since=stale.written, point=point))
+        own = self._fill(lead, lead.card.summary)
+        if lead.indicator == "critical":
             return own
+        together = family.together_order if isinstance(group.subject, Order) else family.together_drug
+        return self._joint(group, together) or own
+
+    def _joint(self, group: CardGroup, template: str | None) -> str | None:
+        """The family's words for several findings; None for one alone, and where there is no room for any name."""
+        if len(group.members) == 1 or template is None:
+            return None
+        lead = group.leader
         phrases = [self._fill(j, j.card.phrase or j.text.title) for j in group.members[:_MOST_PHRASES]]
         while phrases:
             named = Listed(tuple(phrases), "comma")
@@ -95,7 +120,7 @@ class CardWriter:
             if len(joint) <= SUMMARY_LIMIT:
                 return joint
             phrases.pop()
-        return own
+        return None
 
     def _detail(self, group: CardGroup) -> str:
         """One line of findings, what they mean here, what was not checked, and whether a clinician has signed it.
@@ -107,6 +132,8 @@ class CardWriter:
         lead, others = members[0], members[1:]
         found = listed((self._fill(joined, text) for joined in members for text in joined.card.found), "semicolon")
         kept = [self._wording.show(FOUND(found=found)), *self._points((lead,))]
+        if lead.finding.stale:
+            kept.append(self._wording.show(IF_NOT_TAKEN))
         last = [
             *(self._fill(j, j.card.folded) for j in group.folded if j.card.folded and j not in members),
             *self._closing(group),

@@ -17,6 +17,8 @@ class CardFrame(msgspec.Struct, frozen=True):
     evidence: Link | None
     """To the source."""
     override_reasons: tuple[OverrideReason, ...]
+    stale_reasons: tuple[OverrideReason, ...]
+    """Those in their place where the finding rests on an old entry."""
 
 
 def frames(content: Content, rule: RuleContent) -> dict[str, CardFrame]:
@@ -27,10 +29,12 @@ def frames(content: Content, rule: RuleContent) -> dict[str, CardFrame]:
 def _frame(content: Content, rule: RuleContent, card: CardText) -> CardFrame:
     first = content.evidence[_cited(rule, card)[0]]
     topic = Coding(system=TOPICS, code=rule.id, display=rule.title)
+    stale = content.families.stale
     return CardFrame(
         source=Source(label=first.label, url=first.url, topic=topic),
         evidence=Link(label=first.label, url=first.url, type="absolute") if first.url else None,
         override_reasons=tuple([_override(content, code) for code in card.override or rule.override]),
+        stale_reasons=tuple([_override(content, code, stale.display.get(code)) for code in stale.override]),
     )
 
 
@@ -38,6 +42,6 @@ def _cited(rule: RuleContent, card: CardText) -> tuple[str, ...]:
     return card.cites or tuple([cited.id for cited in rule.evidence])
 
 
-def _override(content: Content, code: str) -> OverrideReason:
+def _override(content: Content, code: str, display: str | None = None) -> OverrideReason:
     text = content.overrides[code]
-    return OverrideReason(system=text.system, code=code, display=text.display)
+    return OverrideReason(system=text.system, code=code, display=display or text.display)

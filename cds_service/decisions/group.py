@@ -35,7 +35,8 @@ class WordedFinding(msgspec.Struct, frozen=True):
         chosen, subject = self.finding.offers, self.evaluation.subject
         unnamed = isinstance(subject, Order) and not subject.named
         offered = self.card.suggestions if chosen is None else chosen
-        return tuple([name for name in offered if not (unnamed and texts[name].changes_draft)])
+        kept = unnamed or self.finding.stale is not None
+        return tuple([name for name in offered if not (kept and texts[name].changes_draft)])
 
 
 class CardGroup(msgspec.Struct, frozen=True):
@@ -110,7 +111,7 @@ def group(found: Iterable[Evaluation], content: Content) -> list[CardGroup]:
 
 def _joined(evaluation: Evaluation, finding: Finding, content: Content) -> WordedFinding:
     text = content.rules[evaluation.rule]
-    indicator = text.indicator[finding.indicator].indicator
+    indicator = text.level(finding.indicator, stale=finding.stale is not None)
     weight = content.families.weight.index(evaluation.rule)
     return WordedFinding(evaluation, finding, text, text.card[finding.card], indicator, weight)
 

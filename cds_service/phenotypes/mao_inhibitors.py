@@ -41,6 +41,11 @@ class Meeting(msgspec.Struct, frozen=True):
         return next((side for side in (self.inhibitor, self.partner) if side.is_past), None)
 
     @property
+    def stale(self) -> Medication | None:
+        """Of the two, one that only an old entry tells of."""
+        return self.inhibitor.stale or self.partner.stale
+
+    @property
     def with_bupropion(self) -> bool:
         return "bupropion" in self.partner.sets
 

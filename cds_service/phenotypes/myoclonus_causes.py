@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from cds_service.facts.knowledge import Fact, all_of, either, unread
-from cds_service.facts.patient import CERTAIN_FIRST, Condition, PatientFacts
+from cds_service.facts.patient import CERTAIN_FIRST, Condition, Medication, PatientFacts
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import kidney, labs, myoclonus
 from cds_service.phenotypes.labs import Result
@@ -31,6 +31,8 @@ class Cause(msgspec.Struct, frozen=True):
     """The drug, or the drugs that do it together."""
     amount: str = ""
     """What was measured, in the unit of its limit."""
+    stale: Medication | None = None
+    """The drug, or one of two, of which only an old entry tells that it is taken."""
 
 
 Causes = Fact[tuple[Cause, ...]]
@@ -40,17 +42,19 @@ def drugs_begun(facts: PatientFacts, onset: Interval | None) -> Causes:
     """Current drugs known to cause myoclonus that were begun in the days before its onset."""
     days = facts.numbers.whole("myoclonus", "drug-days")
     begun = myoclonus.drugs(facts).where(lambda drug: myoclonus.begun_before(drug.start, onset, days)).value_or(())
-    made = [Cause("drug", m.source, m.start, ingredients=(m.ingredient,)) for m in begun]
+    made = [Cause("drug", m.source, m.start, ingredients=(m.ingredient,), stale=m if m.old else None) for m in begun]
     return either(_each_once(made), facts.unread("medications"))
 
 
 def serotonergic_drugs(facts: PatientFacts) -> Causes:
-    """Any two current drugs that raise serotonin."""
+    """Any two current drugs that raise serotonin, those of late before those that only an old entry tells of."""
     found = myoclonus.serotonergic(facts)
     if not found.known or len(found.value) < 2:
         return facts.unread("medications")
-    together = tuple([m.ingredient for m in found.value])
-    return found.read_as(lambda _: (Cause("serotonergic", found.sources[0], ingredients=together),))
+    drugs = sorted(found.value, key=lambda m: m.old)
+    together = tuple([m.ingredient for m in drugs])
+    stale = drugs[1] if drugs[1].old else None
+    return found.read_as(lambda _: (Cause("serotonergic", found.sources[0], ingredients=together, stale=stale),))
 
 
 def kidney_failure(facts: PatientFacts) -> Causes:

@@ -48,6 +48,11 @@ class Side(msgspec.Struct, frozen=True):
         return self.therapy.dose.daily_mg
 
     @property
+    def stale(self) -> Medication | None:
+        """The entry, where it is too old to show that the drug is taken."""
+        return self.therapy if isinstance(self.therapy, Medication) and self.therapy.old else None
+
+    @property
     def is_past(self) -> bool:
         """No longer taken."""
         return isinstance(self.therapy, Medication) and not self.therapy.current

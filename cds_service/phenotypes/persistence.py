@@ -28,7 +28,7 @@ class Unhelped(msgspec.Struct, frozen=True):
 
 def on_treatment(facts: PatientFacts, weeks: int, melatonin_mg: float) -> Fact[Unhelped]:
     """Active RBD, and complex movements or injury told after so many weeks of clonazepam, or of enough melatonin."""
-    disorder, taken = rbd.diagnosis(facts), facts.current_drugs("melatonin", "clonazepam")
+    disorder, taken = rbd.diagnosis(facts), facts.current_drugs("melatonin", "clonazepam").where(_is_sure)
     if not disorder.known:
         return disorder
     if not taken.known:
@@ -42,6 +42,11 @@ def on_treatment(facts: PatientFacts, weeks: int, melatonin_mg: float) -> Fact[U
                 unhelped = Unhelped(disorder.value, drug, start, name, day)
                 return Known(unhelped, (drug.source, told[name].source))
     return unread(*[facts.answer(name) for name in _DANGEROUS])
+
+
+def _is_sure(drug: Medication) -> bool:
+    """Whether more than an old entry shows that it is taken."""
+    return not drug.old
 
 
 def _enough_since(drug: Medication, melatonin_mg: float) -> Interval | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, either, unread
-from cds_service.facts.patient import CERTAIN_FIRST, Condition, Order, PatientFacts
+from cds_service.facts.patient import CERTAIN_FIRST, Condition, Medication, Order, PatientFacts
 from cds_service.facts.words import Record, Said
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes.pregnancy import Pregnancy, pregnancy
@@ -23,6 +23,8 @@ class Hazard(msgspec.Struct, frozen=True):
     words: Record | Said | None = None
     when: Interval | None = None
     possible: bool = False
+    stale: Medication | None = None
+    """The drug beside it, where only an old entry tells that it is taken."""
 
 
 def contraindicated(facts: PatientFacts) -> Fact[Hazard]:
@@ -83,4 +85,5 @@ def absence_status(facts: PatientFacts, order: Order) -> Fact[Hazard]:
     )
     if listed.known and not taken.known and not beside:
         return taken
-    return listed.read_as(lambda epilepsy: _hazard("absence", "absence-epilepsy", epilepsy))
+    stale = None if beside else next((drug for drug in taken.value_or(()) if drug.old), None)
+    return listed.read_as(lambda e: msgspec.structs.replace(_hazard("absence", "absence-epilepsy", e), stale=stale))

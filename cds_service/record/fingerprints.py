@@ -70,8 +70,9 @@ class Fingerprinter:
         return Evidence(judged.found, pools, tuple([o for o in judged.facts.orders if o.source in sources]))
 
     def indicator(self, evaluation: Evaluation) -> Indicator:
-        assert evaluation.finding is not None  # noqa: S101 - it was found
-        return self._rules[evaluation.rule].indicator[evaluation.finding.indicator].indicator
+        found = evaluation.finding
+        assert found is not None  # noqa: S101 - it was found
+        return self._rules[evaluation.rule].level(found.indicator, stale=found.stale is not None)
 
     def of_unchecked(self) -> Fingerprint:
         """What is kept of a card that says what could not be checked: no finding is like it."""

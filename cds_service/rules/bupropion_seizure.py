@@ -3,7 +3,7 @@
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, either, together
-from cds_service.facts.patient import CERTAIN_FIRST, Condition, Order, PatientFacts
+from cds_service.facts.patient import CERTAIN_FIRST, Condition, Medication, Order, PatientFacts
 from cds_service.facts.words import Record, Said, Value, dated, listed, phrasing, since
 from cds_service.phenotypes import stopping
 from cds_service.phenotypes.stopping import BENZODIAZEPINES
@@ -28,6 +28,8 @@ class _Risk(msgspec.Struct, frozen=True):
     card: str
     label: Value
     found: Record | Said
+    stale: Medication | None = None
+    """The drug that is ended, where only an old entry tells that it is taken."""
 
 
 @rule(_RULE, gives="drug found label others")
@@ -46,7 +48,7 @@ def bupropion_seizure(review: Review) -> Finding:
         "others": listed(risk.label for risk in found if risk not in same),
     }
     notes = (*({worst.card} & {"abrupt", "taper", "myoclonus"}), *(["others"] if values["others"] else []))
-    return Finding(worst.card, worst.card, values, notes)
+    return Finding(worst.card, worst.card, values, notes, stale=worst.stale)
 
 
 def _relevant(facts: PatientFacts) -> Fact[object]:
@@ -61,8 +63,8 @@ def _risks(facts: PatientFacts) -> Fact[tuple[_Risk, ...]]:
         _diseases(facts.conditions(*_EPILEPSY), _EPILEPSY_NAME),
         _diseases(facts.conditions("eating-disorder"), _EATING),
         _diseases(facts.past_conditions("eating-disorder"), _PAST_EATING),
-        _session(stopping.abruptly(facts, *BENZODIAZEPINES), "abrupt"),
-        _session(_steps(facts), "taper"),
+        _session(stopping.abruptly(facts, *BENZODIAZEPINES), "abrupt", facts),
+        _session(_steps(facts), "taper", facts),
         _myoclonus(facts),
     )
 
@@ -85,8 +87,13 @@ def _steps(facts: PatientFacts) -> Fact[Order]:
     return ABSENT if abrupt.known else stopping.in_steps(facts, *BENZODIAZEPINES)
 
 
-def _session(found: Fact[Order], card: str) -> Fact[tuple[_Risk, ...]]:
-    return found.read_as(lambda order: (_Risk(card, _named(order), Record(order.words)),))
+def _session(found: Fact[Order], card: str, facts: PatientFacts) -> Fact[tuple[_Risk, ...]]:
+    return found.read_as(lambda order: (_Risk(card, _named(order), Record(order.words), _stale(order, facts)),))
+
+
+def _stale(order: Order, facts: PatientFacts) -> Medication | None:
+    taken = current_of(order, facts).value_or(None)
+    return taken if taken and taken.old else None
 
 
 def _named(order: Order) -> str:

@@ -39,6 +39,8 @@ class Alternative(msgspec.Struct, frozen=True):
     clause: Value
     palliative: bool
     considered: Mapping[str, Fact[object]]
+    stale: Medication | None = None
+    """What the chart lists as taken, where only an old entry tells of it."""
 
 
 class _Advice(msgspec.Struct, frozen=True):
@@ -89,14 +91,15 @@ def _alternative(review: Review) -> Alternative:
         offers, card, notes = REVIEW_ONLY, "current", ("taper", *notes)
         if isinstance(review.therapy, Order) and perhaps_taper(review.therapy, review.facts):
             notes = ("perhaps-taper", *notes)
-        if taken.old:
+        if taken.old and taken is not review.subject:
             values["since"] = taken.written
             notes = ("old-entry", *notes)
     palliative = is_palliative(review)
     if palliative:
         notes = ("palliative", *notes)
     clause = _MELATONIN_PREFERRED if "rbd-alternative" in notes else ""
-    return Alternative(card, offers, notes, values, clause, palliative, advice.considered)
+    stale = taken if taken is not None and taken.old and taken is review.subject else None
+    return Alternative(card, offers, notes, values, clause, palliative, advice.considered, stale)
 
 
 def taken_already(review: Review) -> Medication | None:

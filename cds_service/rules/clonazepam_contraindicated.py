@@ -53,7 +53,8 @@ def clonazepam_contraindicated(review: Review) -> Finding:
     }
     notes = (*(reason.note for reason in told), *(note for note in offer.notes if note not in _NOT_SAID))
     key = card if certain else f"{card}-possible"
-    return Finding(key, key, values, notes, offer.offers, tuple(f"{reason.kind}/{bool(certain)}" for reason in told))
+    classes = tuple(f"{reason.kind}/{bool(certain)}" for reason in told)
+    return Finding(key, key, values, notes, offer.offers, classes, offer.stale)
 
 
 def _reasons(review: Review) -> Fact[tuple[_Reason, ...]]:

@@ -22,7 +22,7 @@ def clonazepam_dementia(review: Review) -> Finding:
     found = decline.words
     values = {"label": decline.label, "found": found, "when": _dated(decline), "clause": offer.clause, **offer.values}
     indicator = _indicator(offer, decline, older)
-    return Finding(offer.card, indicator, values, tuple(notes), offer.offers, _classes(decline))
+    return Finding(offer.card, indicator, values, tuple(notes), offer.offers, _classes(decline), offer.stale)
 
 
 def _classes(decline: Decline) -> tuple[str, ...]:

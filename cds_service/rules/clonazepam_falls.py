@@ -43,7 +43,7 @@ def clonazepam_falls(review: Review) -> Finding:
         **offer.values,
     }
     classes = ("possible",) if risk.possible else ("possible", "fall-risk")
-    return Finding(offer.card, _indicator(offer, risk), values, tuple(notes), offers, classes)
+    return Finding(offer.card, _indicator(offer, risk), values, tuple(notes), offers, classes, offer.stale)
 
 
 def _indicator(offer: Alternative, risk: FallRisk) -> str:

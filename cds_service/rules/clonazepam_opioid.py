@@ -23,15 +23,20 @@ class _Pair(msgspec.Struct, frozen=True):
     use_unknown: bool
 
     @property
-    def rank(self) -> tuple[bool, bool, bool]:
-        """A new combination comes first, treatment of addiction last."""
-        return self.for_addiction.known, self.use_unknown, self.both_taken.known
+    def stale(self) -> Medication | None:
+        """Of the two, one that only an old entry tells of."""
+        return self.clonazepam.stale or self.opioid.stale
+
+    @property
+    def rank(self) -> tuple[bool, bool, bool, bool]:
+        """A new combination comes first, then treatment of addiction, and last what may not be taken any more."""
+        return self.stale is not None, self.for_addiction.known, self.use_unknown, self.both_taken.known
 
 
 @rule(
     _RULE,
     gives="apnea because clause clonazepam_state clonazepam_words drug indication label_maximum opioid "
-    "opioid_state opioid_words others since",
+    "opioid_state opioid_words others partner since",
 )
 def clonazepam_opioid(review: Review) -> Finding:
     name = review.drug("clonazepam-or-opioid", "clonazepam", "opioid")
@@ -51,20 +56,21 @@ def clonazepam_opioid(review: Review) -> Finding:
     classes = ("new" if card == "new" else "taken", *(p.opioid.ingredient for p in found))
     if name != "clonazepam":
         removal = REVIEW_ONLY if pair.both_taken.known else () if pair.for_addiction.known else ("remove-draft",)
-        return Finding(card, card, values, (*warning, "no-abrupt-end", *more), removal, classes)
+        return Finding(card, card, values, (*warning, "no-abrupt-end", *more), removal, classes, pair.stale)
     offer = alternative(review, _TAKEN_WITH_IT(opioid=pair.opioid.ingredient))
     instead = [note for note in offer.notes if note != "palliative"]
     values |= {"clause": offer.clause, **offer.values}
     if card == "continued":
         instead = ["taper", *(note for note in instead if note != "taper")]
-        return Finding(card, card, values, (*warning, *instead, *more), REVIEW_ONLY, classes)
-    return Finding(card, card, values, (*warning, *instead, *more), offer.offers, classes)
+        return Finding(card, card, values, (*warning, *instead, *more), REVIEW_ONLY, classes, pair.stale)
+    return Finding(card, card, values, (*warning, *instead, *more), offer.offers, classes, pair.stale)
 
 
 def _values(pair: _Pair, rest: list[_Pair], apnea: Value) -> dict[str, Value]:
     name = pair.opioid.ingredient
     return {
         "opioid": name,
+        "partner": name if pair.clonazepam.stale else pair.clonazepam.ingredient,
         "clonazepam_words": Record(pair.clonazepam.drug.words),
         "clonazepam_state": pair.clonazepam.state,
         "opioid_words": Record(pair.opioid.drug.words),

@@ -38,7 +38,7 @@ def clonazepam_sleep_apnea(review: Review) -> Finding:
     notes = ("treated" if treated else "untreated", "evidence-thin", *offer.notes)
     level = _level(review, apnea, treated)
     indicator = "palliative" if offer.palliative else level
-    return Finding(card, indicator, values, notes, offer.offers, _CLASSES[level])
+    return Finding(card, indicator, values, notes, offer.offers, _CLASSES[level], offer.stale)
 
 
 def _dated(apnea: Apnea) -> Value:

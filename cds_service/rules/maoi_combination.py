@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known
-from cds_service.facts.patient import Medication
 from cds_service.facts.words import Listed, Record, Value, listed, phrasing
 from cds_service.phenotypes import mao_inhibitors as mao
 from cds_service.phenotypes.antidepressants import is_hypnotic_draft
@@ -18,7 +17,7 @@ _SEROTONIN = phrasing("serotonin-syndrome", rule=_RULE)()
 
 @rule(
     _RULE,
-    gives="Inhibitor antidepressant antidepressant_state antidepressant_words days dose drug "
+    gives="Inhibitor antidepressant antidepressant_state antidepressant_words beside days dose drug "
     "inhibitor_state inhibitor_words others partner past risk",
 )
 def maoi_combination(review: Review) -> Finding:
@@ -31,6 +30,7 @@ def maoi_combination(review: Review) -> Finding:
     card = _card(grade, meeting)
     other = _other(side, meeting)
     others = listed(_other(side, m).ingredient for _, m in rest)
+    stale = meeting.stale
     values: dict[str, Value] = {
         "drug": name,
         "partner": other.ingredient,
@@ -45,10 +45,11 @@ def maoi_combination(review: Review) -> Finding:
         "antidepressant_words": Record(meeting.partner.drug.words),
         "antidepressant_state": meeting.partner.state,
         "others": others,
+        "beside": (meeting.partner if stale is meeting.inhibitor.therapy else meeting.inhibitor).ingredient,
     }
     classes = (grade.value, card, *(_other(side, m).ingredient for _, m in found))
     notes = tuple(_notes(review, card, meeting, others))
-    return Finding(card, grade.value, values, notes, _offers(review, card), classes)
+    return Finding(card, grade.value, values, notes, () if stale else _offers(review, card), classes, stale)
 
 
 def _other(side: Side, meeting: Meeting) -> Side:
@@ -61,7 +62,7 @@ def _graded(review: Review, side: Side) -> Fact[tuple[tuple[Grade, Meeting], ...
         return found
     viewing = review.chart_view
     graded = [(grade, m) for m in found.value if (grade := mao.grade(m, review.facts, viewing=viewing))]
-    graded.sort(key=lambda pair: list(Grade).index(pair[0]))
+    graded.sort(key=lambda pair: (pair[1].stale is not None, list(Grade).index(pair[0])))
     return Known(tuple(graded), tuple([s for _, m in graded for s in m.sources])) if graded else ABSENT
 
 
@@ -82,8 +83,6 @@ def _notes(review: Review, card: str, meeting: Meeting, others: Listed) -> Itera
         yield meeting.inhibitor.ingredient
     if others:
         yield "others"
-    if any(isinstance(s.therapy, Medication) and s.therapy.old for s in (meeting.inhibitor, meeting.partner)):
-        yield "old-entry"
     if review.chart_view or card.startswith("both-current"):
         yield "no-abrupt-end"
 

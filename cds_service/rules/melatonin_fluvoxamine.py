@@ -23,10 +23,10 @@ def melatonin_fluvoxamine(review: Review) -> Finding:
         "other_state": other.state,
     }
     notes = ("label", *(["age-unknown"] if not age.known else []))
-    return Finding("together", "together", values, notes)
+    return Finding("together", "together", values, notes, stale=other.stale)
 
 
 def _partner(review: Review, name: str) -> Fact[Side]:
     found = pairs.partners(review.order, review.facts, (_SETS[name],), review.reviews)
-    wanted = found.where(lambda side: side.ingredient in _SETS).first()
+    wanted = found.where(lambda side: side.ingredient in _SETS).best(lambda side: side.stale is not None)
     return review.facts.unread("medications") if found.known and not wanted.known else wanted

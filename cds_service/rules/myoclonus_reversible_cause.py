@@ -46,7 +46,8 @@ def myoclonus_reversible_cause(review: Review) -> Finding:
     unsure = disorder.possible or all(cause.possible for cause in found)
     card = "possible" if disorder.possible else "listed"
     classes = tuple(f"{cause.kind}/{_drug(cause)}/{cause.possible}" for cause in found)
-    return Finding(card, "possible" if unsure else "cause", values, _notes(found, drugs), classes=classes)
+    stale = None if any(cause.stale is None for cause in found) else found[0].stale
+    return Finding(card, "possible" if unsure else "cause", values, _notes(found, drugs), None, classes, stale)
 
 
 def _drug(cause: Cause) -> str:

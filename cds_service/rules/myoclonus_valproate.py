@@ -40,7 +40,7 @@ def valproate(review: Review, disorder: Condition, values: dict[str, Value]) -> 
     offers = ("remove-draft",)
     indicator = _level(review, lead, disorder)[1]
     classes = (indicator, *(f"{h.kind}/{h.name}/{h.possible}" for h in hazards))
-    return Finding(lead.kind, indicator, values, (*also, *_NOTES[lead.kind]), offers, classes)
+    return Finding(lead.kind, indicator, values, (*also, *_NOTES[lead.kind]), offers, classes, lead.stale)
 
 
 def _hazards(review: Review) -> Fact[tuple[Hazard, ...]]:

@@ -14,8 +14,11 @@ def psg_rem_active_drug(review: Review) -> Finding:
     review.only_if("attended-study-proposed", sleep_study.proposed(order, sleep_study.ATTENDED), order.source)
     review.only_if("for-rbd", sleep_study.for_rbd(order, facts))
     drugs = review.known("rem-active-drug", antidepressants.taken(facts, *_SETS))
+    drugs = tuple(m for m in drugs if not m.old) or drugs
     raising = [m for m in drugs if "clonazepam" not in m.sets]
-    named = (raising or list(drugs))[0].ingredient
+    lead = (raising or list(drugs))[0]
+    named = lead.ingredient
     notes = [*(["raises"] if raising else []), *(["clonazepam"] if len(raising) < len(drugs) else [])]
     values: dict[str, Value] = {"Drug": named[:1].upper() + named[1:], "drugs": with_starts(drugs)}
-    return Finding("raising" if raising else "clonazepam", "drug", values, tuple(notes))
+    card = "raising" if raising else "clonazepam"
+    return Finding(card, "drug", values, tuple(notes), stale=lead if lead.old else None)

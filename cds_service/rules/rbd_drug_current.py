@@ -17,7 +17,7 @@ _POSSIBLE_NAME = phrasing("possible-rbd", rule=_RULE)()
 _ORDER = (Timing.FITS, Timing.LONG_STANDING, Timing.UNKNOWN, Timing.AFTER)
 
 
-@rule(_RULE, gives="Rbd disorder drug gap line_only onset others reason start written")
+@rule(_RULE, gives="Rbd disorder drug gap line_only onset others reason start")
 def rbd_drug_current(review: Review) -> Finding:
     facts = review.facts
     disorder = review.known("rbd-active", rbd.diagnosis(facts))
@@ -34,7 +34,6 @@ def rbd_drug_current(review: Review) -> Finding:
     values = {
         "drug": drug.ingredient,
         "start": since(drug.start),
-        "written": drug.written,
         "gap": _gap(review, drug, disorder),
         "reason": Record(drug.reason_words) if drug.reason_words else None,
         "Rbd": _POSSIBLE_NAME if disorder.possible else _NAME,
@@ -49,7 +48,7 @@ def rbd_drug_current(review: Review) -> Finding:
         *_notes(drug, when, purpose(drug, facts)),
         *(n for n in ("others", "line-only") if values[n.replace("-", "_")]),
     )
-    return Finding(when.value, indicator, values, notes, classes=classes)
+    return Finding(when.value, indicator, values, notes, None, classes, drug if drug.old else None)
 
 
 def _is_for_parkinson(drug: Medication, facts: PatientFacts) -> bool:
@@ -60,8 +59,6 @@ def _is_for_parkinson(drug: Medication, facts: PatientFacts) -> bool:
 
 def _notes(drug: Medication, when: Timing, use: Purpose) -> Iterator[str]:
     """By what the drug is for (the table of MED-01), then what holds for all of them."""
-    if drug.old:
-        yield "old-entry"
     yield use.value
     if use is Purpose.OTHER and drug.reason_words:
         yield "other-use"
@@ -76,9 +73,9 @@ def _timing(review: Review, drug: Medication, disorder: Condition) -> Timing:
     return timing(drug.start, drug.increased, disorder.since, int(review.number("timing-days")))
 
 
-def _rank(pair: tuple[Timing, Medication]) -> tuple[int, bool, str]:
+def _rank(pair: tuple[Timing, Medication]) -> tuple[bool, int, bool, str]:
     when, drug = pair
-    return _ORDER.index(when), not antidepressants.is_strong(drug.sets), drug.ingredient
+    return drug.old, _ORDER.index(when), not antidepressants.is_strong(drug.sets), drug.ingredient
 
 
 def _gap(review: Review, drug: Medication, disorder: Condition) -> Said | None:

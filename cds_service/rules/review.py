@@ -63,6 +63,8 @@ class Finding(msgspec.Struct, frozen=True):
     """Suggestions in place of the card's own list, chosen among those of the card file."""
     classes: tuple[str, ...] = ()
     """What was found, in kinds: an answer to this finding stands until a kind joins that it had not seen."""
+    stale: Medication | None = None
+    """The old entry that the finding rests on: whether the drug is taken is asked first."""
 
     @property
     def kinds(self) -> tuple[str, ...]:

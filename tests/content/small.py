@@ -33,6 +33,9 @@ fold = []
 [family.tremor]
 title = "Tremor"
 
+[stale]
+override = ["data-wrong"]
+
 [cap.patient-view]
 cards = 1
 

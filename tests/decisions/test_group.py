@@ -60,6 +60,7 @@ def test_what_a_finding_had_taken_in_moves_on_with_it():
     families = CONTENT.families.__class__(
         weight=CONTENT.families.weight,
         family=CONTENT.families.family,
+        stale=CONTENT.families.stale,
         cap=CONTENT.families.cap,
         fold=(
             Fold(by="rbd-prognosis", takes=("bedroom-safety",)),
