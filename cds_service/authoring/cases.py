@@ -18,8 +18,9 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from cds_service.content.model import Content, Indicator, RuleContent, Strict
+from cds_service.content.model import Content, Indicator, RuleContent
 from cds_service.content.overlay import CardFiles
+from cds_service.content.tables import Strict
 from cds_service.errors import ContentError
 from cds_service.facts.queries import TEMPLATES
 from cds_service.hooks.hooks import HOOKS

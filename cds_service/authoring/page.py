@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from cds_service.authoring.cases import Case
-from cds_service.content.model import Content, Criterion, Note, Parameter, RuleContent, Statement, SuggestionText
+from cds_service.content.families import Note
+from cds_service.content.model import Content, Criterion, Parameter, RuleContent, Statement, SuggestionText
 from cds_service.content.reviews import signature, state
 from cds_service.content.text import placeholders
 from cds_service.content.wording import Wording

@@ -8,7 +8,9 @@ import msgspec
 
 from cds_service.authoring.cases import DAY, Case, Json, Parts, request
 from cds_service.authoring.page import CaseAnswer
-from cds_service.content.model import LARGEST, Cap, Content, RuleContent, ServiceText
+from cds_service.content.families import Cap
+from cds_service.content.model import Content, RuleContent, ServiceText
+from cds_service.content.tables import LARGEST
 from cds_service.content.text import plain
 from cds_service.decisions.cards import Visit
 from cds_service.decisions.decide import Decision, decide

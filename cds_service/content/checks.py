@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from cds_service.content import numbers as spelt
 from cds_service.content.contract import undeclared
 from cds_service.content.leaflets import faults_of_leaflets, link_name
-from cds_service.content.model import GATES_OF_ALL, LARGEST, CardText, Content, Criterion, Parameter, RuleContent
+from cds_service.content.model import GATES_OF_ALL, CardText, Content, Criterion, Parameter, RuleContent
 from cds_service.content.not_checked import faults_of_not_checked
+from cds_service.content.tables import LARGEST
 from cds_service.content.text import names_alone, placeholders
 from cds_service.facts import drugs
 from cds_service.facts.queries import (

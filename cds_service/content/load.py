@@ -16,11 +16,11 @@ import msgspec
 
 from cds_service.content import numbers as spelt
 from cds_service.content.checks import faults_of
+from cds_service.content.families import Families
 from cds_service.content.forms import faults_of_form
 from cds_service.content.leaflets import links_to
 from cds_service.content.model import (
     Content,
-    Families,
     Gate,
     Leaflet,
     LinkText,

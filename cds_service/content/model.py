@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Literal, TypeAlias
+from typing import Literal
 
 import msgspec
 
+from cds_service.content.families import Families, Note
 from cds_service.content.overlay import CardFiles
+from cds_service.content.tables import Count, Strict
 from cds_service.content.wording import Phrase, Wording
 from cds_service.facts.numbers import Numbers
 from cds_service.terminology.value_sets import ValueSet
@@ -20,14 +22,6 @@ Status = Literal["draft", "active", "retired"]
 GATES_OF_ALL = ("clinician", "alive")
 """Gates of ``gates.toml`` that hold for every rule."""
 WEIGHT_OF: Mapping[str, int] = {"critical": 0, "warning": 1, "info": 2}
-
-LARGEST = 100_000
-"""No number of the cards is larger: dates can be counted with so many days or months."""
-Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
-
-
-class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """A table of a content file."""
 
 
 class ReviewedBy(Strict, frozen=True, kw_only=True):
@@ -128,14 +122,6 @@ class CardText(Strict, frozen=True, kw_only=True):
     """Links of this variant, before those of the rule."""
 
 
-class Note(Strict, frozen=True, kw_only=True):
-    """A paragraph that is added when its condition holds."""
-
-    when: str
-    text: str
-    values: tuple[str, ...] = ()
-
-
 class RuleContent(Strict, frozen=True, kw_only=True):
     """A card folder's ``card.toml``."""
 
@@ -161,10 +147,10 @@ class RuleContent(Strict, frozen=True, kw_only=True):
     criteria: tuple[Criterion, ...]
     indicator: dict[str, IndicatorWhen]
     card: dict[str, CardText]
-    note: dict[str, Note] = {}
-    phrase: dict[str, Phrase] = {}
+    note: Mapping[str, Note] = {}
+    phrase: Mapping[str, Phrase] = {}
     """Words for what the rule says in parts, before the shared ones of ``wording.toml``."""
-    parameter: dict[str, Parameter] = {}
+    parameter: Mapping[str, Parameter] = {}
     evidence: tuple[Cited, ...]
     override: tuple[str, ...]
     links: tuple[str, ...] = ()
@@ -255,52 +241,6 @@ class Leaflet(Strict, frozen=True, kw_only=True):
         return None
 
 
-class Family(Strict, frozen=True, kw_only=True):
-    """Findings that share a card."""
-
-    title: str
-    together_order: str | None = None
-    """Summary of a card that joins several findings about one order; it names their ``phrases`` and the ``clause``."""
-    together_drug: str | None = None
-    together_if_taken: str | None = None
-    """The point of a card that joins several findings and rests on an old entry; it names their ``phrases``."""
-    note: dict[str, Note] = {}
-
-
-class Fold(Strict, frozen=True, kw_only=True):
-    """A card that takes in other findings on the same event."""
-
-    by: str
-    takes: tuple[str, ...] = ()
-    """Rule ids, or ``rule/variant``: their folded text and suggestions move to this card."""
-    silences: tuple[str, ...] = ()
-    """Rule ids whose findings are not shown beside this card."""
-    replaces_detail: bool = False
-
-
-class StaleText(Strict, frozen=True, kw_only=True):
-    """What is alike on all cards that rest on an entry too old to show that the drug is taken."""
-
-    override: tuple[str, ...]
-    display: dict[str, str] = {}
-    """Other words for a reason, as they are true of these cards."""
-
-
-class Cap(Strict, frozen=True, kw_only=True):
-    cards: Count
-    per_order: Count | None = None
-
-
-class Families(Strict, frozen=True, kw_only=True):
-    """``families.toml``: merging, weight and caps of section 2.7."""
-
-    weight: tuple[str, ...]
-    family: dict[str, Family]
-    fold: tuple[Fold, ...]
-    stale: StaleText
-    cap: dict[str, Cap]
-
-
 class MemoryText(Strict, frozen=True, kw_only=True):
     """``memory.toml``: how long a finding stays silent after it was shown or answered."""
 
@@ -308,8 +248,8 @@ class MemoryText(Strict, frozen=True, kw_only=True):
     without_reason: str
     ignored_days: Count
     session_hours: Count
-    accepted_months_of: dict[str, Count] = {}
-    once_months: dict[str, Count] = {}
+    accepted_months_of: Mapping[str, Count] = {}
+    once_months: Mapping[str, Count] = {}
 
 
 class NotCheckedText(Strict, frozen=True, kw_only=True):
@@ -361,7 +301,7 @@ class ServiceText(Strict, frozen=True, kw_only=True):
 
 class Services(Strict, frozen=True, kw_only=True):
     service: tuple[ServiceText, ...]
-    prefetch_lean: dict[str, tuple[str, ...]] = {}
+    prefetch_lean: Mapping[str, tuple[str, ...]] = {}
     """Per hook, the prefetch keys of the lean set; the shipped ones where the file has none."""
     prefetch_loss: dict[str, str]
     """Per prefetch key, what is lost without it."""
@@ -405,7 +345,7 @@ class Content(msgspec.Struct, frozen=True):
     wording: Wording
     gates: dict[str, Gate]
     reviews: dict[str, tuple[Signature, ...]]
-    said: dict[str, str] = {}
+    said: Mapping[str, str] = {}
     """By rule, a digest of all that its cards say and offer: what a signature holds for."""
 
     @property

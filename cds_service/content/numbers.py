@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from cds_service.content.model import Families, Family, Note, Phenotype, RuleContent, SuggestionText
+from cds_service.content.families import Families, Family, Note
+from cds_service.content.model import Phenotype, RuleContent, SuggestionText
 from cds_service.content.wording import Phrase
 
 _NAMED = re.compile(r"\{([^{}]*)\}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from cds_service.content.model import Strict
+from cds_service.content.tables import Strict
 from cds_service.errors import ContentError
 from cds_service.terminology.systems import ICD, canonical, plain_icd
 from cds_service.terminology.value_sets import Code, ValueSet, Word

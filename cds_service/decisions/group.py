@@ -6,16 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from cds_service.content.model import (
-    WEIGHT_OF,
-    CardText,
-    Content,
-    Families,
-    Fold,
-    Indicator,
-    RuleContent,
-    SuggestionText,
-)
+from cds_service.content.families import Families, Fold
+from cds_service.content.model import WEIGHT_OF, CardText, Content, Indicator, RuleContent, SuggestionText
 from cds_service.facts.patient import Medication, Order
 from cds_service.rules.review import Evaluation, Finding
 
@@ -31,7 +23,7 @@ class WordedFinding(msgspec.Struct, frozen=True):
     weight: int
 
     def offered(self, texts: Mapping[str, SuggestionText]) -> tuple[str, ...]:
-        """The suggestions of this finding; a draft without an id can neither be removed nor changed."""
+        """The suggestions of this finding; a draft stays as it is without an id, and beside an old entry."""
         chosen, subject = self.finding.offers, self.evaluation.subject
         unnamed = isinstance(subject, Order) and not subject.named
         offered = self.card.suggestions if chosen is None else chosen

@@ -1,6 +1,6 @@
 """What becomes one card, what is taken in, and what is silenced (clinical specification 2.7)."""
 
-from cds_service.content.model import Fold
+from cds_service.content.families import Fold
 from cds_service.decisions.group import CardGroup, WordedFinding, fold, group
 from cds_service.rules.review import Evaluation, Finding, Outcome
 from tests.case_runs import ruleset
