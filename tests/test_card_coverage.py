@@ -98,6 +98,13 @@ def test_each_suggestion_of_a_wording_is_offered_in_a_case(rule):
 
 
 @each_rule
+def test_the_most_serious_finding_leads_each_card(rule):
+    for result in case_results(rule):
+        for one in result.decision.groups:
+            assert one.leader.indicator == one.indicator, result.case.name
+
+
+@each_rule
 def test_each_parameter_is_read(rule):
     """A rule that lost a number fails in some case."""
     prepared = ruleset().rules[rule]

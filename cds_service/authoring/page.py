@@ -134,7 +134,7 @@ def _together(content: Content, rule: RuleContent) -> Iterator[tuple[str, str]]:
     takes = [name for fold in folds if fold.by == rule.id for name in fold.takes]
     silences = [name for fold in folds if fold.by == rule.id for name in fold.silences]
     taken = [fold.by for fold in folds if rule.id in {name.partition("/")[0] for name in fold.takes}]
-    silenced = [fold.by for fold in folds if rule.id in fold.silences]
+    silenced = [fold.by for fold in folds if rule.id in {name.partition("/")[0] for name in fold.silences}]
     for title, names in (
         ("Takes in", takes),
         ("Is taken in by", taken),

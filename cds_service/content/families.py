@@ -32,9 +32,9 @@ class Fold(Strict, frozen=True, kw_only=True):
 
     by: str
     takes: tuple[str, ...] = ()
-    """Rule ids, or ``rule/variant``: their folded text and suggestions move to this card."""
+    """Rule ids, or ``rule/variant``: folded text and suggestions move here; where they are more serious, to them."""
     silences: tuple[str, ...] = ()
-    """Rule ids whose findings are not shown beside this card."""
+    """Rule ids, or ``rule/variant``, whose findings are not shown beside this card."""
     replaces_detail: bool = False
 
 

@@ -90,7 +90,7 @@ class CardWriter:
         return f"{self._rules[rule].content.version}+{self._rules[rule].digest}"
 
     def _summary(self, group: CardGroup) -> str:
-        """The leader's own summary, or the family's for several findings about one order.
+        """The leader's own summary, or its family's for several of its findings about one order.
 
         Of what rests on an old entry it asks whether the drug is taken, and says why that matters.
         """
@@ -110,10 +110,11 @@ class CardWriter:
 
     def _joint(self, group: CardGroup, template: str | None) -> str | None:
         """The family's words for several findings; None for one alone, and where there is no room for any name."""
-        if len(group.members) == 1 or template is None:
+        alike = [joined for joined in group.members if joined.text.family == group.family]
+        if len(alike) == 1 or template is None:
             return None
         lead = group.leader
-        phrases = [self._fill(j, j.card.phrase or j.text.title) for j in group.members[:_MOST_PHRASES]]
+        phrases = [self._fill(j, j.card.phrase or j.text.title) for j in alike[:_MOST_PHRASES]]
         while phrases:
             named = Listed(tuple(phrases), "comma")
             joint = self._fill(lead, template, phrases=named, clause=lead.finding.values.get("clause", ""))

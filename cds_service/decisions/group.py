@@ -87,18 +87,22 @@ class CardGroup(msgspec.Struct, frozen=True):
 
 
 def group(found: Iterable[Evaluation], content: Content) -> list[CardGroup]:
-    """One group per family and order or drug; what is about the patient stands alone unless it is folded."""
-    groups: dict[tuple[str, str], list[WordedFinding]] = {}
+    """One group per order or drug, whatever the families; what is about the patient stands alone unless it is folded.
+
+    The most serious finding leads, among equals the weightiest.
+    """
+    groups: dict[str, list[WordedFinding]] = {}
     for evaluation in found:
         if evaluation.finding is None:
             continue
-        joined = _joined(evaluation, evaluation.finding, content)
-        key = (joined.text.family, evaluation.subject.source if evaluation.subject else evaluation.rule)
-        groups.setdefault(key, []).append(joined)
-    return [
-        CardGroup(family, members[0].evaluation.subject, tuple(sorted(members, key=_place)))
-        for (family, _), members in groups.items()
-    ]
+        key = evaluation.subject.source if evaluation.subject else evaluation.rule
+        groups.setdefault(key, []).append(_joined(evaluation, evaluation.finding, content))
+    return [_of(sorted(members, key=_place)) for members in groups.values()]
+
+
+def _of(members: list[WordedFinding]) -> CardGroup:
+    leader = members[0]
+    return CardGroup(leader.text.family, leader.evaluation.subject, tuple(members))
 
 
 def _joined(evaluation: Evaluation, finding: Finding, content: Content) -> WordedFinding:
@@ -123,26 +127,27 @@ def fold(groups: list[CardGroup], families: Families) -> list[CardGroup]:
 
 def _concerns(rule: Fold, present: set[str]) -> bool:
     """Whether there is anything that the fold may take in or silence."""
-    return not present.isdisjoint(rule.silences) or any(name.partition("/")[0] in present for name in rule.takes)
+    return any(name.partition("/")[0] in present for name in (*rule.takes, *rule.silences))
 
 
-def silenced(found: Iterable[Evaluation], families: Families) -> frozenset[str]:
+def silenced(found: Collection[Evaluation], families: Families) -> frozenset[str]:
     """The rules that others among what was found silence, whether those others are shown or not."""
-    present = {evaluation.rule for evaluation in found}
+    cards = {evaluation.rule: evaluation.finding.card for evaluation in found if evaluation.finding}
     gone: set[str] = set()
     for rule in families.fold:
-        if rule.by in present:
-            gone |= present.intersection(rule.silences)
-            present -= gone
+        if rule.by in cards:
+            gone |= {name for name, card in cards.items() if _is_among(name, card, rule.silences)}
+            cards = {name: card for name, card in cards.items() if name not in gone}
     return frozenset(gone)
 
 
 def _apply(rule: Fold, groups: Sequence[CardGroup]) -> list[CardGroup]:
+    hosts = [found for found in groups if rule.by in found.rules]
     taken: list[WordedFinding] = []
     rest: list[CardGroup] = []
     for found in groups:
-        leaving = [j for j in found.members if j.evaluation.rule != rule.by and _named(j, rule.takes)]
-        gone = [j for j in found.members if j.evaluation.rule in rule.silences]
+        leaving = [j for j in found.members if _named(j, rule.takes) and _is_taken(j, found, rule, hosts)]
+        gone = [j for j in found.members if _named(j, rule.silences)]
         kept = tuple(j for j in found.members if j not in leaving and j not in gone)
         taken += leaving
         if kept:
@@ -152,17 +157,42 @@ def _apply(rule: Fold, groups: Sequence[CardGroup]) -> list[CardGroup]:
     return [_with(found, taken, rule) for found in rest]
 
 
-def _named(joined: WordedFinding, takes: Iterable[str]) -> bool:
-    name = joined.evaluation.rule
-    return name in takes or f"{name}/{joined.finding.card}" in takes
+def _is_taken(joined: WordedFinding, found: CardGroup, rule: Fold, hosts: Iterable[CardGroup]) -> bool:
+    """Whether another finding takes it in: not one that it has taken in itself, nor one about another order."""
+    if joined.evaluation.rule == rule.by or any(one.evaluation.rule == rule.by for one in found.folded):
+        return False
+    return any(_meets(host, joined) for host in hosts)
 
 
-def _with(found: CardGroup, taken: list[WordedFinding], rule: Fold) -> CardGroup:
+def _meets(host: CardGroup, joined: WordedFinding) -> bool:
+    subject = joined.evaluation.subject
+    return host.subject is None or subject is None or host.subject.source == subject.source
+
+
+def _named(joined: WordedFinding, names: Iterable[str]) -> bool:
+    return _is_among(joined.evaluation.rule, joined.finding.card, names)
+
+
+def _is_among(rule: str, card: str, names: Iterable[str]) -> bool:
+    return rule in names or f"{rule}/{card}" in names
+
+
+def _with(found: CardGroup, taken: Iterable[WordedFinding], rule: Fold) -> CardGroup:
+    taken = [joined for joined in taken if _meets(found, joined)]
     if not taken or rule.by not in found.rules:
         return found
     folded = _each_once(*found.folded, *taken)
     replacing = _each_once(*found.replacing, *taken) if rule.replaces_detail else found.replacing
-    return msgspec.structs.replace(found, folded=folded, replacing=replacing)
+    return _led_by_the_highest(msgspec.structs.replace(found, folded=folded, replacing=replacing))
+
+
+def _led_by_the_highest(found: CardGroup) -> CardGroup:
+    """Nothing is folded under a finding of a lower indicator: the higher one leads, and takes the other in."""
+    if found.leader.indicator == found.indicator:
+        return found
+    leader = min(found.folded, key=_place)
+    others = tuple([one for one in found.findings if one is not leader])
+    return CardGroup(leader.text.family, leader.evaluation.subject, (leader,), others)
 
 
 def _each_once(*found: WordedFinding) -> tuple[WordedFinding, ...]:

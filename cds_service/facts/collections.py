@@ -12,7 +12,8 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from cds_service.facts import conditions, drugs, results
+from cds_service.facts import attempts, conditions, drugs, results
+from cds_service.facts.attempts import Attempt
 from cds_service.facts.chart import Chart
 from cds_service.facts.collection import Classified, Collection, Untold
 from cds_service.facts.drugs import Entry, Indication
@@ -268,11 +269,22 @@ class Collections(dict[str, Collection]):
     def _dispense_entry(self, resource: fhir.MedicationDispense, drug: Drug) -> Entry | None:
         return drugs.dispense_entry(resource, drug, self._use, self.chart.losses.of(resource))
 
-    def medications(self) -> tuple[Medication, ...]:
+    def medications(self) -> tuple[Medication | Attempt, ...]:
         self._foreign_drugs = 0
         entries = list(self._entries())
         self._note(MEDICATIONS, self._foreign_drugs, "drug", "drugs")
-        return drugs.medications(entries, self._vocabulary, self._use, self._drafted_drugs())
+        taken = drugs.medications(entries, self._vocabulary, self._use, self._drafted_drugs())
+        return *taken, *self._attempts()
+
+    def _attempts(self) -> Iterator[Attempt]:
+        for request in filter(attempts.is_one, self.chart.of(fhir.MedicationRequest)):
+            yield from self._attempt(request)
+        for statement in filter(attempts.is_one, self.chart.of(fhir.MedicationStatement)):
+            yield from self._attempt(statement)
+
+    def _attempt(self, resource: fhir.MedicationRequest | fhir.MedicationStatement) -> Iterator[Attempt]:
+        drug = self._pharmacy.drug_of(resource).drug
+        return attempts.attempts(resource, drug.sets, self._vocabulary) if drug else iter(())
 
     def _drafted_drugs(self) -> Mapping[str, Container[str]]:
         """The drafts that go on, by ingredient."""

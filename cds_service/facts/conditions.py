@@ -12,6 +12,7 @@ from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Interval, interval, leading_date, years_after
 from cds_service.fhir.quantities import amount
 from cds_service.fhir.statuses import CLINICAL, ERROR, VERIFICATION, is_error, status_of
+from cds_service.terminology.drug_names import Match
 from cds_service.terminology.vocabulary import Vocabulary
 
 _NOT_MEANT = {"refuted", ERROR, "differential"}
@@ -26,6 +27,7 @@ FRACTURES = (
     "wrist-fracture",
     "osteoporotic-fracture",
 )
+RBD, PROVEN = "rbd", "proven-by-sleep-study"
 EVENT_SETS = frozenset({"fall-event", *FRACTURES})
 _ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 
@@ -48,6 +50,8 @@ def condition(
     verification = _verification(resource)
     if verification in _NOT_MEANT:
         return []
+    if resource.note and RBD in match.sets:
+        match = _with_notes(match, resource, vocabulary)
     onset = _onset(resource, born)
     recorded = _asserted(resource) or interval(resource.recorded_date) or encounter_day(resource)
     begun = onset or recorded
@@ -72,6 +76,13 @@ def condition(
     )
     doubtful = msgspec.structs.replace(sure, sets=match.possible, possible=True)
     return [one for one in (sure, doubtful) if one.sets]
+
+
+def _with_notes(match: Match, resource: fhir.Condition, vocabulary: Vocabulary) -> Match:
+    """The same, proven by a study where a note says so."""
+    said = (vocabulary.diagnosis(fhir.CodeableConcept(text=note.text)) for note in fhir.many(resource.note))
+    proven = any(told and PROVEN in told.sets for told in said)
+    return msgspec.structs.replace(match, sets=match.sets | {PROVEN}) if proven else match
 
 
 def is_foreign(resource: fhir.Condition, vocabulary: Vocabulary) -> bool:

@@ -15,6 +15,7 @@ from typing import TypeGuard, TypeVar
 import msgspec
 
 from cds_service.errors import UndeclaredFact
+from cds_service.facts.attempts import Attempt
 from cds_service.facts.collection import Classified, Collection
 from cds_service.facts.doses import Dose as Dose
 from cds_service.facts.knowledge import Absent, Fact, Unavailable, all_of
@@ -338,6 +339,10 @@ class PatientFacts(msgspec.Struct, frozen=True):
     def past_drugs(self, *sets: str) -> Fact[tuple[Medication, ...]]:
         """What the patient took of these value sets and no longer takes."""
         return self._drugs(False, sets)
+
+    def attempts(self, *sets: str) -> Fact[tuple[Attempt, ...]]:
+        """What is on record of drugs of these value sets besides that they are, or were, taken."""
+        return self._pick("medications", Attempt, sets)
 
     def _drugs(self, current: bool, sets: tuple[str, ...]) -> Fact[tuple[Medication, ...]]:
         named = self._pick("medications", Medication, sets, lambda m: m.current is current)

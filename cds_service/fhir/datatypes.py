@@ -61,6 +61,10 @@ class Extension(Element):
     value_date_time: str | None = None
 
 
+class Annotation(Element):
+    text: str | None = None
+
+
 class Range(Element):
     low: Quantity | None = None
     high: Quantity | None = None

@@ -159,6 +159,9 @@ class Age(msgspec.Struct, frozen=True, gc=False):
     def at_least(self, n: int) -> bool:
         return self.lowest >= n
 
+    def at_most(self, n: int) -> bool:
+        return self.highest <= n
+
 
 def age_on(birth: Interval, day: date) -> Age | None:
     """The age on a day; None if the birth lies after it or more than 120 years before it."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 import msgspec
 
 from cds_service.fhir.datatypes import (
+    Annotation as Annotation,
     CodeableConcept as CodeableConcept,
     Coding as Coding,
     Element as Element,
@@ -151,6 +152,7 @@ class Condition(Resource, tag=True):
     abatement_string: str | None = None
     abatement_boolean: bool | None = None
     recorded_date: str | None = None
+    note: Many[Annotation] = None
     extension: Many[Extension] = None
 
 
@@ -196,6 +198,7 @@ class MedicationRequest(Resource, tag=True):
     """Only R5 has this member; it marks the resource as not R4."""
     subject: Reference | None = None
     authored_on: str | None = None
+    status_reason: Many[CodeableConcept] = None
     reason_code: Many[CodeableConcept] = None
     reason_reference: Many[Reference] = None
     reported_boolean: bool | None = None
@@ -216,6 +219,7 @@ class MedicationStatement(Resource, tag=True):
     effective_date_time: str | None = None
     effective_period: Period | None = None
     date_asserted: str | None = None
+    status_reason: Many[CodeableConcept] = None
     reason_code: Many[CodeableConcept] = None
     reason_reference: Many[Reference] = None
     dosage: Many[Dosage] = None

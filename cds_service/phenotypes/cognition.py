@@ -16,7 +16,7 @@ from cds_service.phenotypes.labs import Result
 DEMENTIA_SETS = ("alzheimer-disease", "dementia-with-lewy-bodies", "creutzfeldt-jakob-disease", "dementia")
 _NAMES = {name: phrasing(name)() for name in DEMENTIA_SETS}
 _MILD, _IMPAIRED, _EXPLAINED = "mild-cognitive-impairment", "cognitive-impairment", "other-cognitive-impairment"
-_IMPAIRMENT_SETS = (_MILD, _IMPAIRED, _EXPLAINED)
+IMPAIRMENT_SETS = (_MILD, _IMPAIRED, _EXPLAINED)
 _MILDLY, _IMPAIRMENT = phrasing(_MILD)(), phrasing(_IMPAIRED)()
 _SCORES = {name: phrasing(name, "score") for name in ("moca-total", "mmse-total")}
 _LOW = phrasing("low-score", "score")
@@ -47,7 +47,7 @@ class Decline(msgspec.Struct, frozen=True):
 
 def decline(facts: PatientFacts) -> Fact[Decline]:
     """The most serious of dementia, cognitive impairment, and a newest MoCA or MMSE below its limit."""
-    certain, impaired = dementia(facts), _diagnosis(facts.conditions(*_IMPAIRMENT_SETS), Kind.IMPAIRMENT)
+    certain, impaired = dementia(facts), _diagnosis(facts.conditions(*IMPAIRMENT_SETS), Kind.IMPAIRMENT)
     if certain.known and certain.value.possible and impaired.known and not impaired.value.possible:
         return impaired
     coded = either(certain, impaired)
@@ -59,7 +59,7 @@ def early_decline(facts: PatientFacts) -> Fact[Decline]:
     found = decline(facts)
     if found.known and found.value.kind is Kind.DEMENTIA:
         return ABSENT
-    unexplained = facts.conditions(*_IMPAIRMENT_SETS).where(lambda c: _EXPLAINED not in c.sets)
+    unexplained = facts.conditions(*IMPAIRMENT_SETS).where(lambda c: _EXPLAINED not in c.sets)
     return either(_diagnosis(unexplained, Kind.IMPAIRMENT), low_score(facts))
 
 

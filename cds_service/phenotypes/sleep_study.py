@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from cds_service.facts.knowledge import Fact, Known, Unavailable, either, of
-from cds_service.facts.patient import DiagnosticReport, Observation, Order, PatientFacts, PlannedCare, Procedure
+from cds_service.facts.conditions import PROVEN
+from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, either, of
+from cds_service.facts.patient import (
+    Condition,
+    DiagnosticReport,
+    Observation,
+    Order,
+    PatientFacts,
+    PlannedCare,
+    Procedure,
+)
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes.rbd import Level, Suspicion, suspicion
 
@@ -83,6 +92,22 @@ def on_order(facts: PatientFacts) -> Fact[tuple[PlannedCare, ...]]:
 def done_or_ordered(facts: PatientFacts) -> Fact[object]:
     studies: Fact[object] = done(facts)
     return either(studies, on_order(facts))
+
+
+def proves(disorder: Condition, facts: PatientFacts) -> Fact[object]:
+    """RBD proven (level 0+): by the words beside the diagnosis, or by an attended study, unless its result denies it.
+
+    That the verification status is confirmed proves nothing: records write it on every entry.
+    """
+    if PROVEN in disorder.sets:
+        return of(disorder)
+    done = facts.procedures(ATTENDED).where(lambda study: not study.under_way)
+    told = facts.reports(ATTENDED)
+    read = [report for report in told.value_or(()) if is_readable(report)]
+    if any(_shows(result, facts) for report in read for result in report.results):
+        return told
+    studies: Fact[object] = done
+    return ABSENT if read else either(studies, told)
 
 
 def without_atonia(facts: PatientFacts) -> Fact[tuple[DiagnosticReport, Observation]]:

@@ -19,12 +19,10 @@ def bedroom_safety(review: Review) -> Finding:
     review.unless("advised", advised(facts, int(review.number("advice-months"))))
     review.consider("injury-recorded", facts.answer("injury"))
     injury = _injury(review, seen)
-    return Finding(
-        "suspected" if seen.diagnosis is None else "confirmed",
-        "injury" if injury else "no-injury",
-        {**_found(seen), "injury": injury},
-        ("injury", "advice") if injury else ("advice",),
-    )
+    card = "suspected" if seen.diagnosis is None else "confirmed"
+    values = {**_found(seen), "injury": injury}
+    notes = ("around-the-bed",)
+    return Finding(f"{card}-injury", "injury", values, notes) if injury else Finding(card, "no-injury", values, notes)
 
 
 def _may_be_injured(found: Fact[Suspicion]) -> Fact[Suspicion]:

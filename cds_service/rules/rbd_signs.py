@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from cds_service.facts.patient import Medication, PatientFacts
 from cds_service.facts.words import Listed, Value, dated, listed, phrasing, since
@@ -67,8 +67,17 @@ def signs(seen: Suspicion) -> Listed:
 
 def present(seen: Suspicion) -> Value:
     """Every sign that was told, with who said so, if it was one person, and when last."""
-    by = _by_whom([seen.flags[name] for name in said_yes(seen)])
-    return _TOLD(signs=signs(seen), by=by) if by else signs(seen)
+    return _told_by(signs(seen), [seen.flags[name] for name in said_yes(seen)])
+
+
+def told_of(flags: Mapping[str, Flag], names: Iterable[str]) -> Value:
+    """Signs that were told, in the same way."""
+    return _told_by(named(names), [flags[name] for name in names])
+
+
+def _told_by(signs: Listed, flags: list[Flag]) -> Value:
+    by = _by_whom(flags)
+    return _TOLD(signs=signs, by=by) if by else signs
 
 
 def _by_whom(flags: list[Flag]) -> Listed:

@@ -1,7 +1,10 @@
 """What becomes one card, what is taken in, and what is silenced (clinical specification 2.7)."""
 
+import msgspec
+
 from cds_service.content.families import Fold
 from cds_service.decisions.group import CardGroup, WordedFinding, fold, group
+from cds_service.facts.patient import Order
 from cds_service.rules.review import Evaluation, Finding, Outcome
 from tests.case_runs import ruleset
 
@@ -14,11 +17,17 @@ def found(rule, indicator, card=None):
     return Evaluation(rule, Outcome.FOUND, (), finding)
 
 
-SAFETY = found("bedroom-safety", "injury", "confirmed")
+SAFETY = found("bedroom-safety", "injury", "confirmed-injury")
+ADVICE = found("bedroom-safety", "no-injury", "confirmed")
+TREATMENT = found("rbd-untreated", "option", "injury")
 PROGNOSIS = found("rbd-prognosis", "follow-up")
 RED_FLAGS = found("rbd-red-flags", "no-injury")
 EARLY = found("rbd-early-onset", "no-injury", "suspected")
 JERKS = found("head-jerks", "reassure", "head-jerks")
+
+
+def about(order, rule, indicator, card=None):
+    return msgspec.structs.replace(found(rule, indicator, card), subject=order)
 
 
 def cards(*findings):
@@ -33,8 +42,35 @@ def test_findings_about_the_patient_are_cards_of_their_own():
     ]
 
 
-def test_what_is_taken_in_is_named_and_keeps_its_indicator():
-    assert cards(PROGNOSIS, SAFETY) == [(("rbd-prognosis", "bedroom-safety"), "warning")]
+def test_what_is_taken_in_is_named():
+    assert cards(PROGNOSIS, ADVICE) == [(("rbd-prognosis", "bedroom-safety"), "info")]
+
+
+def test_nothing_is_folded_under_a_finding_of_a_lower_indicator():
+    assert cards(PROGNOSIS, SAFETY) == [(("bedroom-safety", "rbd-prognosis"), "warning")]
+    drug = found("rbd-drug-current", "uncertain", "unknown")
+    assert cards(drug, SAFETY, TREATMENT, PROGNOSIS) == [
+        (("bedroom-safety", "rbd-drug-current", "rbd-untreated", "rbd-prognosis"), "warning")
+    ]
+
+
+def test_treatment_and_safety_stand_before_prognosis():
+    assert cards(PROGNOSIS, TREATMENT, SAFETY) == [(("bedroom-safety", "rbd-untreated", "rbd-prognosis"), "warning")]
+    assert cards(PROGNOSIS, TREATMENT, ADVICE) == [(("bedroom-safety", "rbd-untreated", "rbd-prognosis"), "info")]
+    assert cards(PROGNOSIS, TREATMENT) == [(("rbd-untreated", "rbd-prognosis"), "info")]
+
+
+def test_findings_about_one_order_are_one_card_whatever_their_families():
+    order = Order("MedicationRequest", "MedicationRequest/1")
+    melatonin = about(order, "melatonin-fluvoxamine", "together")
+    drug = about(order, "rbd-drug-new", "likely")
+    assert cards(melatonin, drug) == [(("rbd-drug-new", "melatonin-fluvoxamine"), "warning")]
+
+
+def test_a_finding_about_another_order_is_not_taken_in():
+    one, other = (Order("MedicationRequest", f"MedicationRequest/{n}") for n in (1, 2))
+    drug, jerks = about(one, "rbd-drug-new", "likely"), about(other, "myoclonus-serotonergic", "new")
+    assert [rules for rules, _ in cards(drug, jerks)] == [("rbd-drug-new",), ("myoclonus-serotonergic",)]
 
 
 def test_some_variants_only_are_taken_in():
@@ -51,7 +87,7 @@ def test_head_jerks_stand_beside_no_card_on_rbd():
 
 
 def test_early_onset_alone_replaces_the_detail_of_what_takes_it_in():
-    (one,) = fold(group((RED_FLAGS, EARLY, SAFETY), CONTENT), CONTENT.families)
+    (one,) = fold(group((RED_FLAGS, EARLY, ADVICE), CONTENT), CONTENT.families)
     assert one.rules == ("rbd-red-flags", "rbd-early-onset", "bedroom-safety")
     assert [joined.evaluation.rule for joined in one.replacing] == ["rbd-early-onset"]
 
@@ -68,7 +104,7 @@ def test_what_a_finding_had_taken_in_moves_on_with_it():
         ),
     )
     drug = found("rbd-drug-current", "uncertain", "unknown")
-    (one,) = fold(group((drug, PROGNOSIS, SAFETY), CONTENT), families)
+    (one,) = fold(group((drug, PROGNOSIS, ADVICE), CONTENT), families)
     assert set(one.rules) == {"rbd-drug-current", "rbd-prognosis", "bedroom-safety"}
 
 
