@@ -17,6 +17,7 @@ from cds_service.decisions.decide import Decision, decide
 from cds_service.decisions.gather import gather_sent
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.decisions.service import DecisionService
+from cds_service.errors import CallRefused
 from cds_service.facts.patient import PatientFacts
 from cds_service.hooks.hooks import HOOKS
 from cds_service.hooks.requests import parse_request
@@ -84,6 +85,15 @@ class CaseRunner:
     def run(self, rule: str, case: Case) -> CaseResult:
         """The case's answer; raises CallRefused for a case that leaves out more than an answer needs."""
         return self._run(rule, case, self._asked(rule, case))
+
+    def shown(self, rule: str, case: Case) -> CaseResult | None:
+        """The answer with the rules as the site has them, be this one switched off; None where it gives none."""
+        if case.hook not in {hook for hook, _ in self._shown}:
+            return None
+        try:
+            return self._run(rule, case, self.ruleset)
+        except CallRefused:
+            return None
 
     def _asked(self, rule: str, case: Case) -> Ruleset:
         """The site's own rules if they show this one at the case's hook, else with it, else with every one."""

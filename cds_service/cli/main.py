@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cds_service import __version__
-from cds_service.cli import audit, authoring, fhir, record, review
+from cds_service.cli import audit, authoring, cards, fhir, record, review
 from cds_service.cli.start import assembled, cases_of, fail, require_written, short, trusted_clients
 from cds_service.content import places
 from cds_service.errors import ContentError, FaultsFound
@@ -48,6 +48,7 @@ audit.register(main)
 record.register(main)
 authoring.register(main)
 review.register(main)
+cards.register(main)
 
 
 @main.command()
@@ -138,6 +139,8 @@ def check() -> None:
     over = ", laid over the shipped ones" if content.files.under else ""
     told = ", ".join(f"{n} {what}" for n, what in counted)
     click.echo(f"Cards in {short(content.files.folder)}{over}: {told}. No fault found.")
+    if over:
+        click.echo("What they change, and which of the shipped cases they answer otherwise: cds-service cards diff.")
     if off := switched_off(content):
         click.echo(f"Switched off, though their cases hold: {len(off)} ({', '.join(off)}).")
     for line in (*_lean_and_unread(ruleset), *reviews_told(content, settings.today())):
