@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from enum import Enum
 
 import msgspec
 
 from cds_service.facts.knowledge import Fact, Known, together
 from cds_service.facts.patient import Medication, Order, PatientFacts
+from cds_service.fhir.dates import months_before
 from cds_service.phenotypes import antidepressants, pairs
 from cds_service.phenotypes.pairs import Side, TakesCard
 
@@ -24,6 +26,7 @@ class Grade(Enum):
     CONTRAINDICATED = "contraindicated"
     OVER_DOSE = "over-dose"
     END_UNKNOWN = "end-unknown"
+    UNCHANGED = "unchanged"
     LISTED_CURRENT = "listed-current"
     CAUTION = "caution"
 
@@ -76,7 +79,8 @@ def _meeting(side: Side, other: Side, facts: PatientFacts) -> Meeting:
 def _entries(side: Side, others: tuple[str, ...], facts: PatientFacts) -> Fact[tuple[Medication, ...]]:
     """At patient-view the inhibitor speaks for two current drugs, the antidepressant only for an inhibitor of late."""
     if isinstance(side.therapy, Order):
-        return together(facts.current_drugs(*others), recently_taken(facts, *others))
+        ended = recently_taken(facts, *others).where(lambda m: m.ended or m.written)
+        return together(facts.current_drugs(*others), ended)
     if is_inhibitor(side.sets):
         return facts.current_drugs(*others)
     return recently_taken(facts, *others).where(lambda m: m.ended)
@@ -108,14 +112,29 @@ def wash_out(ingredient: str, facts: PatientFacts) -> int:
 def grade(meeting: Meeting, facts: PatientFacts, *, viewing: bool) -> Grade | None:
     """How serious it is; None for what labels and experience allow to go on."""
     ruled_out = Grade.END_UNKNOWN if meeting.past and meeting.past.ended is None else Grade.CONTRAINDICATED
-    if FULL in meeting.inhibitor.sets:
-        return ruled_out
-    if _over_dose(meeting.inhibitor, facts):
-        return Grade.OVER_DOSE if ruled_out is Grade.CONTRAINDICATED else ruled_out
+    full = FULL in meeting.inhibitor.sets
+    if full or _over_dose(meeting.inhibitor, facts):
+        if viewing and all(_is_unchanged(side.therapy, facts) for side in (meeting.inhibitor, meeting.partner)):
+            return Grade.UNCHANGED
+        return ruled_out if full or ruled_out is Grade.END_UNKNOWN else Grade.OVER_DOSE
     named = listed_for_safinamide(meeting)
     if viewing or meeting.both_taken.known:
         return Grade.LISTED_CURRENT if named else None
     return ruled_out if named else Grade.CAUTION
+
+
+def _is_unchanged(therapy: Order | Medication, facts: PatientFacts) -> bool:
+    """Taken at one dose for so many months: every current entry has a date, and none of late another dose."""
+    if not isinstance(therapy, Medication) or not therapy.current or therapy.old or therapy.start is None:
+        return False
+    since = months_before(facts.today, facts.numbers.whole(_HOME, "unchanged-months"))
+    dated = all(entry.start for entry in therapy.entries if entry.current)
+    changed = [
+        later
+        for earlier, later in itertools.pairwise(therapy.entries)
+        if later.start and later.start.last > since and later.dose.daily_mg != earlier.dose.daily_mg
+    ]
+    return dated and not changed and therapy.start.last <= since
 
 
 def listed_for_safinamide(meeting: Meeting) -> bool:

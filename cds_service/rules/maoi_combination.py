@@ -49,7 +49,8 @@ def maoi_combination(review: Review) -> Finding:
     }
     classes = (grade.value, card, *(_other(side, m).ingredient for _, m in found))
     notes = tuple(_notes(review, card, meeting, others))
-    return Finding(card, grade.value, values, notes, () if stale else _offers(review, card), classes, stale)
+    offers = () if stale else _offers(review, card, grade)
+    return Finding(card, grade.value, values, notes, offers, classes, stale)
 
 
 def _other(side: Side, meeting: Meeting) -> Side:
@@ -67,6 +68,10 @@ def _graded(review: Review, side: Side) -> Fact[tuple[tuple[Grade, Meeting], ...
 
 
 def _card(grade: Grade, meeting: Meeting) -> str:
+    if grade is Grade.UNCHANGED and mao.FULL not in meeting.inhibitor.sets:
+        return Grade.OVER_DOSE.value
+    if grade is Grade.UNCHANGED:
+        return "unchanged-bupropion" if meeting.with_bupropion else "unchanged"
     if grade in (Grade.CONTRAINDICATED, Grade.LISTED_CURRENT):
         together = meeting.both_taken.known
         return f"{'both-current' if together else 'wash-out'}{'-bupropion' if meeting.with_bupropion else ''}"
@@ -75,7 +80,7 @@ def _card(grade: Grade, meeting: Meeting) -> str:
 
 def _notes(review: Review, card: str, meeting: Meeting, others: Listed) -> Iterator[str]:
     yield "hypertensive" if meeting.with_bupropion else "serotonin"
-    if not card.startswith(("both-current", "caution")):
+    if not card.startswith(("both-current", "unchanged", "caution")):
         yield "wash-out"
     if mao.listed_for_safinamide(meeting):
         yield "safinamide-listed"
@@ -87,7 +92,9 @@ def _notes(review: Review, card: str, meeting: Meeting, others: Listed) -> Itera
         yield "no-abrupt-end"
 
 
-def _offers(review: Review, card: str) -> tuple[str, ...]:
+def _offers(review: Review, card: str, grade: Grade) -> tuple[str, ...]:
+    if review.chart_view and grade is Grade.UNCHANGED:
+        return ("interaction-review-planned",)
     if review.chart_view:
         return ("interaction-review",)
     if card.startswith("both-current"):

@@ -55,7 +55,11 @@ def test_an_antidepressant_of_late_is_met_until_its_wash_out_is_over(drug, last_
 
 
 def test_an_end_that_nobody_recorded_is_a_grade_of_its_own():
-    assert graded(SERTRALINE, request(PHENELZINE, status="stopped")) == [Grade.END_UNKNOWN]
+    assert graded(SERTRALINE, request(PHENELZINE, status="stopped", authoredOn="2026-05-01")) == [Grade.END_UNKNOWN]
+
+
+def test_an_ended_entry_without_any_date_is_passed_over():
+    assert met(SERTRALINE, request(PHENELZINE, status="stopped")) is ABSENT
 
 
 @pytest.mark.parametrize(
