@@ -3,10 +3,11 @@
 from datetime import date
 
 from cds_service.facts.knowledge import Fact, Known, unread
-from cds_service.facts.patient import Order, PatientFacts
+from cds_service.facts.patient import Medication, Order, PatientFacts
 from cds_service.facts.words import Record, Said, Value, phrasing, since
 from cds_service.fhir.dates import Interval
-from cds_service.phenotypes.stopping import goes_on
+from cds_service.phenotypes.stopping import crossing_over, goes_on, stays
+from cds_service.phenotypes.therapy import is_falling_series
 from cds_service.rules.review import Finding, Review, rule
 
 _RULE = "clonazepam-abrupt-stop"
@@ -22,6 +23,10 @@ def clonazepam_abrupt_stop(review: Review) -> Finding:
     order, facts = review.order, review.facts
     review.only_if("being-stopped", order.stops, order.source)
     review.unless("goes-on", goes_on(order, facts))
+    current = facts.current_drugs("clonazepam")
+    review.unless("stays", current.first().provided(lambda drug: stays(drug, facts)))
+    review.unless("last-step", current.first().provided(lambda drug: _is_last_step(review, drug)))
+    review.unless("cross-taper", crossing_over(facts, int(review.number("cross-days"))))
     taken = _taken_for(order, facts, int(review.number("regular-days")))
     review.only_if("taken-regularly", taken)
     start = next(iter(taken.value_or(())), None)
@@ -34,7 +39,14 @@ def clonazepam_abrupt_stop(review: Review) -> Finding:
         "since": since(start),
     }
     notes = ("label", "pace", "bupropion", *(["rbd"] if rbd.known else []))
-    return Finding("stop", "stop", values, notes)
+    stale = next((drug for drug in current.value_or(()) if drug.old), None)
+    return Finding("stop", "stop", values, notes, stale=stale)
+
+
+def _is_last_step(review: Review, drug: Medication) -> bool:
+    """The end of a series of falling doses, from so little that no smaller step is made."""
+    dose = drug.dose.today_mg
+    return dose is not None and dose <= review.number("last-step") and is_falling_series(drug, review.facts)
 
 
 def _taken_for(order: Order, facts: PatientFacts, days: int) -> Fact[tuple[Interval, ...]]:
