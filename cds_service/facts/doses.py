@@ -136,7 +136,12 @@ def _period(one: Dosage) -> tuple[date, date]:
 
 
 def _is_once(timing: Timing | None) -> bool:
-    return timing is not None and timing.repeat is not None and number(timing.repeat.count) == 1
+    """Whether it counts one dose, and is not bounded by days between which there would be more."""
+    if timing is None or timing.repeat is None or number(timing.repeat.count) != 1:
+        return False
+    bounds = timing.repeat.bounds_period
+    first, last = (interval(bounds.start), interval(bounds.end)) if bounds else (None, None)
+    return first is None or last is None or last.first - first.last <= _DAY
 
 
 def _told_mg(one: Dosage, strength_mg: float | None, untold_mg: float | None) -> float | None:

@@ -15,6 +15,11 @@ def is_child(facts: PatientFacts) -> bool:
     return facts.age.known and facts.age.value.under(facts.numbers.whole("age", "adult"))
 
 
+def is_adult(facts: PatientFacts) -> bool:
+    """Certainly of the age of an adult."""
+    return facts.age.known and facts.age.value.at_least(facts.numbers.whole("age", "adult"))
+
+
 def is_older(facts: PatientFacts) -> bool:
     """Certainly of the age from which the Beers criteria speak."""
     return facts.age.known and facts.age.value.at_least(facts.numbers.whole("age", "older"))

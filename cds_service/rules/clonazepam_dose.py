@@ -1,26 +1,77 @@
-"""The dose of clonazepam for RBD (CLZ-06)."""
+"""The dose of clonazepam: for RBD against its range, for anything else a first dose against the labels (CLZ-06)."""
 
 from collections.abc import Iterator
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known
 from cds_service.facts.words import Record, Value, phrasing
-from cds_service.phenotypes.age import is_older
-from cds_service.phenotypes.therapy import current_of, is_for_rbd, upper
+from cds_service.phenotypes.age import is_adult, is_older, years
+from cds_service.phenotypes.therapy import Indication, current_of, indication, is_for_rbd, upper
 from cds_service.rules.clonazepam_alternative import REVIEW_ONLY, is_palliative, proposed
 from cds_service.rules.review import Finding, Review, rule
 
 _RULE = "clonazepam-dose"
 _PER_NIGHT = phrasing("mg-per-night", rule=_RULE)()
 _PER_DAY = phrasing("mg-per-day", rule=_RULE)()
+_PURPOSES = {
+    Indication.MYOCLONUS: phrasing("myoclonus")(),
+    Indication.EPILEPSY: phrasing("epilepsy")(),
+    Indication.PANIC: phrasing("panic-disorder")(),
+    Indication.ANXIETY: phrasing("anxiety")(),
+    Indication.SEVERAL: phrasing("several-uses", rule=_RULE)(),
+    Indication.NOT_STATED: phrasing("use-not-stated", rule=_RULE)(),
+}
 _OFFERS = ("clonazepam-upper-start", "clonazepam-lower-start")
 
 
-@rule(_RULE, gives="dose found lower_start_mg per upper_start_mg")
+@rule(_RULE, gives="age dose found limit lower_start_mg panic_start per purpose upper_start_mg")
 def clonazepam_dose(review: Review) -> Finding:
     proposed(review)
     order = review.order
-    review.only_if("for-rbd", is_for_rbd(order, review.facts))
+    review.unless("once-only", order.dose.once, order.source)
     daily = review.known("dose-known", order.dose.daily(order.source))
+    for_rbd = is_for_rbd(order, review.facts)
+    review.consider("for-rbd", for_rbd)
+    return _for_rbd(review, daily) if for_rbd.known else _first(review, daily)
+
+
+def _first(review: Review, daily: float) -> Finding:
+    """A new start above what the labels start with, for whatever else it is given."""
+    review.only_if("high-first-dose", _starts_above_the_labels(review, daily))
+    facts, order = review.facts, review.order
+    purpose, older = indication(order, facts), is_older(facts)
+    values: dict[str, Value] = {
+        "dose": upper(order.dose),
+        "limit": _label_start(review),
+        "purpose": _PURPOSES.get(purpose) or Record(order.reason_words),
+        "panic_start": review.number("panic-start"),
+        "age": facts.age.read_as(years).value_or(None),
+    }
+    label = "panic" if purpose is Indication.PANIC else "seizures"
+    notes = (label, *(["older"] if older else []), "gradually")
+    return Finding("first", "first", values, notes, ())
+
+
+def _label_start(review: Review) -> float:
+    return review.number("start-from-65" if is_older(review.facts) else "label-start")
+
+
+def _starts_above_the_labels(review: Review, daily: float) -> Fact[float]:
+    """Known at an age that is surely an adult's, and for a drug that is surely not taken."""
+    age, order = review.facts.age, review.order
+    if daily <= review.number("start-from-65"):
+        return ABSENT
+    if not age.known:
+        return age
+    if not is_adult(review.facts) or daily <= _label_start(review):
+        return ABSENT
+    taken = current_of(order, review.facts)
+    if taken.known:
+        return ABSENT
+    return Known(daily, (order.source, *age.sources)) if taken == ABSENT else taken
+
+
+def _for_rbd(review: Review, daily: float) -> Finding:
+    order = review.order
     high = daily > review.number("usual")
     starts_high = _starts_high(review, daily)
     review.only_if("over-limit", Known(daily, (order.source,)) if high else starts_high)

@@ -306,6 +306,11 @@ def test_a_count_of_one_is_once_only():
     assert on(TODAY, dosage(2)).once is False
 
 
+def test_a_count_of_one_within_a_year_is_more_than_once():
+    bounds = {"start": "2026-06-15", "end": "2027-06-15"}
+    assert on(TODAY, dosage(2, timing=repeat(count=1, frequency=2, period=1, boundsPeriod=bounds))).once is False
+
+
 # Doxepin made as a hypnotic
 
 
