@@ -60,6 +60,7 @@ def facts_of(collections: Collections) -> PatientFacts:
         dropped=chart.dropped,
         unreadable=tuple(chart.losses.named),
         notes=collections.notes,
+        unread_codes=collections.unread_codes,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from operator import attrgetter
@@ -34,10 +34,11 @@ from cds_service.facts.patient import (
     ScreeningAnswer,
 )
 from cds_service.facts.pharmacy import Pharmacy
-from cds_service.facts.queries import MEDICATIONS, READS
+from cds_service.facts.queries import DRAFTS, MEDICATIONS, READS
 from cds_service.facts.values import SCALES, most_by_set
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Interval
+from cds_service.terminology.systems import among_known
 from cds_service.terminology.vocabulary import Vocabulary
 
 Taken = TypeVar("Taken", fhir.MedicationRequest, fhir.MedicationStatement, fhir.MedicationDispense)
@@ -68,9 +69,11 @@ class Collections(dict[str, Collection]):
         """By key that was not read yet, the collections that were made without what they refer to there."""
         self._unknown: dict[str, str] = {}
         """By key why a current drug of it could be any: its Medication was not sent, or cannot be read."""
-        self._foreign_drugs = 0
+        self._foreign_drugs: list[tuple[fhir.CodeableConcept, ...]] = []
         self.notes: dict[str, str] = {}
         """By collection, what was left aside of it."""
+        self.unread_codes: dict[str, Mapping[str, int]] = {}
+        """By collection, and of the drafts, how many codes in each system are not read."""
 
     def need(self, keys: Iterable[str]) -> None:
         """Reads these keys as what rules asked for."""
@@ -165,6 +168,7 @@ class Collections(dict[str, Collection]):
                 for place, draft in enumerate(self.chart.drafts, 1)
             ]
             self._ordered = tuple([(place, one) for place, one in read if one is not None])
+            self._tally(DRAFTS, [one.named.foreign for _, one in self._ordered])
         return self._ordered
 
     def draft_notes(self) -> dict[str, str]:
@@ -202,19 +206,25 @@ class Collections(dict[str, Collection]):
     def conditions(self) -> tuple[Condition, ...]:
         read, known = conditions.condition, (self._vocabulary, self.today, self._encounter_day, self.chart.born)
         found: list[Condition] = []
-        foreign = 0
+        foreign = []
         for resource in self.chart.of(fhir.Condition):
             listed = read(resource, *known)
             found += listed
-            foreign += not listed and conditions.is_foreign(resource, self._vocabulary)
+            if not listed and resource.code and conditions.is_foreign(resource, self._vocabulary):
+                foreign.append((resource.code,))
         self._note(_CONDITIONS, foreign, "diagnosis", "diagnoses")
         return conditions.merged(sorted(found, key=_source))
 
-    def _note(self, name: str, foreign: int, thing: str, things: str) -> None:
+    def _note(self, name: str, foreign: Sequence[tuple[fhir.CodeableConcept, ...]], thing: str, things: str) -> None:
         """Tells how many are coded in systems that are not read."""
         self.notes.pop(name, None)
+        self._tally(name, foreign)
         if foreign:
-            self.notes[name] = f"{foreign} {thing if foreign == 1 else things} in unread code systems"
+            self.notes[name] = f"{len(foreign)} {thing if len(foreign) == 1 else things} in unread code systems"
+
+    def _tally(self, name: str, foreign: Iterable[tuple[fhir.CodeableConcept, ...]]) -> None:
+        coded = [coding for concepts in foreign for concept in concepts for coding in fhir.codings(concept)]
+        self.unread_codes[name] = Counter([among_known(one.system) for one in coded if one.code and one.system])
 
     def events(self) -> tuple[Condition, ...]:
         found = [c for c in self.conditions if conditions.is_event(c)]
@@ -258,7 +268,7 @@ class Collections(dict[str, Collection]):
         elif entry and entry.current and named.unreadable:
             self._unknown[key] = named.unreadable
         elif entry and entry.current:
-            self._foreign_drugs += 1
+            self._foreign_drugs.append(named.foreign)
 
     def _request_entry(self, resource: fhir.MedicationRequest, drug: Drug) -> Entry | None:
         return drugs.request_entry(resource, drug, self._reason(resource), self._use, self.chart.losses.of(resource))
@@ -270,7 +280,7 @@ class Collections(dict[str, Collection]):
         return drugs.dispense_entry(resource, drug, self._use, self.chart.losses.of(resource))
 
     def medications(self) -> tuple[Medication | Attempt, ...]:
-        self._foreign_drugs = 0
+        self._foreign_drugs.clear()
         entries = list(self._entries())
         self._note(MEDICATIONS, self._foreign_drugs, "drug", "drugs")
         taken = drugs.medications(entries, self._vocabulary, self._use, self._drafted_drugs())

@@ -271,9 +271,11 @@ class PatientFacts(msgspec.Struct, frozen=True):
     gaps: Mapping[str, str] = {}
     """Why a prefetch key that was asked for could not be read in full, by key."""
     unreadable: tuple[Loss, ...] = ()
+    """What is there and could not be read."""
     notes: Mapping[str, str] = {}
     """What was left aside, by where it stood, in words without anything of the chart."""
-    """What is there and could not be read."""
+    unread_codes: Mapping[str, Mapping[str, int]] = {}
+    """By collection, and of the drafts, how many codes in each system are not read."""
     dropped: int = 0
     """Resources of another patient, left out; results that no value set knows do not count."""
     declared: frozenset[str] | None = None

@@ -31,8 +31,8 @@ class Named(msgspec.Struct, frozen=True):
     """It stands in what was not sent."""
     untold: str = ""
     """It is there, and nothing of it tells a drug: a draft's could be any."""
-    foreign: bool = False
-    """Its codes are all of systems that are not read, and its words are not known."""
+    foreign: tuple[fhir.CodeableConcept, ...] = ()
+    """What is coded in systems only that are not read, and in words that are not known."""
 
 
 class Pharmacy:
@@ -80,7 +80,7 @@ class Pharmacy:
             return Named(unreadable=f"Medication.{lost} cannot be read")
         coded = (concept, medication.code if medication else None)
         told = any(map(_tells_a_drug, (*coded, fhir.CodeableConcept(text=display))))
-        foreign = any(self._vocabulary.is_foreign(one, "drug") for one in coded)
+        foreign = tuple([one for one in coded if one and self._vocabulary.is_foreign(one, "drug")])
         return Named(untold="" if told else _UNTOLD, foreign=foreign)
 
     def _named(

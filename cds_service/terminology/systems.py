@@ -23,6 +23,8 @@ _OTHER_ADDRESSES: dict[str, tuple[str, ...]] = {
     ICD_9_CM: (f"{_ROOT}103", "http://terminology.hl7.org/CodeSystem/icd9cm", f"{ICD_9_CM}/diagnosis"),
     ICD_10: (f"{_ROOT}3",),
     ICD_10_CM: (f"{_ROOT}90", "http://terminology.hl7.org/CodeSystem/icd10CM"),
+    "http://id.who.int/icd/release/11/mms": (),
+    "http://fhir.de/CodeSystem/bfarm/icd-10-gm": ("http://fhir.de/CodeSystem/dimdi/icd-10-gm",),
     "http://loinc.org": (f"{_ROOT}1",),
     "http://www.ama-assn.org/go/cpt": (f"{_ROOT}12",),
     "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets": (
@@ -36,7 +38,10 @@ _OTHER_ADDRESSES: dict[str, tuple[str, ...]] = {
         "http://fhir.de/CodeSystem/dimdi/atc",
         "http://terminology.hl7.org/CodeSystem/v3-WC",
     ),
+    "http://hl7.org/fhir/sid/ndc": (f"{_ROOT}69",),
+    "http://fhir.de/CodeSystem/ifa/pzn": (),
 }
+"""Also of systems that no value set names, so that they can be told apart."""
 
 
 def addresses(system: str) -> frozenset[str]:
@@ -59,6 +64,12 @@ def canonical(system: str | None) -> str:
     if system.startswith("http://snomed.info/sct/"):
         return SNOMED_CT
     return _CANONICAL.get(system, system)
+
+
+def among_known(system: str) -> str:
+    """The canonical address of a system; ``other`` for one that this page does not name."""
+    found = canonical(system)
+    return found if found in _OTHER_ADDRESSES else "other"
 
 
 class Term(msgspec.Struct, frozen=True, gc=False):

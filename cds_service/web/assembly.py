@@ -143,8 +143,9 @@ class Application:
         decided = await self._decisions.answer(hook, served, grant, recall, asked=asked, drafts=opened.drafts)
         if record:
             record.note(decided.decision)
-        gaps = decided.facts.gaps if decided.facts else {}
-        metrics.decided(service.id, decided.decision, gaps, decided.unreadable)
+        facts = decided.facts
+        metrics.decided(service.id, decided.decision, facts.gaps if facts else {}, decided.unreadable)
+        metrics.codes_unread(caller.name, facts.unread_codes if facts else {})
         profile = PROFILES[caller.client.profile if caller.client else self.settings.profile]
         noted = {name: value for name, value in decided.noted.items() if value}
         return HookAnswer(spoken(decided.response, profile), decided.timings, {**noted, "rules": self._digest})

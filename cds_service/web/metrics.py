@@ -64,6 +64,9 @@ _NOT_STARTED = _counter("rules_not_started", "Rules that nothing in drafts or ch
 _UNDETERMINED = _counter("undetermined", "Undetermined evaluations by rule and missing datum", "rule", "datum")
 _MISSING = _counter("unavailable", "Prefetch keys that could not be had, and why", "key", "why")
 _UNREADABLE = _counter("unreadable", "Members that were sent and could not be read, by key and place", "key", "place")
+_UNREAD_CODES = _counter(
+    "unread_codes", "Codes of drugs and diagnoses in systems that are not read", "client", "collection", "system"
+)
 _CHARTS = _counter("charts_read", "Hook calls in which anything of a chart was read or fetched", "service", "client")
 _PREFETCH = _counter("prefetch_keys", "Prefetch keys by what became of them", "service", "client", "key", "use")
 _QUERIES = _counter("fhir_queries", "Queries put to FHIR servers by client and stage", "client", "stage")
@@ -169,6 +172,13 @@ def decided(service: str, decision: Decision, gaps: Mapping[str, str], unreadabl
         _missing(key, why).inc()
     for key, place in {(one.key, one.place) for one in unreadable}:
         _UNREADABLE.labels(key, place).inc()
+
+
+def codes_unread(client: str, found: Mapping[str, Mapping[str, int]]) -> None:
+    """How many codes of drugs and diagnoses no value set can know; never which."""
+    for collection, systems in found.items():
+        for system, count in systems.items():
+            _UNREAD_CODES.labels(client, collection, system).inc(count)
 
 
 def answered(report: FeedbackBatch, service: str, client: str) -> None:

@@ -13,10 +13,12 @@ from tests.charts import (
     TODAY,
     coded,
     condition,
+    draft,
     facts,
     named,
     only,
     patient,
+    request,
     resource,
 )
 
@@ -479,6 +481,23 @@ def test_diagnoses_in_unread_code_systems_are_counted():
     assert notes(condition(coded(LOCAL, "F03"))) == ["1 diagnosis in unread code systems"]
     foreign = [condition(coded(LOCAL, "F03")), condition(coded("urn:local", "17", "Hypertonie"))]
     assert notes(*foreign, condition()) == ["2 diagnoses in unread code systems"]
+
+
+def test_codes_of_unread_systems_are_counted_by_systems_that_have_a_name_here():
+    ndc, local = coded("urn:oid:2.16.840.1.113883.6.69", "00093"), coded("https://ehr.example.org/drugs", "4711")
+    found = facts(
+        condition(coded("http://fhir.de/CodeSystem/dimdi/icd-10-gm", "F03")),
+        condition(coded("urn:local", "17", "Hypertonie")),
+        condition(coded(SNOMED, "38341003")),
+        request(ndc),
+        request(local, status="completed"),
+        drafts=(draft(ndc), draft(local), draft(local)),
+    )
+    assert {name: dict(codes) for name, codes in found.unread_codes.items() if codes} == {
+        "drafts": {"http://hl7.org/fhir/sid/ndc": 1, "other": 2},
+        "conditions": {LOCAL: 1, "other": 1},
+        "medications": {"http://hl7.org/fhir/sid/ndc": 1},
+    }
 
 
 @pytest.mark.parametrize(

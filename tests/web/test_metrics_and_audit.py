@@ -75,6 +75,21 @@ async def test_calls_outcomes_and_cards_are_counted() -> None:
 
 
 @pytest.mark.anyio
+async def test_codes_in_unread_systems_are_counted_by_client_and_system_and_not_named() -> None:
+    request = json.loads(EXAMPLE.read_bytes())
+    local = {"coding": [{"system": "https://ehr.example.org/drugs", "code": "4711"}]}
+    request["context"]["draftOrders"]["entry"][0]["resource"]["medicationCodeableConcept"] = local
+    series = 'rbd_cds_unread_codes_total{client="anyone",collection="drafts",system="other"}'
+    async with running(settings()) as client:
+        before = (await client.get("/metrics")).text
+        await client.post(CALL, json=request)
+        after = (await client.get("/metrics")).text
+    assert counted(after, series) - counted(before, series) == 1
+    assert "4711" not in after
+    assert "ehr.example.org" not in after
+
+
+@pytest.mark.anyio
 async def test_every_rule_is_counted_from_the_start() -> None:
     """Or else nobody could tell one that has fallen silent from one that was never there."""
     text = await asked(settings(), 0)
