@@ -46,6 +46,8 @@ Taken = TypeVar("Taken", fhir.MedicationRequest, fhir.MedicationStatement, fhir.
 _NO_SETS: frozenset[str] = frozenset()
 _NOTHING = Collection(sets=_NO_SETS)
 _NO_INDICATION = Indication()
+_REASONS = frozenset({"reasonCode", "reasonReference"})
+_REASON_LOST, _REASON_NOT_SENT = "the reason of an order cannot be read", "the reason of an order was not sent"
 _UNKNOWN = Drug(_NO_SETS, _NO_SETS, "")
 _DIAGNOSES = (fhir.Condition, fhir.Encounter, fhir.AdverseEvent)
 _IDLE = "a draft is no order by its status, its intent or doNotPerform"
@@ -238,17 +240,20 @@ class Collections(dict[str, Collection]):
         referred = fhir.many(order.reason_reference)
         if referred and not self.chart.has_read(_CONDITIONS):
             self._completed_by.setdefault(_CONDITIONS, set()).add(MEDICATIONS)
+        unreadable = "" if self.chart.losses.of(order).isdisjoint(_REASONS) else _REASON_LOST
         for reference in referred:
             diagnosis = self.chart.references.find(reference, fhir.Condition, order)
             code = diagnosis.code if diagnosis else None
             named.append(code or fhir.CodeableConcept(text=reference.display))
+            if diagnosis is None and not reference.display:
+                unreadable = unreadable or _REASON_NOT_SENT
         if not named:
-            return _NO_INDICATION
+            return Indication(unreadable=unreadable) if unreadable else _NO_INDICATION
         matches = [self._vocabulary.diagnosis(c) for c in named]
         sets = [m.sets | m.possible if m else _NO_SETS for m in matches]
         said = [self._vocabulary.name(c, held) for c, held in zip(named, sets, strict=True)]
         each = tuple([held for held, words in zip(sets, said, strict=True) if words])
-        return Indication(_NO_SETS.union(*each), "; ".join(filter(None, said)), each)
+        return Indication(_NO_SETS.union(*each), "; ".join(filter(None, said)), each, unreadable)
 
     def _entries(self) -> Iterator[Entry]:
         for request in self.chart.of(fhir.MedicationRequest):

@@ -21,6 +21,7 @@ from cds_service.terminology.vocabulary import Vocabulary
 
 _ORDER_INTENTS = {None, "order", "original-order", "instance-order", "reflex-order", "filler-order"}
 _NEVER_TAKEN = {"entered-in-error", "draft", "cancelled", "not-taken", "intended", "declined"}
+_STARTS = frozenset({"effectiveDateTime", "effectivePeriod"})
 _DAYS = {"": 1.0, "d": 1.0, "wk": 7.0, "mo": 30.0, "a": 365.0}
 
 
@@ -56,6 +57,8 @@ class Indication(msgspec.Struct, frozen=True):
     words: str = ""
     each: tuple[frozenset[str], ...] = ()
     """The value sets of every single reason; empty for one that no value set knows."""
+    unreadable: str = ""
+    """Why not every reason could be read."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -73,6 +76,8 @@ class Entry(msgspec.Struct, frozen=True):
     stated_end: Interval | None = None
     """The end that the entry itself gives; ``end`` may be worked out from a supply."""
     reason: Indication = Indication()
+    start_lost: bool = False
+    """Its start is there and cannot be read."""
 
 
 def request_entry(
@@ -101,6 +106,7 @@ def request_entry(
         used=_bounds_start(resource.dosage_instruction),
         stated_end=end,
         reason=reason,
+        start_lost="authoredOn" in lost,
     )
 
 
@@ -136,6 +142,7 @@ def statement_entry(
         used=_latest(_bounds_start(resource.dosage), interval(resource.date_asserted)),
         stated_end=end,
         reason=reason,
+        start_lost=started is None and not _STARTS.isdisjoint(lost),
     )
 
 
@@ -203,6 +210,8 @@ def _medication(ingredient: str, entries: list[Entry], vocabulary: Vocabulary, u
         dose=newest.dose,
         reasons=newest.reason.sets,
         reason_words=newest.reason.words,
+        reasons_unreadable=newest.reason.unreadable,
+        start_unreadable=any(e.start_lost for e in certain),
         old=bool(current) and _is_old(current, use),
         entries=tuple(
             [

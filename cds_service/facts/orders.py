@@ -22,7 +22,6 @@ _INTENTS = {None, "order", "original-order", "instance-order", "reflex-order", "
 _NO_SETS: frozenset[str] = frozenset()
 _DECIDES = frozenset({"status", "intent", "doNotPerform", "subject"})
 """Members without which it cannot be told whether a draft is an order for the patient."""
-_REASONS = frozenset({"reasonCode", "reasonReference"})
 _DOSAGE = "dosageInstruction"
 _UNREAD = "a draft cannot be read"
 STOPPED = ("stopped", "cancelled")
@@ -124,7 +123,7 @@ def order(one: Ordered, reason: Callable[..., Indication], today: date) -> Order
         reason_words=why.words,
         words=one.words,
         each_reason=why.each,
-        reasons_unreadable="" if one.lost.isdisjoint(_REASONS) else "the reason of an order cannot be read",
+        reasons_unreadable=why.unreadable,
         unread=one.unread,
         service_unreadable=one.unread if one.may_be_service else "",
         raw=draft.raw,

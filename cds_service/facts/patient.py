@@ -105,6 +105,10 @@ class Medication(msgspec.Struct, frozen=True):
     dose: Dose = Dose()
     reasons: frozenset[str] = frozenset()
     reason_words: str = ""
+    reasons_unreadable: str = ""
+    """Why not every reason could be read."""
+    start_unreadable: bool = False
+    """The start of an entry is there and cannot be read, so that the series may have begun earlier."""
     old: bool = False
     """The newest evidence is older than an entry is trusted."""
     entries: tuple[TakenDose, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from cds_service.facts.knowledge import Fact, Unavailable
+from cds_service.facts.knowledge import Fact, Unavailable, unread
 from cds_service.facts.patient import Dose, Medication, PatientFacts
 from cds_service.fhir.dates import Interval
 
@@ -55,7 +55,10 @@ def precedes(when: Interval, onset: Interval, days: int) -> bool:
 
 def taken(facts: PatientFacts, *sets: str) -> Fact[tuple[Medication, ...]]:
     """What the patient takes of these value sets, doxepin as a hypnotic left out."""
-    return facts.current_drugs(*sets).where(lambda m: not is_hypnotic(m.ingredient, m.dose.daily_mg, facts))
+    listed = facts.current_drugs(*sets)
+    known = listed.where(lambda m: is_hypnotic_draft(m.ingredient, m.dose, facts) is False)
+    unsure = [m.dose.lacks for m in listed.value_or(()) if m.ingredient == "doxepin"]
+    return known if known.known else unread(known, *unsure)
 
 
 def is_strong(sets: frozenset[str]) -> bool:

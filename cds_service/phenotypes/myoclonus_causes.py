@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from cds_service.facts.knowledge import Fact, all_of, either, unread
+from cds_service.facts.knowledge import ABSENT, Fact, Unavailable, all_of, either, unread
 from cds_service.facts.patient import CERTAIN_FIRST, Condition, Medication, PatientFacts
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import kidney, labs, myoclonus
@@ -14,6 +14,7 @@ from cds_service.phenotypes.labs import Result
 
 VALUES = {"sodium": "mmol/L", "glucose": "mg/dL", "calcium": "mg/dL"}
 INJURIES = ("hypoxic-brain-injury", "cardiac-arrest", "stroke", "head-spinal-injury", "brain-tumour")
+_START_LOST = "the start of a drug cannot be read"
 _PLAIN_SODIUM = ("",)  # a bare number can only be mmol/L or mEq/L, which are the same
 
 
@@ -41,9 +42,12 @@ Causes = Fact[tuple[Cause, ...]]
 def drugs_begun(facts: PatientFacts, onset: Interval | None) -> Causes:
     """Current drugs known to cause myoclonus that were begun in the days before its onset."""
     days = facts.numbers.whole("myoclonus", "drug-days")
-    begun = myoclonus.drugs(facts).where(lambda drug: myoclonus.begun_before(drug.start, onset, days)).value_or(())
+    taken = myoclonus.drugs(facts)
+    begun = taken.where(lambda drug: myoclonus.begun_before(drug.start, onset, days)).value_or(())
     made = [Cause("drug", m.source, m.start, ingredients=(m.ingredient,), stale=m if m.old else None) for m in begun]
-    return either(_each_once(made), facts.unread("medications"))
+    undated = onset is not None and any(drug.start_unreadable for drug in taken.value_or(()))
+    lost: Causes = Unavailable(f"medications: {_START_LOST}") if undated else ABSENT
+    return either(_each_once(made), facts.unread("medications"), lost)
 
 
 def serotonergic_drugs(facts: PatientFacts) -> Causes:

@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, unread
+from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, unread
 from cds_service.facts.patient import Condition, Medication, PatientFacts
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import rbd
 from cds_service.phenotypes.bedroom_safety import advised_by
 from cds_service.phenotypes.rbd import Flag
 
+_START_LOST = "the start of a drug cannot be read"
 _DANGEROUS = ("complex-movements", "injury")
 
 
@@ -34,14 +35,15 @@ def on_treatment(facts: PatientFacts, weeks: int, melatonin_mg: float) -> Fact[U
     if not taken.known:
         return taken
     told = rbd.flags(facts)
-    for drug in taken.value:
-        start = _enough_since(drug, melatonin_mg)
-        for name in _DANGEROUS:
-            day = _told(told[name])
-            if start and day and day.first >= start.last + timedelta(weeks=weeks):
-                unhelped = Unhelped(disorder.value, drug, start, name, day)
+    days = {name: day for name in _DANGEROUS if (day := _told(told[name]))}
+    since = [_enough_since(drug, melatonin_mg) for drug in taken.value]
+    for drug, start in zip(taken.value, since, strict=True):
+        for name, day in days.items():
+            if start.known and day.first >= start.value.last + timedelta(weeks=weeks):
+                unhelped = Unhelped(disorder.value, drug, start.value, name, day)
                 return Known(unhelped, (drug.source, told[name].source))
-    return unread(*[facts.answer(name) for name in _DANGEROUS])
+    earlier = [start.rest if start.known else start for start in since if days]
+    return unread(*earlier, *[facts.answer(name) for name in _DANGEROUS])
 
 
 def _is_sure(drug: Medication) -> bool:
@@ -49,14 +51,18 @@ def _is_sure(drug: Medication) -> bool:
     return not drug.old
 
 
-def _enough_since(drug: Medication, melatonin_mg: float) -> Interval | None:
+def _enough_since(drug: Medication, melatonin_mg: float) -> Fact[Interval]:
     """Since when the drug has been taken at a dose that counts: clonazepam at any, melatonin from its limit on."""
-    if "melatonin" not in drug.sets:
-        return drug.start
-    if drug.dose.daily_mg is None or drug.dose.daily_mg < melatonin_mg or drug.start is None:
-        return None
-    raised = drug.increased
-    return raised if raised and raised.last > drug.start.last else drug.start
+    start = drug.start
+    if "melatonin" in drug.sets:
+        if drug.dose.daily_mg is None:
+            return drug.dose.lacks
+        if drug.dose.daily_mg < melatonin_mg:
+            return ABSENT
+        if start and drug.increased and drug.increased.last > start.last:
+            start = drug.increased
+    rest = Unavailable(f"medications: {_START_LOST}") if drug.start_unreadable else ABSENT
+    return Known(start, (drug.source,), rest) if start else rest
 
 
 def _told(flag: Flag) -> Interval | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cds_service.facts.conditions import PROVEN
-from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable, either, of
+from cds_service.facts.knowledge import ABSENT, Absent, Fact, Known, Unavailable, either, of
 from cds_service.facts.patient import (
     Condition,
     DiagnosticReport,
@@ -39,25 +39,35 @@ def proposed(order: Order, *studies: str) -> bool | Unavailable:
     return known
 
 
-def is_for_rbd(order: Order) -> bool:
-    """Whether a stated reason says RBD or dream enactment."""
-    return not order.reasons.isdisjoint(RBD_REASONS)
+def states_rbd(order: Order) -> Fact[Order]:
+    """An order of which a stated reason says RBD or dream enactment."""
+    return of(order) if not order.reasons.isdisjoint(RBD_REASONS) else _other_reasons(order)
 
 
-def only_for_apnea(order: Order) -> bool:
-    """Whether a reason is stated, every stated reason is apnea or its signs, and none names RBD beside it."""
-    apnea = bool(order.each_reason) and all(not one.isdisjoint(APNEA_REASONS) for one in order.each_reason)
-    return apnea and not is_for_rbd(order)
+def only_for_apnea(order: Order) -> Fact[Order]:
+    """An order with a stated reason, of which every one is apnea or its signs, and none names RBD beside it."""
+    if states_rbd(order).known or any(one.isdisjoint(APNEA_REASONS) for one in order.each_reason):
+        return ABSENT
+    return of(order) if order.each_reason else _other_reasons(order)
 
 
-def only_for_twitching(order: Order) -> bool:
-    """Whether a reason is stated and every stated reason names twitching and nothing else; sleep may go unsaid."""
-    return bool(order.each_reason) and all(one and one <= _TWITCHING_REASONS for one in order.each_reason)
+def only_for_twitching(order: Order) -> Fact[Order]:
+    """An order with a stated reason, of which every one names twitching and nothing else; sleep may go unsaid."""
+    if any(not one or not one <= _TWITCHING_REASONS for one in order.each_reason):
+        return ABSENT
+    others = _other_reasons(order)
+    return of(order) if order.each_reason and others == ABSENT else others
+
+
+def _other_reasons(order: Order) -> Absent | Unavailable:
+    """What is told of the reasons that were not read."""
+    return Unavailable(f"orders: {order.reasons_unreadable}") if order.reasons_unreadable else ABSENT
 
 
 def for_rbd(order: Order, facts: PatientFacts) -> Fact[Order | Suspicion]:
     """An order whose stated reason says RBD, else a suspicion that calls for the study."""
-    return of(order) if is_for_rbd(order) else for_study(suspicion(facts))
+    stated: Fact[Order | Suspicion] = states_rbd(order)
+    return stated if stated.known else either(for_study(suspicion(facts)), stated)
 
 
 def for_study(found: Fact[Suspicion]) -> Fact[Suspicion]:

@@ -42,12 +42,13 @@ _NAMED: tuple[tuple[str, Indication], ...] = (
 def indication(therapy: Order | Medication, facts: PatientFacts) -> Indication:
     """The stated reason; without one, the single active diagnosis that the drug treats.
 
+    A reason that cannot be read is stated, and is none of these.
     RBD is inferred only if neither epilepsy, panic disorder nor myoclonus is active beside it.
     """
     stated = {found for name, found in _NAMED if name in therapy.reasons}
     if stated:
         return stated.pop() if len(stated) == 1 else Indication.SEVERAL
-    if therapy.reason_words:
+    if therapy.reason_words or therapy.reasons_unreadable:
         return Indication.OTHER
     others = [one for one in _NAMED if one[1] != Indication.RBD]
     active = {found for name, found in others if facts.conditions(name).known}
@@ -62,7 +63,7 @@ def indication(therapy: Order | Medication, facts: PatientFacts) -> Indication:
 
 def is_for_rbd(therapy: Order | Medication, facts: PatientFacts) -> Fact[Indication]:
     """Known for a drug given for RBD; unavailable if no reason is stated and the problem list could not be read."""
-    if isinstance(therapy, Order) and therapy.reasons_unreadable and not therapy.reasons:
+    if therapy.reasons_unreadable and not therapy.reasons:
         return Unavailable(f"orders: {therapy.reasons_unreadable}")
     found = indication(therapy, facts)
     if found is Indication.RBD:

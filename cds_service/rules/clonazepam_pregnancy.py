@@ -1,6 +1,6 @@
 """Clonazepam in pregnancy (CLZ-07)."""
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known
+from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
 from cds_service.facts.patient import Condition, Order, PatientFacts
 from cds_service.facts.words import Value
 from cds_service.phenotypes.pregnancy import pregnancy
@@ -30,4 +30,6 @@ def _for_epilepsy(order: Order, facts: PatientFacts) -> Fact[tuple[Condition, ..
     """The stated reason, or without one an active epilepsy."""
     if not order.reasons.isdisjoint(_EPILEPSY):
         return Known(order.reason_words, (order.source,))
+    if order.reasons_unreadable:
+        return Unavailable(f"orders: {order.reasons_unreadable}")
     return ABSENT if order.reason_words else facts.conditions(*_EPILEPSY)

@@ -9,7 +9,7 @@ from cds_service.rules.review import Finding, Review, rule
 def psg_home_test(review: Review) -> Finding:
     order, facts = review.order, review.facts
     review.only_if("home-test-proposed", sleep_study.proposed(order, sleep_study.HOME), order.source)
-    review.unless("for-apnea-only", sleep_study.only_for_apnea(order), order.source)
+    review.unless("for-apnea-only", sleep_study.only_for_apnea(order))
     wanted = sleep_study.for_rbd(order, facts)
     review.only_if("for-rbd", wanted)
     unsure = wanted.known and isinstance(wanted.value, Suspicion) and wanted.value.rests_on_possible

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from cds_service.facts.knowledge import ABSENT, Fact, of
+from cds_service.facts.knowledge import Fact
 from cds_service.facts.patient import Order, PatientFacts
 from cds_service.facts.words import Record, Value, listed, phrasing
 from cds_service.phenotypes import rbd, sleep_study
@@ -42,8 +42,8 @@ def psg_not_needed(review: Review) -> Finding:
 
 def _for_twitching(order: Order, facts: PatientFacts) -> Fact[object]:
     """The only stated reason is twitching; without a stated reason, twitching is an active complaint."""
-    if order.each_reason:
-        return of(order) if sleep_study.only_for_twitching(order) else ABSENT
+    if order.each_reason or order.reasons_unreadable:
+        return sleep_study.only_for_twitching(order)
     return facts.conditions(*sorted(sleep_study.TWITCHING))
 
 

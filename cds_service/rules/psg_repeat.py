@@ -11,7 +11,7 @@ def psg_repeat(review: Review) -> Finding:
     order, facts = review.order, review.facts
     review.only_if("attended-study-proposed", sleep_study.proposed(order, sleep_study.ATTENDED), order.source)
     review.unless("titration", sleep_study.TITRATION in order.sets, order.source)
-    review.only_if("for-rbd", sleep_study.is_for_rbd(order), order.source)
+    review.only_if("for-rbd", sleep_study.states_rbd(order))
     done = review.known("studied-recently", _recent(facts, int(review.number("months"))))
     return Finding("repeat", "repeat", {"day": done.day})
 

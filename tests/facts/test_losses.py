@@ -2,10 +2,14 @@
 
 import importlib
 
+import msgspec
 import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
+from cds_service.facts.losses import CONCEPTS, Losses
+from cds_service.fhir import elements as fhir
 from cds_service.fhir.codes import CODES
+from cds_service.fhir.sources import Unreadable
 from tests.charts import ALZHEIMER, FALL, condition, facts, patient, request, resource
 
 NOTHING = {"a": 1}
@@ -117,3 +121,43 @@ def test_the_codes_are_those_of_fhir():
         for name, codes in members.items():
             declared = getattr(module, kind.__name__).model_fields[name].json_schema_extra["enum_values"]
             assert codes.issuperset(set(declared) - {"+"}), (kind, name)
+
+
+FACTS_THAT_SAY_SO = {
+    fhir.Patient: {"birthDate", "gender"},
+    fhir.Observation: {"issued"},
+    fhir.MedicationRequest: {"authoredOn", "dosageInstruction", "reasonCode", "reasonReference"},
+    fhir.MedicationStatement: {"effectiveDateTime", "effectivePeriod", "dosage", "reasonCode", "reasonReference"},
+    fhir.MedicationDispense: {"dosageInstruction"},
+    fhir.ServiceRequest: {"reasonCode", "reasonReference"},
+}
+"""Members whose loss is known of the fact itself: an age, a day, a dose, a reason."""
+DRUG = {"medicationCodeableConcept", "medicationReference", "medication", "contained"}
+"""Where they leave open which drug it is, it could be any."""
+NOTHING_DEPENDS_ON = {
+    fhir.Patient: {"deceasedBoolean", "deceasedDateTime"},
+    fhir.Condition: {"category", "patient", "extension"},
+    fhir.Observation: {"hasMember"},
+    fhir.Medication: {"contained", "form"},
+    fhir.MedicationRequest: DRUG | {"reportedBoolean", "reportedReference", "dispenseRequest"},
+    fhir.MedicationStatement: DRUG | {"taken", "dateAsserted"},
+    fhir.MedicationDispense: DRUG | {"daysSupply"},
+    fhir.ServiceRequest: {"contained"},
+    fhir.CarePlan: {"intent"},
+    fhir.Task: {"intent"},
+    fhir.QuestionnaireResponse: {"questionnaire"},
+    fhir.AllergyIntolerance: {"patient", "reaction"},
+}
+"""What is named and changes nothing else; a drug without its end, for one, is still taken."""
+OF_EVERY_RESOURCE = {"id", "meta", "fullUrl", "subject", "for"}
+
+
+@pytest.mark.parametrize("kind", [fhir.Patient, *CONCEPTS], ids=lambda kind: kind.__name__)
+def test_of_every_member_that_is_read_it_is_settled_what_its_loss_leaves_open(kind):
+    silent = set()
+    for field in msgspec.structs.fields(kind):
+        losses, resource = Losses(), kind()
+        losses.lose("key", resource, [Unreadable(f"{kind.__name__}.{field.encode_name}", "odd")])
+        losses.settle("key", kind, [resource])
+        silent |= set() if losses.unsure else {field.encode_name}
+    assert silent - OF_EVERY_RESOURCE == FACTS_THAT_SAY_SO.get(kind, set()) | NOTHING_DEPENDS_ON.get(kind, set())

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.charts import CLONAZEPAM, FALL, RBD, SNOMED, coded, condition, draft, facts, named, resource
+from tests.charts import CLONAZEPAM, FALL, RBD, SNOMED, coded, condition, draft, facts, named, request, resource
 
 STUDY = coded(SNOMED, "60554003", "Polysomnography")
 
@@ -149,6 +149,20 @@ def test_a_reason_is_read_from_code_words_and_reference():
     ):
         (order,) = facts(known, drafts=(draft(**reason),)).orders
         assert "rbd" in order.reasons
+
+
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [
+        ({"reasonReference": [{"reference": "Condition/elsewhere"}]}, "the reason of an order was not sent"),
+        ({"reasonReference": [17]}, "the reason of an order cannot be read"),
+        ({"reasonReference": [{"reference": "Condition/elsewhere", "display": "Insomnia"}]}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_reason_that_was_not_sent_or_cannot_be_read_is_not_absent(reason, why):
+    assert orders(draft(**reason))[0].reasons_unreadable == why
+    assert facts(request(**reason)).current_drugs("clonazepam").value[0].reasons_unreadable == why
 
 
 def test_a_reason_that_rules_out_is_a_question_and_no_diagnosis():

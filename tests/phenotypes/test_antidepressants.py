@@ -2,7 +2,7 @@
 
 import pytest
 
-from cds_service.facts.knowledge import ABSENT
+from cds_service.facts.knowledge import ABSENT, Unavailable
 from cds_service.fhir.dates import interval
 from cds_service.phenotypes.antidepressants import (
     SETS,
@@ -131,6 +131,11 @@ def test_doxepin_is_a_hypnotic_up_to_6_mg_a_day(mg, counts):
 
 def test_doxepin_of_unknown_dose_counts():
     assert drugs(request(named("doxepin"))) == ["doxepin"]
+
+
+def test_whether_doxepin_counts_is_open_where_its_dose_cannot_be_read():
+    odd = request(named("doxepin"), dosageInstruction=[{"timing": 17}])
+    assert isinstance(taken(facts(odd), *SETS), Unavailable)
 
 
 def test_a_small_dose_of_another_tricyclic_counts():

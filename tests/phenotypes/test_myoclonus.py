@@ -47,6 +47,11 @@ def test_a_drug_is_a_cause_with_the_day_it_was_begun():
     assert causes(gabapentin) == [(("gabapentin",), interval("2026-05-20"))]
 
 
+def test_a_drug_whose_start_cannot_be_read_may_be_a_cause():
+    assert isinstance(causes(request(named("gabapentin 300 mg"), authoredOn={"odd": 1})), Unavailable)
+    assert causes(request(named("gabapentin 300 mg"))) == ABSENT
+
+
 @pytest.mark.parametrize(
     ("result", "kind", "amount"),
     [

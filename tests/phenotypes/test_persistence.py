@@ -66,6 +66,28 @@ def test_the_sign_is_told_after_8_weeks_surely(start, found):
     assert (unhelped(condition(RBD), clonazepam(start), INJURED) != ABSENT) is found
 
 
+@pytest.mark.parametrize("sign", [True, False])
+@pytest.mark.parametrize(
+    "drug",
+    [
+        melatonin(9) | {"dosageInstruction": [{"timing": 17}]},
+        melatonin(9, {"odd": 1}),
+        melatonin(9, "since spring"),
+        clonazepam({"odd": 1}),
+    ],
+)
+def test_a_dose_or_start_that_cannot_be_read_leaves_it_open_where_a_sign_was_told(drug, sign):
+    found = unhelped(condition(RBD), drug, answers("2026-06-01", injury=sign, complex_movements=False))
+    assert isinstance(found, Unavailable) is sign
+
+
+def test_a_known_start_that_is_early_enough_does_not_wait_for_an_unreadable_one():
+    early, odd = clonazepam("2026-01-05"), clonazepam({"odd": 1})
+    assert unhelped(condition(RBD), early, odd, INJURED) == ("clonazepam", "injury")
+    late = clonazepam("2026-05-25")
+    assert isinstance(unhelped(condition(RBD), late, odd, INJURED), Unavailable)
+
+
 def test_a_drug_without_start_is_not_known_to_have_been_taken_long_enough():
     assert unhelped(condition(RBD), clonazepam(None), INJURED) == ABSENT
 

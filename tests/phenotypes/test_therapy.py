@@ -4,7 +4,15 @@ import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
 from cds_service.facts.patient import Change
-from cds_service.phenotypes.therapy import Indication, change, indication, is_falling_series, perhaps_taper, taper
+from cds_service.phenotypes.therapy import (
+    Indication,
+    change,
+    indication,
+    is_falling_series,
+    is_for_rbd,
+    perhaps_taper,
+    taper,
+)
 from tests.charts import (
     CLONAZEPAM,
     RBD,
@@ -153,6 +161,14 @@ def test_a_reason_is_read_from_the_condition_it_names():
 )
 def test_without_a_reason_the_single_treated_diagnosis_is_the_indication(problems, found):
     assert purpose(draft(), *problems) is found
+
+
+def test_a_reason_that_cannot_be_read_is_not_inferred_from_the_problem_list():
+    odd = {"reasonReference": [17]}
+    found = facts(condition(RBD), request(**odd), drafts=(draft(**odd),))
+    for therapy in (found.orders[0], found.current_drugs("clonazepam").value[0]):
+        assert indication(therapy, found) is Indication.OTHER
+        assert isinstance(is_for_rbd(therapy, found), Unavailable)
 
 
 def test_a_past_or_refuted_diagnosis_is_no_indication():
