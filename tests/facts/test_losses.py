@@ -136,11 +136,11 @@ DRUG = {"medicationCodeableConcept", "medicationReference", "medication", "conta
 """Where they leave open which drug it is, it could be any."""
 NOTHING_DEPENDS_ON = {
     fhir.Patient: {"deceasedBoolean", "deceasedDateTime"},
-    fhir.Condition: {"category", "patient", "extension"},
+    fhir.Condition: {"category", "patient", "extension", "note"},
     fhir.Observation: {"hasMember"},
     fhir.Medication: {"contained", "form"},
-    fhir.MedicationRequest: DRUG | {"reportedBoolean", "reportedReference", "dispenseRequest"},
-    fhir.MedicationStatement: DRUG | {"taken", "dateAsserted"},
+    fhir.MedicationRequest: DRUG | {"statusReason", "reportedBoolean", "reportedReference", "dispenseRequest"},
+    fhir.MedicationStatement: DRUG | {"statusReason", "taken", "dateAsserted"},
     fhir.MedicationDispense: DRUG | {"daysSupply"},
     fhir.ServiceRequest: {"contained"},
     fhir.CarePlan: {"intent"},
