@@ -13,8 +13,9 @@ from cds_service.fhir.dates import Interval
 Advice: TypeAlias = PlannedCare | Procedure
 
 
-def advised(facts: PatientFacts, months: int) -> Fact[Advice]:
+def advised(facts: PatientFacts) -> Fact[Advice]:
     """Advice of the window; advice without a date counts."""
+    months = facts.numbers.whole("safety-advice", "advice-months")
     return _given(facts, lambda day: day is None or facts.within_months(day, months))
 
 

@@ -29,7 +29,7 @@ class Unhelped(msgspec.Struct, frozen=True):
 
 def on_treatment(facts: PatientFacts, weeks: int, melatonin_mg: float) -> Fact[Unhelped]:
     """Active RBD, and complex movements or injury told after so many weeks of clonazepam, or of enough melatonin."""
-    disorder, taken = rbd.diagnosis(facts), facts.current_drugs("melatonin", "clonazepam").where(_is_sure)
+    disorder, taken = rbd.firm_diagnosis(facts), facts.current_drugs("melatonin", "clonazepam").where(_is_sure)
     if not disorder.known:
         return disorder
     if not taken.known:

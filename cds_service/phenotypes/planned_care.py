@@ -16,3 +16,8 @@ def open_or_recent(facts: PatientFacts, months: int, *sets: str) -> Fact[tuple[P
     return facts.requests(*sets).where(
         lambda order: order.open or order.day is None or facts.within_months(order.day, months)
     )
+
+
+def is_open(facts: PatientFacts, *sets: str) -> bool:
+    """Whether such an order or referral is known to be open: it is not offered again."""
+    return facts.requests(*sets).where(lambda order: order.open).known

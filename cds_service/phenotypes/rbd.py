@@ -11,7 +11,7 @@ from enum import Enum
 
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Fact, Known, unread
+from cds_service.facts.knowledge import ABSENT, Fact, Known, either, unread
 from cds_service.facts.patient import Condition, PatientFacts, ScreeningAnswer
 from cds_service.facts.queries import QUESTIONS
 from cds_service.fhir.dates import Interval
@@ -127,6 +127,12 @@ def firm_diagnosis(facts: PatientFacts) -> Fact[Condition]:
     return diagnosis(facts).provided(lambda listed: not listed.possible)
 
 
+def settled(facts: PatientFacts) -> Fact[Condition]:
+    """RBD that is on the list and not only possible, or in the history: what its red flags could lead to is done."""
+    past = facts.past_conditions("rbd").first()
+    return either(firm_diagnosis(facts), past)
+
+
 def flags(facts: PatientFacts) -> dict[str, Flag]:
     """The questions' answers that are still valid, completed by the problem list's words."""
     answers = facts.answers(*QUESTIONS).value_or(())
@@ -156,7 +162,7 @@ def _from_flags(facts: PatientFacts) -> Suspicion:
 
 def _level(found: Mapping[str, Flag], over: bool | None, score: float | None, facts: PatientFacts) -> Level:
     yes = {name for name, flag in found.items() if flag.yes}
-    moves = bool(yes & _MOVEMENTS) or facts.conditions(*COMPLAINTS).known
+    moves = bool(yes & _MOVEMENTS) or complaint(facts).known
     with_synuclein = facts.conditions(*SYNUCLEIN_SETS).known
     if "complex-movements" in yes or ("injury" in yes and moves):
         return Level.SUSPECTED
@@ -166,7 +172,7 @@ def _level(found: Mapping[str, Flag], over: bool | None, score: float | None, fa
         return Level.SUSPECTED
     if "dream-enactment" in yes or score is not None:
         return Level.POSSIBLE
-    if yes & {"vocalizations", "sustained-contractions", "dream-recall"}:
+    if yes & {"vocalizations", "sustained-contractions", "dream-recall", "injury"}:
         return Level.WEAK
     return Level.BENIGN if only_jerks(found) else Level.NONE
 

@@ -16,7 +16,7 @@ from cds_service.rules.review import Finding, Review, rule
 def bedroom_safety(review: Review) -> Finding:
     facts = review.facts
     seen = review.known("may-be-injured", _may_be_injured(rbd.firm_suspicion(facts)))
-    review.unless("advised", advised(facts, int(review.number("advice-months"))))
+    review.unless("advised", advised(facts))
     review.consider("injury-recorded", facts.answer("injury"))
     injury = _injury(review, seen)
     card = "suspected" if seen.diagnosis is None else "confirmed"

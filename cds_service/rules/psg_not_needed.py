@@ -16,7 +16,6 @@ _SCREEN = {"brief-jerks": phrasing("sign-brief-jerks")(), **{name: NAMES[name] f
 _TELLING = (*_ASKED, "sustained-contractions", "dream-recall")
 _IN_HISTORY = phrasing("rbd-in-history", rule="psg-not-needed")()
 _NOT_RECORDED = phrasing("not-recorded-signs", "signs", rule="psg-not-needed")
-_RECORDED = phrasing("recorded-signs", "signs", rule="psg-not-needed")
 _NO_JERKS = phrasing("no-brief-jerks", rule="psg-not-needed")()
 
 
@@ -31,13 +30,17 @@ def psg_not_needed(review: Review) -> Finding:
     seen = rbd.suspicion(facts)
     review.unless("suspicion", sleep_study.for_study(seen))
     flags = rbd.flags(facts)
+    told = [flags[name].source for name in _TELLING if flags[name].yes]
+    review.unless("red-flag", bool(told), *filter(None, told))
     screened = rbd.only_jerks(flags) and (not seen.known or seen.value.level is Level.BENIGN)
     days = [flags[name].when for name in _ASKED]
     newest = max((day for day in days if day), key=lambda day: day.last, default=None)
     reason = Record(order.reason_words or _complaint(facts))
     values = {"screened": newest, "reason": reason, "answers": _answers(seen, flags)}
     outcome = "screened" if screened else "not-screened"
-    return Finding(outcome, outcome, values, ("common",))
+    unasked = any(flags[name].yes is None for name in _SCREEN)
+    offers = None if screened or unasked else ("remove-study",)
+    return Finding(outcome, outcome, values, ("common",), offers)
 
 
 def _for_twitching(order: Order, facts: PatientFacts) -> Fact[object]:
@@ -48,13 +51,12 @@ def _for_twitching(order: Order, facts: PatientFacts) -> Fact[object]:
 
 
 def _answers(seen: Fact[Suspicion], flags: Mapping[str, Flag]) -> Value:
-    """Why the screen does not settle it: RBD in the history, what was not asked, else what was answered yes."""
+    """Why the screen does not settle it: RBD in the history, what was not asked, else that there are no jerks."""
     if seen.known and seen.value.level is Level.HISTORY:
         return _IN_HISTORY
     if missing := listed(words for name, words in _SCREEN.items() if flags[name].yes is None):
         return _NOT_RECORDED(signs=missing)
-    told = listed(NAMES[name] for name in _TELLING if flags[name].yes)
-    return _RECORDED(signs=told) if told else _NO_JERKS
+    return _NO_JERKS
 
 
 def _complaint(facts: PatientFacts) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cds_service.facts.knowledge import ABSENT, Fact, either
+from cds_service.facts.knowledge import ABSENT, Fact
 from cds_service.facts.patient import PatientFacts
 from cds_service.facts.words import Listed, listed, phrasing
 from cds_service.fhir.dates import Age
-from cds_service.phenotypes import antidepressants, rbd, sleep_study
+from cds_service.phenotypes import antidepressants, planned_care, rbd, sleep_study
 from cds_service.phenotypes.age import years
 from cds_service.phenotypes.rbd import Level, Suspicion
 from cds_service.rules.rbd_signs import drugs, kinds, told
@@ -25,7 +25,7 @@ _REFERRAL_REASON = phrasing("referral-reason", rule="rbd-early-onset")()
 @rule("rbd-early-onset", gives="absent age drugs flags not_asked others present referral_reason")
 def rbd_early_onset(review: Review) -> Finding:
     facts = review.facts
-    review.unless("rbd-known", either(facts.conditions("rbd"), facts.past_conditions("rbd")))
+    review.unless("rbd-known", rbd.settled(facts))
     age = review.known("age-recorded", facts.age)
     seen = review.known("early-dream-enactment", _early(review, age))
     suspected = seen.level is Level.SUSPECTED
@@ -42,7 +42,10 @@ def rbd_early_onset(review: Review) -> Finding:
         "causes",
     ]
     values = {**told(seen), "age": years(age), "drugs": named, "others": others, "referral_reason": _REFERRAL_REASON}
-    offers = ("refer-sleep-medicine",) if study.known else None
+    offers = (
+        *([] if planned_care.is_open(facts, "referral-sleep-medicine") else ["refer-sleep-medicine"]),
+        *([] if study.known else ["order-video-polysomnography"]),
+    )
     indicator = "injury" if seen.says("injury") else "no-injury"
     card = "suspected" if suspected else "possible"
     return Finding(card, indicator, values, tuple(notes), offers, kinds(seen))
@@ -51,7 +54,7 @@ def rbd_early_onset(review: Review) -> Finding:
 def _early(review: Review, age: Age) -> Fact[Suspicion]:
     """Red flags under the limit, or dream enactment that is not surely over it."""
     young = age.under(review.facts.numbers.whole("rbd", "age-over"))
-    return rbd.suspicion(review.facts).provided(
+    return rbd.firm_suspicion(review.facts).provided(
         lambda seen: (
             (seen.level is Level.SUSPECTED and young) or (seen.level is Level.POSSIBLE and seen.says("dream-enactment"))
         )

@@ -10,7 +10,7 @@ from cds_service.facts.queries import QUESTIONS
 from cds_service.facts.words import Record, Value, listed, phrasing, since
 from cds_service.phenotypes import rbd, sleep_study
 from cds_service.phenotypes.rbd import Level, Suspicion
-from cds_service.rules.rbd_signs import NAMES, named, present, said_yes, signs
+from cds_service.rules.rbd_signs import NAMES, NONE, named, present, said_yes, signs
 from cds_service.rules.review import Finding, Review, rule
 
 _MOVEMENTS = phrasing("movements-in-sleep", rule="rbd-screen")()
@@ -27,26 +27,51 @@ class ScreeningReason(msgspec.Struct, frozen=True):
     found: Value
 
 
-@rule("rbd-screen", gives="found label missing")
+@rule("rbd-screen", gives="absent found label missing")
 def rbd_screen(review: Review) -> Finding:
     facts = review.facts
-    review.unless("rbd-known", either(facts.conditions("rbd"), facts.past_conditions("rbd")))
-    missing = review.known("answers-missing", rbd.unanswered(facts))
-    seen = rbd.suspicion(facts)
+    review.unless("rbd-known", rbd.settled(facts))
+    seen, missing = rbd.firm_suspicion(facts), rbd.unanswered(facts)
+    hurt = seen.provided(_hurt)
+    review.only_if("answers-missing", either(hurt, missing))
     reason = review.known("reason-to-ask", _reason(review, seen))
     review.unless("study-settles-it", _studied(review, seen))
-    review.unless("already-asked", _sent(facts, int(review.number("repeat-months"))))
-    card = reason.card if reason.card == "age-unknown" or "dream-enactment" in missing else "rest"
-    notes = ["bed-partner"] if card in ("rest", "age-unknown") else ["single-question", "bed-partner"]
-    if not facts.age.known:
-        notes.append("age-unknown")
-    values = {"label": reason.label, "found": reason.found, "missing": named(missing)}
-    return Finding(card, "ask", values, tuple(notes))
+    sent = _sent(facts, int(review.number("repeat-months")))
+    review.unless("already-asked", ABSENT if hurt.known else sent)
+    return _asking(reason, missing.value_or(()), seen, facts)
+
+
+def _asking(reason: ScreeningReason, missing: tuple[str, ...], seen: Fact[Suspicion], facts: PatientFacts) -> Finding:
+    injured = reason.card == "injury"
+    card = reason.card if injured or reason.card == "age-unknown" or "dream-enactment" in missing else "rest"
+    if injured and not missing:
+        card = "injury-alone"
+    flags = seen.value.flags if seen.known else rbd.flags(facts)
+    values = {
+        "label": reason.label,
+        "found": reason.found,
+        "missing": named(missing),
+        "absent": named(name for name in rbd.RED_FLAGS if flags[name].yes is False) or NONE,
+    }
+    notes = [*(["form"] if missing else []), "bed-partner", *([] if facts.age.known else ["age-unknown"])]
+    offers = () if injured and _is_open(facts) else None
+    return Finding(card, "ask", values, tuple(notes), offers)
+
+
+def _hurt(seen: Suspicion) -> bool:
+    """Injury that no movement in sleep explains."""
+    return seen.level is Level.WEAK and seen.says("injury")
+
+
+def _is_open(facts: PatientFacts) -> bool:
+    """Whether the questions were sent and wait for an answer."""
+    return facts.plans("rbd-screen-task").where(lambda task: task.open).known
 
 
 def _reason(review: Review, seen: Fact[Suspicion]) -> Fact[ScreeningReason]:
     complaint = rbd.complaint(review.facts).read_as(lambda c: ScreeningReason("complaint", _MOVEMENTS, _on_list(c)))
-    return either(complaint, _sign(review.facts, seen), _synuclein(review))
+    hurt = seen.provided(_hurt).read_as(lambda told: ScreeningReason("injury", NAMES["injury"], present(told)))
+    return either(hurt, complaint, _sign(review.facts, seen), _synuclein(review))
 
 
 def _on_list(complaint: Condition) -> Value:

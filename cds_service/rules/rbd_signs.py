@@ -23,7 +23,7 @@ NAMES = {
 _WEIGHTIEST = ("complex-movements", "injury", "dream-enactment")
 _MOST_IN_A_SUMMARY = 3
 _TELLERS = {name: phrasing(f"told-by-{name}")() for name in ("bed-partner", "patient")}
-_NONE = phrasing("none")()
+NONE = phrasing("none")()
 _SCORE = phrasing("rbdsq", "score")
 _TOTAL = phrasing("rbdsq-total", "score")
 _TOLD = phrasing("signs-told", "signs", "by")
@@ -38,8 +38,8 @@ def told(seen: Suspicion) -> dict[str, Value]:
     return {
         "flags": _for_summary(seen),
         "present": present(seen),
-        "absent": named(n for n in NAMES if seen.flags[n].yes is False) or _NONE,
-        "not_asked": named(n for n in NAMES if seen.flags[n].yes is None) or _NONE,
+        "absent": named(n for n in NAMES if seen.flags[n].yes is False) or NONE,
+        "not_asked": named(n for n in NAMES if seen.flags[n].yes is None) or NONE,
     }
 
 

@@ -30,7 +30,7 @@ def rbd_untreated(review: Review) -> Finding:
     review.unless("melatonin-allergy", facts.allergies("melatonin"))
     review.unless("liver-failure", facts.conditions("liver-failure"))
     review.unless("pregnancy", pregnancy(facts))
-    safe = advised(facts, int(review.number("advice-months")))
+    safe = advised(facts)
     cautions, taken = _cautions(facts), drugs(facts)
     notes = [
         *(["apnea"] if facts.conditions("sleep-apnea").known else []),

@@ -45,7 +45,7 @@ class ReferralReason(msgspec.Struct, frozen=True):
 def sleep_referral(review: Review) -> Finding:
     reasons = review.known("reason-to-refer", _reasons(review))
     months = int(review.number("referral-months"))
-    review.unless("referred", planned_care.recent(review.facts, months, "referral-sleep-medicine"))
+    review.unless("referred", planned_care.open_or_recent(review.facts, months, "referral-sleep-medicine"))
     leading = reasons[0].card
     values = {name: value for reason in reversed(reasons) for name, value in reason.values.items()}
     also = tuple(f"also-{reason.card}" for reason in reasons[1:])
@@ -55,7 +55,7 @@ def sleep_referral(review: Review) -> Finding:
 
 def _reasons(review: Review) -> Fact[tuple[ReferralReason, ...]]:
     """Every reason that holds, the weightiest first; unavailable if none does and one could not be looked up."""
-    seen = rbd.suspicion(review.facts)
+    seen = rbd.firm_suspicion(review.facts)
     looked = (_injured(review), _unhelped(review), _uncertain(review, seen), _other(review, seen))
     known = [fact for fact in looked if fact.known]
     if not known:
