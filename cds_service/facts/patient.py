@@ -23,6 +23,7 @@ from cds_service.facts.losses import Loss
 from cds_service.facts.numbers import Numbers
 from cds_service.facts.words import Value, possible
 from cds_service.fhir.dates import Age, Interval, within_days, within_months
+from cds_service.fhir.quantities import Amount
 
 
 class Drug(msgspec.Struct, frozen=True):
@@ -181,6 +182,8 @@ class Observation(msgspec.Struct, frozen=True):
     value: float | None = None
     unit: str = ""
     comparator: str = ""
+    high: Amount | None = None
+    """The upper end of the range that was sent with it, the highest of several."""
     answer: bool | None = None
     answer_sets: frozenset[str] = frozenset()
     readable: bool = True

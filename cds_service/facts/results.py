@@ -11,6 +11,7 @@ from cds_service.facts.queries import QUESTIONS
 from cds_service.facts.values import CODED, is_neither, said, yes_or_no
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Interval, interval
+from cds_service.fhir.quantities import Amount, amount
 from cds_service.fhir.statuses import CLINICAL, VERIFICATION, is_error, status_of
 from cds_service.terminology.vocabulary import Vocabulary
 
@@ -293,9 +294,16 @@ def _observation(
         value=told.number.value if told.number else None,
         unit=told.number.unit if told.number else "",
         comparator=told.number.comparator if told.number else "",
+        high=_high(part),
         answer=told.answer,
         answer_sets=told.sets,
         readable=told.readable,
         text=told.text,
         written=written or whole.issued or "",
     )
+
+
+def _high(part: fhir.Observation | fhir.Component) -> Amount | None:
+    ranges = part.reference_range if isinstance(part, fhir.Observation) else None
+    ends = [end for one in fhir.many(ranges) if (end := amount(one.high))]
+    return max(ends, key=lambda end: end.value, default=None)

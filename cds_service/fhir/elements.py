@@ -156,6 +156,10 @@ class Condition(Resource, tag=True):
     extension: Many[Extension] = None
 
 
+class ReferenceRange(Element, gc=False):
+    high: Quantity | None = None
+
+
 class Observation(Resource, tag=True):
     status: str | None = None
     code: CodeableConcept | None = None
@@ -174,6 +178,7 @@ class Observation(Resource, tag=True):
     data_absent_reason: CodeableConcept | None = None
     has_member: Many[Reference] = None
     component: Many[Component] = None
+    reference_range: Many[ReferenceRange] = None
 
 
 class Substance(Resource, tag=True):

@@ -98,7 +98,7 @@ _UNITS |= {_folded(spelled): unit for unit, spellings in _SPELLINGS.items() for 
 _EXACT = {unit: unit for unit in _UNITS.values()}
 
 _UMOL_PER_MG_DL = {"creatinine": 88.4, "glucose": 1000 / 18.016, "calcium": 1000 / 4.008}
-_CHARGE = {"sodium": 1, "potassium": 1, "lithium": 1, "calcium": 2, "magnesium": 2}
+_CHARGE = {"sodium": 1, "potassium": 1, "lithium-level": 1, "calcium": 2, "magnesium": 2}
 _COMPARATORS = ("<=", ">=", "<", ">")
 
 

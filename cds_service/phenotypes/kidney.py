@@ -1,8 +1,10 @@
-"""Kidney function for dosing: creatinine clearance by Cockcroft and Gault, else eGFR (MYO-03)."""
+"""Kidney function for dosing: creatinine clearance by Cockcroft and Gault, else eGFR (MYO-02, MYO-03)."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -11,6 +13,11 @@ from cds_service.facts.patient import PatientFacts
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import labs
 from cds_service.phenotypes.labs import Result
+
+Band = Callable[[float], float]
+"""A label's largest daily dose by clearance, in mg; infinite where it sets none."""
+
+GABAPENTINOIDS = ("gabapentin", "pregabalin")
 
 
 class Clearance(msgspec.Struct, frozen=True):
@@ -29,8 +36,10 @@ class Clearance(msgspec.Struct, frozen=True):
         """The best function that the result may stand for."""
         return math.inf if self.comparator.startswith(">") else self.value
 
-    def __str__(self) -> str:
-        return f"{self.comparator}{self.value:g}"
+    def shown(self, band: Band) -> str:
+        """In whole mL/min, as labels count: rounded, or cut or raised where rounding would leave the band."""
+        whole = (round(self.value), math.floor(self.value), math.ceil(self.value))
+        return f"{self.comparator}{next(n for n in whole if band(n) == band(self.value))}"
 
 
 def clearance(facts: PatientFacts) -> Fact[Clearance]:
@@ -46,13 +55,28 @@ def clearance(facts: PatientFacts) -> Fact[Clearance]:
     return reported.read_as(_reported) if reported.known else unread(reported, creatinine, weight)
 
 
-def levetiracetam_limit(found: Clearance, facts: PatientFacts) -> float:
-    """The label's largest daily dose of levetiracetam at this clearance, in mg."""
-    numbers, rate = facts.numbers, found.highest
-    if rate > numbers.value("kidney", "normal-over"):
-        return numbers.value("kidney", "levetiracetam-normal")
-    group = next((g for g in ("mild", "moderate") if rate >= numbers.value("kidney", f"{g}-from")), "severe")
-    return numbers.value("kidney", f"levetiracetam-{group}")
+def levetiracetam(facts: PatientFacts) -> Band:
+    """The label's limits of levetiracetam."""
+    number = partial(facts.numbers.value, "kidney")
+
+    def limit(rate: float) -> float:
+        if rate > number("normal-over"):
+            return number("levetiracetam-normal")
+        group = next((g for g in ("mild", "moderate") if rate >= number(f"{g}-from")), "severe")
+        return number(f"levetiracetam-{group}")
+
+    return limit
+
+
+def gabapentinoid(ingredient: str, facts: PatientFacts) -> Band:
+    """The label's limits of gabapentin or pregabalin; none while the kidneys need no lower dose."""
+    number = partial(facts.numbers.value, "kidney")
+
+    def limit(rate: float) -> float:
+        group = next((g for g in ("lowest", "low", "reduced") if rate < number(f"gabapentinoid-{g}-under")), None)
+        return number(f"{ingredient}-{group}") if group else math.inf
+
+    return limit
 
 
 def egfr(facts: PatientFacts, months: int) -> Fact[Result]:
@@ -70,7 +94,7 @@ def _cockcroft_gault(facts: PatientFacts, creatinine: Result, weight: Result) ->
         return None
     rate = (140 - age.value.lowest) * kilograms.value / (72 * milligrams.value)
     rate *= 0.85 if sex.value == "female" else 1.0
-    return Clearance(round(max(rate, 1.0), 1), False, creatinine.when, creatinine.source)
+    return Clearance(max(rate, 1.0), False, creatinine.when, creatinine.source)
 
 
 def _reported(result: Result) -> Clearance:

@@ -21,6 +21,8 @@ class Result(msgspec.Struct, frozen=True):
     amount: Amount
     when: Interval
     source: str
+    high: Amount | None = None
+    """The upper end of its own range, in the same unit."""
 
     def __str__(self) -> str:
         """The number alone, ``18`` or ``<15``."""
@@ -48,7 +50,10 @@ def newest(
         converted = convert(given, unit, analyte=name)
         if converted is None:
             return Unavailable(f"observations: {name} in a unit that cannot be compared")
-        return of(Result(converted, one.day, one.source))
+        high = one.high and convert(
+            Amount(one.high.value, unit if one.high.unit in ("", *same) else one.high.unit), unit, analyte=name
+        )
+        return of(Result(converted, one.day, one.source, high))
     return Unavailable(f"observations: {name} {_UNDATED}") if undated else facts.unread("observations", name)
 
 

@@ -30,7 +30,7 @@ CAUSE_SETS = (
 SEROTONERGIC_SETS = ("ssri", "snri", "tca", "maoi", "other-antidepressant", "trazodone-nefazodone", "triptan")
 SEROTONERGIC_OPIOIDS = frozenset({"tramadol", "meperidine", "methadone", "fentanyl", "tapentadol"})
 
-KIDNEY_CLEARED_SETS = ("gabapentinoid", "opioid", "cefepime")
+KIDNEY_CLEARED_SETS = ("gabapentinoid", "opioid", "cefepime", "lithium")
 """Drugs of which they or their products accumulate when the kidneys fail."""
 
 _NAMES = {

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Fact, Unavailable, all_of, either, unread
+from cds_service.facts.knowledge import ABSENT, Absent, Fact, Unavailable, all_of, either, unread
 from cds_service.facts.patient import CERTAIN_FIRST, Condition, Medication, PatientFacts
+from cds_service.facts.words import Value
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import kidney, labs, myoclonus
+from cds_service.phenotypes.kidney import Clearance
 from cds_service.phenotypes.labs import Result
+from cds_service.phenotypes.therapy import upper
 
 VALUES = {"sodium": "mmol/L", "glucose": "mg/dL", "calcium": "mg/dL"}
 INJURIES = ("hypoxic-brain-injury", "cardiac-arrest", "stroke", "head-spinal-injury", "brain-tumour")
@@ -22,7 +27,7 @@ class Cause(msgspec.Struct, frozen=True):
     """One possible cause."""
 
     kind: str
-    """``drug``, ``serotonergic``, ``kidney``, ``liver``, a value of ``VALUES`` or an injury of ``INJURIES``."""
+    """``drug``, ``serotonergic``, ``kidney``, ``liver``, or one of ``DOSES``, ``VALUES`` and ``INJURIES``."""
     source: str
     when: Interval | None = None
     words: str = ""
@@ -32,10 +37,27 @@ class Cause(msgspec.Struct, frozen=True):
     """The drug, or the drugs that do it together."""
     amount: str = ""
     """What was measured, in the unit of its limit."""
+    dose: Value = None
+    """The daily dose of a drug, in mg, where it is over the limit of its label."""
+    limit: float = 0
+    rate: Clearance | None = None
+    """What kidney function the dose is held against."""
+    shown_rate: str = ""
+    measured: Interval | None = None
+    """The day of a result that speaks against a drug."""
+    sets: frozenset[str] = frozenset()
+    """The value sets of the drug."""
     stale: Medication | None = None
     """The drug, or one of two, of which only an old entry tells that it is taken."""
 
+    @property
+    def drug(self) -> str:
+        """The drug, or the first of several; none for other causes."""
+        return self.ingredients[0] if self.ingredients else ""
 
+
+DOSES = ("over-dose", "lithium", "lithium-level")
+"""Kinds in which it is the dose of a drug that counts, whenever it was begun."""
 Causes = Fact[tuple[Cause, ...]]
 
 
@@ -44,10 +66,64 @@ def drugs_begun(facts: PatientFacts, onset: Interval | None) -> Causes:
     days = facts.numbers.whole("myoclonus", "drug-days")
     taken = myoclonus.drugs(facts)
     begun = taken.where(lambda drug: myoclonus.begun_before(drug.start, onset, days)).value_or(())
-    made = [Cause("drug", m.source, m.start, ingredients=(m.ingredient,), stale=m if m.old else None) for m in begun]
+    made = [_taken(drug, "drug") for drug in begun]
     undated = onset is not None and any(drug.start_unreadable for drug in taken.value_or(()))
     lost: Causes = Unavailable(f"medications: {_START_LOST}") if undated else ABSENT
     return either(_each_once(made), facts.unread("medications"), lost)
+
+
+def doses_over_the_label(facts: PatientFacts) -> Causes:
+    """Gabapentin or pregabalin above its label's largest daily dose for this kidney function, whenever begun."""
+    taken, function = facts.current_drugs("gabapentinoid"), kidney.clearance(facts)
+    if not taken.known or not function.known:
+        return unread(taken) if not taken.known else unread(function)
+    rate, made = function.value, []
+    untold: Absent | Unavailable = ABSENT
+    for drug in taken.value:
+        if drug.ingredient not in kidney.GABAPENTINOIDS:
+            continue
+        band = kidney.gabapentinoid(drug.ingredient, facts)
+        limit = band(rate.highest)
+        if drug.dose.daily_mg is None and limit < math.inf:
+            untold = Unavailable(f"medications: {drug.dose.why_not}")
+        elif drug.dose.daily_mg is not None and drug.dose.daily_mg > limit:
+            made.append(
+                _taken(drug, "over-dose", dose=upper(drug.dose), limit=limit, rate=rate, shown_rate=rate.shown(band))
+            )
+    return either(_each_once(made), untold)
+
+
+def lithium(facts: PatientFacts) -> Causes:
+    """Lithium with a level above its range, or with a kidney function that asks for less, whenever begun."""
+    taken = facts.current_drugs("lithium").first()
+    if not taken.known:
+        return unread(taken)
+    level = _high_lithium(facts)
+    if level.known:
+        return level.read_as(
+            lambda result: (_taken(taken.value, "lithium-level", amount=str(result), measured=result.when),)
+        )
+    limit = facts.numbers.value("myoclonus", "lithium-egfr-low")
+    reported = kidney.egfr(facts, facts.numbers.whole("kidney", "months"))
+    low = reported.provided(lambda rate: rate.amount.definitely_below(limit))
+    found = low.read_as(lambda rate: (_taken(taken.value, "lithium", amount=str(rate), measured=rate.when),))
+    return either(found, unread(level))
+
+
+def _high_lithium(facts: PatientFacts) -> Fact[Result]:
+    days, usual = (facts.numbers.value("myoclonus", f"lithium-level-{name}") for name in ("days", "high"))
+    newest = labs.newest(facts, "lithium-level", "mmol/L", lambda day: facts.within_days(day, int(days)), same=("",))
+    return newest.provided(lambda result: _is_over(result, usual))
+
+
+def _is_over(level: Result, usual: float) -> bool:
+    limit = level.high.value if level.high else usual
+    return level.amount.definitely_at_least(limit) and (level.amount.value > limit or level.amount.comparator == ">")
+
+
+def _taken(drug: Medication, kind: str, **more: Any) -> Cause:
+    stale = drug if drug.old else None
+    return Cause(kind, drug.source, drug.start, ingredients=(drug.ingredient,), sets=drug.sets, stale=stale, **more)
 
 
 def serotonergic_drugs(facts: PatientFacts) -> Causes:
@@ -58,16 +134,20 @@ def serotonergic_drugs(facts: PatientFacts) -> Causes:
     drugs = sorted(found.value, key=lambda m: m.old)
     together = tuple([m.ingredient for m in drugs])
     stale = drugs[1] if drugs[1].old else None
-    return found.read_as(lambda _: (Cause("serotonergic", found.sources[0], ingredients=together, stale=stale),))
+    return found.read_as(
+        lambda _: (Cause("serotonergic", drugs[0].source, ingredients=together, sets=drugs[0].sets, stale=stale),)
+    )
 
 
 def kidney_failure(facts: PatientFacts) -> Causes:
-    """The newest eGFR of the window below its limit, else a coded failure."""
+    """The newest eGFR of the window below its limit; without one, a coded failure."""
     limit = facts.numbers.value("myoclonus", "egfr-low")
     reported = kidney.egfr(facts, facts.numbers.whole("myoclonus", "kidney-months"))
     low = reported.provided(lambda rate: rate.amount.definitely_below(limit))
     if low.known:
         return low.read_as(lambda rate: (_measured(rate, "kidney"),))
+    if reported.known:
+        return ABSENT
     coded = _coded(facts, "kidney-failure", "kidney")
     return coded if coded.known else unread(reported, coded)
 

@@ -166,5 +166,5 @@ def _kidney_values(facts: PatientFacts) -> dict[str, Value]:
     found = kidney.clearance(facts)
     if not found.known:
         return {}
-    limit = kidney.levetiracetam_limit(found.value, facts)
+    limit = kidney.levetiracetam(facts)(found.value.highest)
     return {"label_maximum": _A_DAY(dose=limit)}

@@ -41,10 +41,11 @@ def _excess(review: Review) -> Excess:
     if not found.known:
         return Unavailable("observations: no kidney function in the window") if found == ABSENT else found
     rate = found.value
-    over = _compared(review.order, kidney.levetiracetam_limit(rate, review.facts))
+    band = kidney.levetiracetam(review.facts)
+    over = _compared(review.order, band(rate.highest))
     if not over.known:
         return over
-    told: dict[str, Value] = {"rate": str(rate), "day": rate.when, "estimated": rate.estimated}
+    told: dict[str, Value] = {"rate": rate.shown(band), "day": rate.when, "estimated": rate.estimated}
     return Known({**over.value, **told}, (*over.sources, *found.sources))
 
 

@@ -1,9 +1,11 @@
 """Creatinine clearance by Cockcroft and Gault, else eGFR, and the label's limits (clinical specification MYO-03)."""
 
+from math import inf
+
 import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
-from cds_service.phenotypes.kidney import Clearance, clearance, levetiracetam_limit
+from cds_service.phenotypes.kidney import Clearance, clearance, gabapentinoid, levetiracetam
 from tests.charts import LOINC, coded, facts, observation, patient
 
 CREATININE, WEIGHT, EGFR = coded(LOINC, "2160-0"), coded(LOINC, "29463-7"), coded(LOINC, "98979-8")
@@ -29,13 +31,13 @@ def egfr(value=40, unit=PER_MINUTE, day="2026-06-01", **members):
 
 def test_cockcroft_and_gault():
     # (140 - 78) x 60 / (72 x 1.2) = 43.06, for a woman x 0.85
-    assert seen(MAN, creatinine(), weight()).value.value == 43.1
-    assert seen(WOMAN, creatinine(), weight()).value.value == 36.6
+    assert seen(MAN, creatinine(), weight()).value.value == pytest.approx(43.06, abs=0.01)
+    assert seen(WOMAN, creatinine(), weight()).value.value == pytest.approx(36.6, abs=0.01)
 
 
 def test_units_are_converted():
     assert seen(MAN, creatinine(106.08, "umol/L"), weight(132.277, "lb")).value.value == pytest.approx(43.1, abs=0.05)
-    assert seen(MAN, creatinine(), weight(60000, "g")).value.value == 43.1
+    assert seen(MAN, creatinine(), weight(60000, "g")).value.value == pytest.approx(43.06, abs=0.01)
 
 
 def test_a_clearance_is_computed_before_an_egfr_is_used():
@@ -68,7 +70,7 @@ def test_results_count_for_12_months(day, counts):
 
 def test_the_newest_results_count():
     found = seen(MAN, creatinine(4, day="2026-01-01"), creatinine(), weight(90, day="2026-01-01"), weight())
-    assert found.value.value == 43.1
+    assert found.value.value == pytest.approx(43.06, abs=0.01)
 
 
 @pytest.mark.parametrize("unit", ["%", "mmol", "kg"])
@@ -100,9 +102,25 @@ def test_nothing_recorded_is_no_clearance():
     [(120, 3000), (80.1, 3000), (80, 2000), (50, 2000), (49.9, 1500), (30, 1500), (29.9, 1000), (5, 1000)],
 )
 def test_the_limits_of_the_label(rate, limit):
-    assert levetiracetam_limit(Clearance(rate, False, None, ""), facts()) == limit
+    assert levetiracetam(facts())(rate) == limit
+
+
+@pytest.mark.parametrize(
+    ("rate", "gabapentin", "pregabalin"),
+    [(60, inf, inf), (59.9, 1400, 300), (30, 1400, 300), (29.9, 700, 150), (15, 700, 150), (14.9, 300, 75)],
+)
+def test_the_limits_of_the_labels_of_gabapentinoids(rate, gabapentin, pregabalin):
+    assert gabapentinoid("gabapentin", facts())(rate) == gabapentin
+    assert gabapentinoid("pregabalin", facts())(rate) == pregabalin
+
+
+@pytest.mark.parametrize(
+    ("rate", "shown"), [(49.96, "49"), (50.0, "50"), (50.2, "50"), (22.7, "23"), (29.5, "29"), (80.4, "81"), (80, "80")]
+)
+def test_the_clearance_shown_is_whole_and_lies_in_the_band_that_decided(rate, shown):
+    assert Clearance(rate, False, None, "").shown(levetiracetam(facts())) == shown
 
 
 def test_an_egfr_beyond_its_range_gives_the_best_it_may_stand_for():
     found = seen(MAN, egfr(None, valueQuantity={"value": 60, "unit": PER_MINUTE, "comparator": ">"})).value
-    assert levetiracetam_limit(found, facts()) == 3000
+    assert levetiracetam(facts())(found.highest) == 3000
