@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from cds_service.authoring.cases import Case
+from cds_service.authoring.overrides import overrides
 from cds_service.content.families import Note
 from cds_service.content.model import Content, Criterion, Parameter, RuleContent, Statement, SuggestionText
 from cds_service.content.reviews import signature, state
@@ -88,7 +89,7 @@ def rule_page(content: Content, name: str, answers: Sequence[CaseAnswer]) -> str
         _indicators(rule),
         _words(content, rule, answers),
         _offers(content, rule, answers),
-        _overrides(content, rule),
+        overrides(content, rule),
         _numbers(content, rule),
         _evidence(content, rule),
         _cases(answers),
@@ -241,12 +242,6 @@ def _named(text: SuggestionText) -> frozenset[str]:
 
 def _wording(content: Content, rule: RuleContent) -> Wording:
     return content.wording.with_phrases(rule.phrase)
-
-
-def _overrides(content: Content, rule: RuleContent) -> Iterator[str]:
-    yield from ("## Reasons to override", "")
-    yield from (f"- {content.overrides[code].display}" for code in rule.override)
-    yield ""
 
 
 def _numbers(content: Content, rule: RuleContent) -> Iterator[str]:

@@ -8,7 +8,15 @@ from collections.abc import Iterator, Mapping
 from cds_service.content import numbers as spelt
 from cds_service.content.contract import undeclared
 from cds_service.content.leaflets import faults_of_leaflets, link_name
-from cds_service.content.model import GATES_OF_ALL, CardText, Content, Criterion, Parameter, RuleContent
+from cds_service.content.model import (
+    GATES_OF_ALL,
+    OVERRIDES_AT_MOST,
+    CardText,
+    Content,
+    Criterion,
+    Parameter,
+    RuleContent,
+)
 from cds_service.content.not_checked import faults_of_not_checked
 from cds_service.content.tables import LARGEST
 from cds_service.content.text import names_alone, placeholders
@@ -29,7 +37,6 @@ from cds_service.terminology.value_sets import Kind
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SAID = re.compile(r"\b(should|must)\b", re.IGNORECASE)
-OVERRIDES_AT_MOST = 5
 _OF_TIME = ("d", "wk", "mo", "a")
 
 
@@ -78,8 +85,7 @@ def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> I
     for code in rule.override:
         if code not in content.overrides:
             yield f"{file}: override: {code!r} is not in override-reasons.toml"
-    if len(rule.override) > OVERRIDES_AT_MOST:
-        yield f"{file}: override: {len(rule.override)} reasons; a card offers at most {OVERRIDES_AT_MOST}"
+    yield from _reasons(file, rule, content)
     known = content.links.keys() | map(link_name, content.leaflets)
     for link in (*rule.links, *(name for card in rule.card.values() for name in card.links)):
         if link not in known:
@@ -102,10 +108,31 @@ def _rule(folder: str, rule: RuleContent, content: Content, sets: set[str]) -> I
             yield from _known_names(file, f"{table}.{key}.when", one.when, names)
     for key, card in rule.card.items():
         yield from _card(file, key, card, content)
-        for code in sorted(set(card.override) - set(rule.override)):
-            yield f"{file}: card.{key}.override: {code!r} is no reason of the rule"
     for key, note in rule.note.items():
         yield from _said(file, f"note.{key}", note.text)
+
+
+def _reasons(file: str, rule: RuleContent, content: Content) -> Iterator[str]:
+    """Reasons that are none of the rule's, that nothing found can bring about, or that are cut every time."""
+    for code, name in rule.override_with.items():
+        family = content.families.family.get(rule.family)
+        if code not in rule.override:
+            yield f"{file}: override-with: {code!r} is no reason of the rule"
+        if name not in {*rule.card, *rule.indicator, *rule.note, *(family.note if family else ())}:
+            yield f"{file}: override-with: {code}: {name!r} is no indicator, no note and no variant of the card"
+    for code in rule.override_display:
+        if code not in rule.override:
+            yield f"{file}: override-display: {code!r} is no reason of the rule"
+    for key, card in rule.card.items():
+        for code in sorted(set(card.override) - set(rule.override)):
+            yield f"{file}: card.{key}.override: {code!r} is no reason of the rule"
+        always = [
+            code
+            for code in card.override or rule.override
+            if code not in rule.override_with and code in content.overrides and not content.overrides[code].needs
+        ]
+        if len(always) > OVERRIDES_AT_MOST:
+            yield f"{file}: card.{key}.override: {len(always)} reasons; a card offers at most {OVERRIDES_AT_MOST}"
 
 
 def _triggers(rule: RuleContent, content: Content) -> Iterator[str]:

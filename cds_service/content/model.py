@@ -19,6 +19,7 @@ from cds_service.terminology.vocabulary import Vocabulary
 Indicator = Literal["info", "warning", "critical"]
 About = Literal["each-order", "each-drug", "each-therapy", "patient"]
 Status = Literal["draft", "active", "retired"]
+OVERRIDES_AT_MOST = 5
 GATES_OF_ALL = ("clinician", "alive")
 """Gates of ``gates.toml`` that hold for every rule."""
 WEIGHT_OF: Mapping[str, int] = {"critical": 0, "warning": 1, "info": 2}
@@ -153,6 +154,11 @@ class RuleContent(Strict, frozen=True, kw_only=True):
     parameter: Mapping[str, Parameter] = {}
     evidence: tuple[Cited, ...]
     override: tuple[str, ...]
+    """The reasons that its cards may offer; each offers the first five of its list that can be true of it."""
+    override_with: Mapping[str, str] = {}
+    """Reasons that can be true only beside this indicator, note or variant of the card."""
+    override_display: Mapping[str, str] = {}
+    """Other words for a reason, as they are true of this rule."""
     links: tuple[str, ...] = ()
     """Names of ``links.toml``, or ``leaflet-`` and a name of ``leaflets.toml``."""
     remark: str | None = None
@@ -176,6 +182,8 @@ class Source(Strict, frozen=True, kw_only=True):
 class OverrideText(Strict, frozen=True, kw_only=True):
     system: str
     display: str
+    needs: Literal["alternative", "suggestion"] | None = None
+    """Offered only on a card that suggests a drug in place of another, or anything but a change of the draft."""
     mutes_days: Count = 0
     mutes_months: Count = 0
     """Calendar months; how long the finding stays silent, or 0 for both where time does not end it."""

@@ -23,6 +23,7 @@ from cds_service.content.wording import (
 )
 from cds_service.decisions.frames import CardFrame
 from cds_service.decisions.group import CardGroup, WordedFinding
+from cds_service.decisions.reasons import fitting
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.errors import UnwritableCard
 from cds_service.facts.patient import Order
@@ -77,7 +78,12 @@ class CardWriter:
             source=frame.source,
             suggestions=suggestions,
             selection_behavior=pick if suggestions else None,
-            override_reasons=frame.stale_reasons if group.leader.finding.stale else frame.override_reasons,
+            override_reasons=fitting(
+                frame.stale_reasons if group.leader.finding.stale else frame.override_reasons,
+                group.leader,
+                suggestions,
+                self._content.overrides,
+            ),
             links=tuple(self._links(group)),
             extension={
                 "org.rbd-cds.rules": list(group.rules),

@@ -33,7 +33,9 @@ def _frame(content: Content, rule: RuleContent, card: CardText) -> CardFrame:
     return CardFrame(
         source=Source(label=first.label, url=first.url, topic=topic),
         evidence=Link(label=first.label, url=first.url, type="absolute") if first.url else None,
-        override_reasons=tuple([_override(content, code) for code in card.override or rule.override]),
+        override_reasons=tuple(
+            [_override(content, code, rule.override_display.get(code)) for code in card.override or rule.override]
+        ),
         stale_reasons=tuple([_override(content, code, stale.display.get(code)) for code in stale.override]),
     )
 

@@ -8,6 +8,7 @@ from cds_service.facts.words import Record, Said, Value, phrasing, since
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes.stopping import crossing_over, goes_on, stays
 from cds_service.phenotypes.therapy import is_falling_series
+from cds_service.rules.clonazepam_alternative import is_palliative
 from cds_service.rules.review import Finding, Review, rule
 
 _RULE = "clonazepam-abrupt-stop"
@@ -38,7 +39,8 @@ def clonazepam_abrupt_stop(review: Review) -> Finding:
         "how_long": _how_long(start, facts.today),
         "since": since(start),
     }
-    notes = ("label", "pace", "bupropion", *(["rbd"] if rbd.known else []))
+    beside = {"rbd": rbd.known, "palliative": is_palliative(review)}
+    notes = ("label", "pace", "bupropion", *(name for name, holds in beside.items() if holds))
     stale = next((drug for drug in current.value_or(()) if drug.old), None)
     return Finding("stop", "stop", values, notes, stale=stale)
 

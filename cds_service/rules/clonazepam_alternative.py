@@ -124,7 +124,8 @@ def _by_purpose(facts: PatientFacts, purpose: Indication) -> _Advice:
     if purpose in (Indication.NOT_STATED, Indication.OTHER):
         stated = () if purpose is Indication.OTHER else ("not-stated",)
         return _Advice(stated, ("remove-draft",), "draft-plain")
-    return _Advice(("specialist",), ("remove-draft",), "draft-specialist")
+    use = "seizures" if purpose is Indication.EPILEPSY else "specialist"
+    return _Advice((use,), ("remove-draft",), "draft-specialist")
 
 
 def _for_rbd(facts: PatientFacts) -> _Advice:

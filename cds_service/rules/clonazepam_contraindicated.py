@@ -21,7 +21,7 @@ _ALLERGY = phrasing("allergy", "drug", rule=_RULE)
 _BENZODIAZEPINE = phrasing("benzodiazepine", rule=_RULE)()
 _ALLERGY_ON_RECORD = phrasing("allergy-on-record", "allergy", rule=_RULE)
 _ALLERGIES = ("clonazepam", "benzodiazepine-other", "benzodiazepine-class")
-_NOT_SAID = {"palliative", "specialist", "not-stated"}
+_NOT_SAID = {"palliative", "seizures", "specialist", "not-stated"}
 
 
 class _Reason(msgspec.Struct, frozen=True):

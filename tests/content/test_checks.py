@@ -193,6 +193,24 @@ EDITS = {
         'suggestions = ["refer"]\noverride = ["palliative"]',
         "card.found.override: 'palliative' is no reason of the rule",
     ),
+    "a-condition-of-another-reason": (
+        CARD,
+        'override = ["data-wrong"]',
+        'override = ["data-wrong"]\noverride-with = { palliative = "found" }',
+        "override-with: 'palliative' is no reason of the rule",
+    ),
+    "a-condition-that-nothing-meets": (
+        CARD,
+        'override = ["data-wrong"]',
+        'override = ["data-wrong"]\noverride-with = { data-wrong = "lost" }',
+        "override-with: data-wrong: 'lost' is no indicator, no note",
+    ),
+    "words-for-another-reason": (
+        CARD,
+        'override = ["data-wrong"]',
+        'override = ["data-wrong"]\noverride-display = { palliative = "Hospice" }',
+        "override-display: 'palliative' is no reason of the rule",
+    ),
     "an-order-to-the-reader": (
         CARD,
         "{what} found",

@@ -215,3 +215,23 @@ async def test_a_draft_whose_dose_cannot_be_read_is_the_same_when_saved_again(pl
     (card,) = await place.ask(SELECT, *CHART, drafts=(words,))
     await place.overrides(card, "limited-time")
     assert await place.rules(SIGN, *CHART, drafts=(saved_again(words),)) == []
+
+
+async def test_a_pair_that_is_stable_under_the_specialist_stays_silent_until_one_of_it_is_ordered_anew(kept):
+    def taken(trazodone):
+        phenelzine = request(
+            named("phenelzine 15 mg tablet"), id="m", authoredOn="2025-06-01", dosageInstruction=[dosage(45)]
+        )
+        other = request(
+            named("trazodone 50 mg"), id="t", authoredOn="2025-06-01", dosageInstruction=[dosage(trazodone)]
+        )
+        return patient(), phenelzine, other
+
+    (card,) = await kept.ask(VIEW, *taken(50))
+    assert card.indicator == "warning"
+    await kept.overrides(card, "stable-specialist")
+    kept.passes(days=200)
+    assert await kept.rules(VIEW, *taken(50)) == []
+    assert await kept.rules(VIEW, *taken(100)) == ["maoi-combination"]
+    again = draft(named("trazodone 50 mg"), id="d9", dosageInstruction=[dosage(50)])
+    assert await kept.rules(SIGN, *taken(50), drafts=(again,)) == ["maoi-combination"]
