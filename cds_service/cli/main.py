@@ -166,6 +166,8 @@ def _clients_in_force(clients: Clients | None) -> Iterator[str]:
             yield f"    not served, and taken for empty: {', '.join(sorted(client.keys_not_served))}"
         if client.diagnostic_reports == "all":
             yield "    asked for all diagnosticReports, whatever their codes"
+        if client.observation_search == "combo-code":
+            yield "    asked for observations by the codes of their components too"
         for key, said in client.parameters.items():
             yield f"    asked for {key} with {said}: what that leaves out is not seen"
         if client.prefetch == "lean":

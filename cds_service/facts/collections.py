@@ -245,7 +245,7 @@ class Collections(dict[str, Collection]):
             diagnosis = self.chart.references.find(reference, fhir.Condition, order)
             code = diagnosis.code if diagnosis else None
             named.append(code or fhir.CodeableConcept(text=reference.display))
-            if diagnosis is None and not reference.display:
+            if code is None and not reference.display:
                 unreadable = unreadable or _REASON_NOT_SENT
         if not named:
             return Indication(unreadable=unreadable) if unreadable else _NO_INDICATION
@@ -344,12 +344,16 @@ class Collections(dict[str, Collection]):
         return tuple(sorted((a for a in found if a), key=_source))
 
     def reports(self) -> tuple[DiagnosticReport, ...]:
-        by_id: dict[str, list[Observation]] = {}
-        for one in self.observations:
-            by_id.setdefault(one.source.removeprefix("Observation/"), []).append(one)
-        read, vocabulary, most = results.report, self._vocabulary, self._most
-        found = [r for d in self.chart.of(fhir.DiagnosticReport) if (r := read(d, vocabulary, most, by_id))]
+        read, known = results.report, (self._vocabulary, self._results)
+        found = [r for d in self.chart.of(fhir.DiagnosticReport) if (r := read(d, *known))]
         return tuple(sorted(found, key=_newness, reverse=True))
+
+    def _results(self, report: fhir.DiagnosticReport) -> tuple[Observation, ...]:
+        """The results of a report that were sent or are contained in it."""
+        referred = [self.chart.references.find(one, fhir.Observation, report) for one in fhir.many(report.result)]
+        read, known = results.read_observations, (self._vocabulary, self._most)
+        found = [o for resource in referred if resource for o in read(resource, *known)]
+        return tuple([o for o in found if o.day is None or o.day.first <= self.today])
 
 
 _Kinds: TypeAlias = tuple[type[fhir.Resource], ...]

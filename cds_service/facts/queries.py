@@ -124,6 +124,12 @@ def with_all_reports(found: Mapping[str, str]) -> dict[str, str]:
     return {key: template.partition(_CODES)[0] if key == _REPORTS else template for key, template in found.items()}
 
 
+def with_components(found: Mapping[str, str]) -> dict[str, str]:
+    """The templates that find results by the codes of their components too, for a server that knows the parameter."""
+    whole, parts = _CODES, _CODES.replace("code", "combo-code")
+    return {key: one.replace(whole, parts) if key == OBSERVATIONS else one for key, one in found.items()}
+
+
 def with_parameters(found: Mapping[str, str], parameters: Mapping[str, str]) -> dict[str, str]:
     """The templates with what a server demands beside the patient, by key, such as ``intent=order,plan``."""
     return {key: f"{template}&{parameters[key]}" if key in parameters else template for key, template in found.items()}

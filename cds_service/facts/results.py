@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from cds_service.facts.patient import Allergy, DiagnosticReport, Observation, PlannedCare, Procedure, ScreeningAnswer
@@ -203,25 +203,16 @@ def allergy(resource: fhir.AllergyIntolerance, vocabulary: Vocabulary) -> Allerg
 def report(
     resource: fhir.DiagnosticReport,
     vocabulary: Vocabulary,
-    most: Mapping[str, float],
-    observations: Mapping[str, Sequence[Observation]],
+    results_of: Callable[[fhir.DiagnosticReport], tuple[Observation, ...]],
 ) -> DiagnosticReport | None:
-    """A final report; its results are those that were sent or are contained in it."""
+    """A final report with its results."""
     if resource.status not in _FINAL:
         return None
     match = vocabulary.codes(resource.code)
     if match is None:
         return None
-    contained = {f"#{r.id}": r for r in fhir.many(resource.contained) if isinstance(r, fhir.Observation)}
-    found: list[Observation] = []
-    for reference in fhir.many(resource.result):
-        name = fhir.reference_id(reference, "Observation")
-        if name and name in observations:
-            found += observations[name]
-        elif held := contained.get(reference.reference or ""):
-            found += read_observations(held, vocabulary, most)
     day = effective(resource.effective_date_time, resource.effective_period) or interval(resource.issued)
-    return DiagnosticReport(match.sets, f"DiagnosticReport/{resource.id}", day, tuple(found))
+    return DiagnosticReport(match.sets, f"DiagnosticReport/{resource.id}", day, results_of(resource))
 
 
 def perhaps_known(found: Iterable[fhir.Observation], vocabulary: Vocabulary) -> list[fhir.Observation]:

@@ -108,11 +108,3 @@ def number(value: Number) -> float | None:
     except (OverflowError, ValueError):
         return None
     return found if abs(found) != float("inf") and found == found else None
-
-
-def reference_id(reference: Reference | None, resource_type: str) -> str | None:
-    """The bare id in ``Type/id``, an absolute address or a versioned one; None for another type or no reference."""
-    if reference is None or not reference.reference:
-        return None
-    parts = reference.reference.split("/_history/")[0].split("/")
-    return parts[-1] if len(parts) >= 2 and parts[-2] == resource_type else None

@@ -28,7 +28,6 @@ from cds_service.fhir.datatypes import (
     codings as codings,
     many as many,
     number as number,
-    reference_id as reference_id,
     texts as texts,
 )
 from cds_service.fhir.resource_types import OTHER_RELEASES, UNREAD

@@ -59,6 +59,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     not_served: tuple[str, ...] | None = None
     """The prefetch keys whose data do not exist there; in place of the vendor's, if given."""
     observation_codes: CodeForm | None = None
+    observation_search: Literal["code", "combo-code"] = "code"
+    """Whether results are found by the codes of their components too."""
     search_parameters: dict[str, str] | None = None
     """By prefetch key, what a search must have beside the patient there; in place of the vendor's, if given."""
     diagnostic_reports: Literal["coded", "all"] = "coded"

@@ -225,4 +225,5 @@ def _offers(
 
 
 def _asking(client: Client) -> Asking:
-    return Asking(client.code_form, client.parameters, client.diagnostic_reports == "all")
+    reports, components = client.diagnostic_reports == "all", client.observation_search == "combo-code"
+    return Asking(client.code_form, client.parameters, reports, components)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from cds_service.facts.queries import with_all_reports, with_parameters, with_systems
+from cds_service.facts.queries import with_all_reports, with_components, with_parameters, with_systems
 from cds_service.hooks.services import Discovery, Service
 from cds_service.trust.vendors import CodeForm
 
@@ -18,10 +18,12 @@ class Asking(msgspec.Struct, frozen=True):
     parameters: Mapping[str, str] = {}
     """By key, what a search must have beside the patient."""
     all_reports: bool = False
+    components: bool = False
 
     def put(self, templates: Mapping[str, str]) -> dict[str, str]:
-        asked = with_all_reports(templates) if self.all_reports else templates
-        return with_parameters(asked if self.form == "bare" else with_systems(asked), self.parameters)
+        asked = with_all_reports(templates) if self.all_reports else dict(templates)
+        asked = asked if self.form == "bare" else with_systems(asked)
+        return with_parameters(with_components(asked) if self.components else asked, self.parameters)
 
 
 class Offer(msgspec.Struct, frozen=True):

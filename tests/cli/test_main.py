@@ -77,9 +77,12 @@ def test_check_tells_what_an_ehr_does_not_serve(tmp_path):
     (tmp_path / "clients.toml").write_text(CLIENTS + 'vendor = "epic"')
     said = run("check", CDS_CLIENTS=str(tmp_path / "clients.toml"))
     assert "not served, and taken for empty: carePlans, medicationStatements" in said
-    (tmp_path / "clients.toml").write_text(CLIENTS + 'vendor = "athenahealth"\ndiagnostic-reports = "all"')
+    (tmp_path / "clients.toml").write_text(
+        CLIENTS + 'vendor = "athenahealth"\ndiagnostic-reports = "all"\nobservation-search = "combo-code"'
+    )
     said = run("check", CDS_CLIENTS=str(tmp_path / "clients.toml"))
     assert "asked for all diagnosticReports, whatever their codes" in said
+    assert "asked for observations by the codes of their components too" in said
     assert "asked for medicationRequests with intent=order,plan: what that leaves out is not seen" in said
     assert "CDS_NOT_SERVED    tasks" in run("check", CDS_NOT_SERVED="tasks")
     assert "CDS_NOT_SERVED: 'task' is none of" in run("check", code=1, CDS_NOT_SERVED="task")

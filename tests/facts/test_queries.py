@@ -11,6 +11,7 @@ from cds_service.facts.queries import (
     TEMPLATES,
     templates,
     with_all_reports,
+    with_components,
     with_parameters,
     with_systems,
 )
@@ -67,6 +68,13 @@ def test_all_reports_are_asked_for_by_the_patient_alone():
     assert asked["diagnosticReports"] == "DiagnosticReport?patient={{context.patientId}}"
     assert {key for key, template in asked.items() if template != ALL[key]} == {"diagnosticReports"}
     assert with_systems(asked)["diagnosticReports"] == asked["diagnosticReports"]
+
+
+def test_results_are_found_by_their_components_with_another_parameter_and_the_same_codes():
+    asked = with_systems(ALL)
+    found = with_components(asked)
+    assert found[OBSERVATIONS] == asked[OBSERVATIONS].replace("&code=", "&combo-code=")
+    assert {key for key, template in found.items() if template != asked[key]} == {OBSERVATIONS}
 
 
 def test_what_a_server_demands_stands_behind_what_is_asked_for():

@@ -500,6 +500,23 @@ def test_a_report_brings_the_results_that_it_contains():
     assert [one.answer for one in found.results] == [True]
 
 
+@pytest.mark.parametrize("reference", ["urn:uuid:r", "https://a.example/Observation/r1/_history/2"])
+def test_a_report_brings_the_results_that_it_refers_to_in_any_way(reference):
+    address = reference.partition("/_history")[0]
+    ours = observation(coded(OURS, "rswa-chin-any-3s"), value=38, unit="%", id="r1", fullUrl=address)
+    theirs = observation(
+        coded(OURS, "rswa-chin-any-3s"), value=3, unit="%", id="r1", fullUrl="https://b.example/Observation/r1"
+    )
+    found = only(facts(report(result=[{"reference": reference}]), ours, theirs).reports("sleep-study-attended"))
+    assert [one.value for one in found.results] == [38]
+
+
+def test_a_result_of_a_report_that_is_still_to_come_does_not_count():
+    result = observation(coded(OURS, "rswa-present"), "2026-06-16", value=True, id="r1")
+    found = only(facts(report(result=[{"reference": "Observation/r1"}]), result).reports("sleep-study-attended"))
+    assert found.results == ()
+
+
 @pytest.mark.parametrize("status", ["registered", "preliminary", "partial", "cancelled", "entered-in-error"])
 def test_a_report_that_is_not_final_does_not_count(status):
     assert facts(report(status=status)).reports("sleep-study-attended") == ABSENT

@@ -215,6 +215,18 @@ async def test_a_server_is_asked_for_codes_in_its_own_form(clients_file, sign, e
     assert "29463-7" in observations
 
 
+@pytest.mark.parametrize(("said", "name"), [("", "code"), ('observation-search = "combo-code"', "combo-code")])
+async def test_results_are_found_by_the_codes_of_components_where_a_site_says_so(clients_file, sign, ehr, said, name):
+    may_sign(clients_file, f'{said}\nfhir-servers = ["{ehr.url}"]')
+    async with guarding(clients_file) as client:
+        prefetch = await offered(client, "order-sign")
+        assert (await signed_call(client, sign, ehr)).status_code == 200
+    (observations,) = (one.path for one in ehr.asked if one.name == "Observation")
+    for asked in (prefetch["observations"], observations):
+        assert f"&{name}=" in asked
+    assert [key for key, template in prefetch.items() if "&combo-code=" in template] == ["observations"][: bool(said)]
+
+
 async def test_what_a_server_demands_of_a_search_is_in_every_query_for_it(clients_file, sign, ehr):
     said = f'vendor = "athenahealth"\nfhir-servers = ["{ehr.url}"]'
     may_sign(clients_file, said)
