@@ -25,6 +25,8 @@ pytestmark = pytest.mark.anyio
 
 TODAY = date(2026, 6, 15)
 EHR = "https://fhir.example.org/r4"
+LONG_ENOUGH = 30.0
+"""Seconds that no answer of these tests waits for, however busy the machine."""
 KEYS = ("patient", "conditions", "medicationRequests", "procedures", "encounters")
 SERVICE = Service(
     hook="patient-view",
@@ -72,7 +74,7 @@ def ehr():
 
 @pytest.fixture
 async def facts():
-    access = FhirAccess(0.5)
+    access = FhirAccess(LONG_ENOUGH)
 
     async def gathered(asked, *, within=True):
         grant = FhirGrant(access, Servers.listed([EHR])) if within else None
@@ -310,7 +312,7 @@ async def test_a_further_page_that_is_a_bare_resource_adds_to_the_first(ehr, fac
 async def test_what_was_fetched_is_told_by_key_with_what_is_still_not_had(ehr):
     ehr.get(f"{EHR}/Condition").respond(json=FATAL)
     ehr.get(f"{EHR}/Procedure").respond(json=NOTHING)
-    access = FhirAccess(0.5)
+    access = FhirAccess(LONG_ENOUGH)
     asked = hook({key: value for key, value in ALL.items() if key not in ("conditions", "procedures")})
     grant = FhirGrant(access, Servers.listed([EHR]))
     told = Asked()
