@@ -8,7 +8,7 @@ from cds_service.facts.words import Record, Value, listed, phrasing
 from cds_service.phenotypes import opioids, pairs, sleep_apnea
 from cds_service.phenotypes.age import is_older
 from cds_service.phenotypes.pairs import Side
-from cds_service.rules.clonazepam_alternative import REVIEW_ONLY, alternative
+from cds_service.rules.clonazepam_alternative import REVIEW_ONLY, alternative, is_palliative
 from cds_service.rules.review import Finding, Review, rule
 
 _RULE = "clonazepam-opioid"
@@ -54,6 +54,9 @@ def clonazepam_opioid(review: Review) -> Finding:
     warning += ["use-unknown"] if pair.use_unknown else []
     more = [*(key for key in ("others", "apnea") if values[key]), *_general(review)]
     classes = ("new" if card == "new" else "taken", *(p.opioid.ingredient for p in found))
+    if card == "palliative":
+        taken = isinstance(pair.clonazepam.therapy, Medication) or pair.both_taken.known
+        return Finding(card, card, values, (*warning, *more), REVIEW_ONLY if taken else (), classes, pair.stale)
     if name != "clonazepam":
         removal = REVIEW_ONLY if pair.both_taken.known else () if pair.for_addiction.known else ("remove-draft",)
         return Finding(card, card, values, (*warning, "no-abrupt-end", *more), removal, classes, pair.stale)
@@ -100,6 +103,8 @@ def _takes_card(order: Order, review: Review) -> bool:
 
 
 def _card(review: Review, pair: _Pair) -> str:
+    if is_palliative(review):
+        return "palliative"
     if review.chart_view:
         return "current-addiction" if pair.for_addiction.known else "current"
     if pair.for_addiction.known:
@@ -110,4 +115,7 @@ def _card(review: Review, pair: _Pair) -> str:
 
 
 def _general(review: Review) -> list[str]:
+    """In palliative care neither naloxone nor what holds for older people at large."""
+    if is_palliative(review):
+        return []
     return ["naloxone", *(["beers-opioid"] if is_older(review.facts) else [])]
