@@ -131,7 +131,7 @@ def fails_somewhere(rule, prepared):
         evaluate(prepared, view(r.facts, prepared), HOOKS[r.case.hook], e.subject).outcome is Outcome.FAILED
         for r in case_results(rule)
         for e in full_run(r)
-        if e.subject or prepared.content.about == "patient"
+        if e.subject or prepared.content.about == "patient" or HOOKS[r.case.hook].is_chart_view
     )
 
 

@@ -39,9 +39,10 @@ _ABOUT = {
     "each-drug": "each current drug",
     "each-therapy": "each draft order; when the chart is opened, each current drug",
     "patient": "the patient",
+    "patient-or-order": "each draft order; when the chart is opened, the patient",
 }
 _UNSIGNED = {"unsigned": "none yet", "lapsed": "the signature has lapsed, as the card has changed"}
-_SUBJECT = {"each-order": "order", "each-drug": "drug", "each-therapy": "order or drug"}
+_SUBJECT = {"each-order": "order", "each-drug": "drug", "each-therapy": "order or drug", "patient-or-order": "order"}
 _END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
 
 

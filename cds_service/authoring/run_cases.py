@@ -205,7 +205,10 @@ def _missing_services(content: Content) -> Iterator[ServiceText]:
 
 def _askable(rules: Mapping[str, RuleContent], hook: str) -> Iterator[str]:
     for name, rule in rules.items():
-        if rule.about == "each-therapy" or (rule.about == "each-order") is HOOKS[hook].brings_orders:
+        if (
+            rule.about in ("each-therapy", "patient-or-order")
+            or (rule.about == "each-order") is HOOKS[hook].brings_orders
+        ):
             yield name
 
 

@@ -17,7 +17,9 @@ from cds_service.terminology.value_sets import ValueSet
 from cds_service.terminology.vocabulary import Vocabulary
 
 Indicator = Literal["info", "warning", "critical"]
-About = Literal["each-order", "each-drug", "each-therapy", "patient"]
+About = Literal["each-order", "each-drug", "each-therapy", "patient", "patient-or-order"]
+OF_THE_PATIENT: tuple[About, ...] = ("patient", "patient-or-order")
+"""Where a chart is viewed, the rule looks at the patient."""
 Status = Literal["draft", "active", "retired"]
 OVERRIDES_AT_MOST = 5
 GATES_OF_ALL = ("clinician", "alive")

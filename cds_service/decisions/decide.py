@@ -202,7 +202,7 @@ def _run(prepared: Prepared, facts: PatientFacts, hook: Hook, shared: Shared) ->
 
 def _subjects(prepared: Prepared, facts: PatientFacts, hook: Hook) -> Iterable[Order | Medication | None]:
     about = prepared.content.about
-    if about == "patient":
+    if about == "patient" or (about == "patient-or-order" and hook.is_chart_view):
         return (None,)
     if about == "each-drug" or (about == "each-therapy" and hook.is_chart_view):
         taken = facts.current_drugs(*prepared.drugs)

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import msgspec
 
-from cds_service.content.model import ServiceText
+from cds_service.content.model import OF_THE_PATIENT, ServiceText
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.facts.collection import Collection
 from cds_service.facts.patient import DraftedSets
@@ -111,7 +111,7 @@ class Stages:
         """The rules that drafts or chart start; any other is not met, whatever else is known."""
         plan = self.plan(drafted)
         started = plan.started(held)
-        kept = [one.rule for one in plan.unsettled if self._orders or one.rule.content.about == "patient"]
+        kept = [one.rule for one in plan.unsettled if self._orders or one.rule.content.about in OF_THE_PATIENT]
         return Started(
             tuple([name for name in self._names if name in started]),
             tuple([name for name in self._names if name not in started]),
