@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from datetime import UTC, date, tzinfo
+from functools import partial
 
 import msgspec
 
 from cds_service.content.model import Content
+from cds_service.decisions.running import Run, at_once
 from cds_service.decisions.sources import Sources
 from cds_service.decisions.stages import Stages, Started
 from cds_service.facts.build import build, facts_of, has_died
@@ -41,8 +43,20 @@ class Opened(msgspec.Struct, frozen=True):
     """The collections of a chart of which nothing else is read yet."""
 
 
-async def gather(collections: Collections, sources: Sources, stages: Stages) -> Gathered | None:
+async def gather(collections: Collections, sources: Sources, stages: Stages, run: Run = at_once) -> Gathered | None:
     """The facts that can change the answer, in two rounds of fetching at most; None where no rule can start."""
+    keys = await run(partial(_first_keys, collections, sources, stages))
+    if keys is None:
+        return None
+    await _obtain(keys, sources, collections, run)
+    started = await run(partial(_started, collections, stages))
+    further = stages.second(started) - sources.obtained.keys()
+    if further:
+        await _obtain(further, sources, collections, run)
+    return Gathered(await run(partial(facts_of, collections)), started)
+
+
+def _first_keys(collections: Collections, sources: Sources, stages: Stages) -> Set[str] | None:
     collections.chart.read_from(sources)
     if collections.drafted.unreadable:
         collections.look(DRUG_KEYS)
@@ -50,14 +64,13 @@ async def gather(collections: Collections, sources: Sources, stages: Stages) -> 
         return None
     plan = stages.plan(collections.drafted)
     keys = plan.first if sources.fits_two_rounds() else plan.whole
-    await _obtain(keys | _REASONS if collections.refers_to_conditions else keys, sources, collections)
-    if has_died(collections.chart, collections.today):
-        return Gathered(facts_of(collections), Started())
-    started = stages.start(collections.drafted, collections)
-    further = stages.second(started) - sources.obtained.keys()
-    if further:
-        await _obtain(further, sources, collections)
-    return Gathered(facts_of(collections), started)
+    return keys | _REASONS if collections.refers_to_conditions else keys
+
+
+def _started(collections: Collections, stages: Stages) -> Started:
+    """Nothing starts on the chart of somebody who has died."""
+    dead = has_died(collections.chart, collections.today)
+    return Started() if dead else stages.start(collections.drafted, collections)
 
 
 async def gather_all(
@@ -81,11 +94,10 @@ def unread(hook: HookRequest, content: Content, today: date, zone: tzinfo = UTC)
     return Collections(chart, content.vocabulary, content.numbers, today, signing=hook.hook.is_signing)
 
 
-async def _obtain(keys: Set[str], sources: Sources, collections: Collections) -> None:
-    await sources.obtain(keys)
-    collections.need(key for key in sources if key in keys)
-    if REFERENCES in sources.obtained:
-        collections.need((REFERENCES,))
+async def _obtain(keys: Set[str], sources: Sources, collections: Collections, run: Run) -> None:
+    await sources.obtain(keys, run)
+    referred = sources.obtained.keys() & {REFERENCES}
+    await run(partial(collections.need, [*(key for key in sources if key in keys), *referred]))
 
 
 def _built(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, tzinfo
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -19,6 +20,7 @@ from cds_service.decisions.gather import Gathered, Opened, gather, gather_all, u
 from cds_service.decisions.grounds import changed_by
 from cds_service.decisions.not_checked import not_checked_cards
 from cds_service.decisions.ruleset import Ruleset, assemble
+from cds_service.decisions.running import Run, at_once
 from cds_service.decisions.sources import Asked, Pace, Sources
 from cds_service.decisions.stages import Stages
 from cds_service.errors import DataMissing, OtherRelease
@@ -138,12 +140,14 @@ class DecisionService:
         asked: Asked | None = None,
         drafts: Collections | None = None,
         everything: bool = False,
+        run: Run = at_once,
     ) -> DecidedHook:
         """The answer to one hook; raises CallRefused where the request or its data do not allow one.
 
         Without ``grant`` nothing is fetched, and without ``recall`` nothing is muted. What is asked of the FHIR server
         is written down in ``asked``. ``drafts`` are those of the hook where they were read to open it. With
-        ``everything`` all is read, and at once, whether a rule needs it or not.
+        ``everything`` all is read, and at once, whether a rule needs it or not. What waits for nothing goes through
+        ``run``.
         """
         started = perf_counter()
         closed = user_gate(self.ruleset.content, hook.user_id)
@@ -159,11 +163,11 @@ class DecisionService:
             if everything:
                 gathered = await self._everything(hook, service, sources)
             else:
-                gathered = await gather(drafts, sources, self._stages[service.id])
+                gathered = await gather(drafts, sources, self._stages[service.id], run)
             deciding = perf_counter()
             if gathered is None:
                 return self._silence(service, hook, drafts)
-            decision = await self._decision(hook, service, gathered, sources, recall)
+            decision = await self._decision(hook, service, gathered, sources, recall, run)
         except OtherRelease as release:
             return _unlooked(str(release))
         facts = gathered.facts
@@ -186,14 +190,20 @@ class DecisionService:
         return DecidedHook(decision, Response(cards=(), extension=extension or None), unreadable=unreadable)
 
     async def _decision(
-        self, hook: HookRequest, service: Service, gathered: Gathered, sources: Sources, recall: Recall | None
+        self,
+        hook: HookRequest,
+        service: Service,
+        gathered: Gathered,
+        sources: Sources,
+        recall: Recall | None,
+        run: Run,
     ) -> Decision:
         text = self._texts[service.id]
         visit = Visit(hook.user_id, hook.patient_id, hook.encounter_id, self._url)
-        judged = judge(self.ruleset, text, gathered.facts, visit, gathered.started)
+        judged = await run(partial(judge, self.ruleset, text, gathered.facts, visit, gathered.started))
         self._require_enough(judged, sources, hook.hook)
         muted = await recall(judged) if recall and judged.found else {}
-        decision = conclude(self.ruleset, text, judged, visit, muted)
+        decision = await run(partial(conclude, self.ruleset, text, judged, visit, muted))
         if not decision.undetermined:
             return decision
         in_vain = dict.fromkeys((one.key for one in gathered.facts.unreadable), UNREADABLE_IN_PART) | sources.in_vain

@@ -6,11 +6,13 @@ Here CDS Hooks and the FHIR client meet; neither knows the other.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
+from functools import partial
 from time import monotonic
 from typing import Any, get_args
 
 import msgspec
 
+from cds_service.decisions.running import Run, at_once
 from cds_service.errors import ContractBroken
 from cds_service.facts.queries import DRUG_KEYS
 from cds_service.fhir import elements as fhir
@@ -151,18 +153,22 @@ class Sources(Mapping[str, Source]):
         asked = {key: one for key, one in self._obtained.items() if key in had or key == "patient"}
         return {key: one.gap for key, one in asked.items() if one.gap and not one.resources}
 
-    async def obtain(self, keys: Set[str]) -> None:
+    async def obtain(self, keys: Set[str], run: Run = at_once) -> None:
         """Reads these keys, and fetches in one round what lacks of them and what they refer to."""
         self._stage += 1
-        sent = {key: self._sent(key) for key in self._templates if key in keys and key not in self._obtained}
+        sent = await run(partial(self._not_obtained, keys))
         if not isinstance(self._target, Target):
             self._obtained |= sent if self._target is None else self._unasked(sent, self._target)
             return
         queries = {key: self._query(key, source) for key, source in sent.items() if self._lacks(key, source)}
         self._note(sent, queries)
         self._obtained |= sent
-        if queries or self._refers(self._target):
+        refers = await run(partial(self._refers, self._target))
+        if queries or refers:
             await self._fetch(self._target, sent, queries)
+
+    def _not_obtained(self, keys: Set[str]) -> dict[str, Source]:
+        return {key: self._sent(key) for key in self._templates if key in keys and key not in self._obtained}
 
     def _sent(self, key: str) -> Source:
         source = self._hook.prefetch[key]

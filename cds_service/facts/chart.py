@@ -18,12 +18,16 @@ from cds_service.facts.orders import REQUESTS, Drafted
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Interval, interval
 from cds_service.fhir.local import localize
-from cds_service.fhir.sources import EMPTY, Source
+from cds_service.fhir.sources import EMPTY, Source, Unreadable
 from cds_service.terminology.vocabulary import Vocabulary
 
 R = TypeVar("R", bound=fhir.Resource)
 
 NOT_READ = Source(gap="not asked for")
+MOST_RESOURCES = 10_000
+"""Resources of a chart that are read, results that no value set knows not counted: more than a body of 5 MB of ordinary
+ones holds."""
+TOO_MANY = Unreadable("Bundle.entry", "more than can be read in time")
 
 
 class Chart:
@@ -50,6 +54,9 @@ class Chart:
         self._usual_reference = f"Patient/{patient_id}"
         self._taken: dict[str, Source] = {}
         self._needed: dict[str, Source] = {}
+        self._room = MOST_RESOURCES
+        self._cut: dict[str, str] = {}
+        """Why not all that came for a key was read."""
         self.by_type: dict[type[fhir.Resource], list[fhir.Resource]] = {}
         self.gaps: dict[str, str] = {}
         """Why a key that was asked for could not be read in full."""
@@ -93,7 +100,7 @@ class Chart:
 
     def why_not(self, key: str) -> str | None:
         """Why a key could not be read in full, or was not asked for."""
-        return self._needed.get(key, NOT_READ).gap
+        return self._needed.get(key, NOT_READ).gap or self._cut.get(key)
 
     def has_read(self, key: str) -> bool:
         return key in self._needed
@@ -120,6 +127,11 @@ class Chart:
             found = results.perhaps_known(found, self._vocabulary)  # type: ignore[arg-type]  # of that type
         mine = self._about_patient(kind, found)
         self.dropped += len(found) - len(mine)
+        if len(mine) > self._room:
+            self._cut[key] = self.gaps[key] = TOO_MANY.why
+            self.losses.lose(key, None, (TOO_MANY,))
+            mine = mine[: self._room]
+        self._room -= len(mine)
         for resource in mine:
             localize(resource, self._zone)
         kept = self.losses.settle(key, kind, mine)

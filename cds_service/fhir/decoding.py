@@ -56,15 +56,23 @@ class _LooseBundle(msgspec.Struct, gc=False, rename="camel"):
 
 
 def read_value(raw: bytes | msgspec.Raw, reader: LenientReader) -> Answer:
-    """The resource in some JSON. In a Bundle each entry is read for itself."""
+    """The resource in some JSON. In a Bundle each entry is read for itself, and tells its resource its address."""
     try:
-        return Answer(_NULL_OR_RESOURCE.decode(raw))
+        return Answer(_addressed(_NULL_OR_RESOURCE.decode(raw)))
     except msgspec.ValidationError:
         bundle = read_as(_LOOSE_BUNDLE, raw)
     if bundle is not None and read_as(TEXT, bundle.resource_type) == "Bundle":
         return _bundle(bundle, reader)
     reading = reader.reading(raw)
     return Answer(reading.resource, (reading,) if reading.unreadable else ())
+
+
+def _addressed(value: fhir.Resource | None) -> fhir.Resource | None:
+    if isinstance(value, fhir.Bundle):
+        for entry in fhir.many(value.entry):
+            if entry.full_url and entry.resource is not None:
+                entry.resource.full_url = entry.full_url
+    return value
 
 
 def _bundle(bundle: _LooseBundle, reader: LenientReader) -> Answer:
@@ -76,12 +84,14 @@ def _bundle(bundle: _LooseBundle, reader: LenientReader) -> Answer:
             entries.append(_ENTRY.decode(raw))
         except msgspec.ValidationError:
             if bytes(raw) != b"null":
-                reading = _mended_entry(raw, reader)
-                entries.append(fhir.Entry(resource=reading.resource))
+                members = read_as(OBJECT, raw) or {}
+                reading = _mended(members.get("resource"), reader)
+                entries.append(fhir.Entry(read_as(TEXT, members.get("fullUrl")), reading.resource))
                 odd += [reading] if reading.unreadable else ()
     odd += [Reading(None, (_NO_BUNDLE,))] if written is None else ()
     total = read_as(_NUMBER, bundle.total)
-    return Answer(fhir.Bundle(total=total, link=list(_links(bundle.link)), entry=entries), tuple(odd))
+    read = fhir.Bundle(total=total, link=list(_links(bundle.link)), entry=entries)
+    return Answer(_addressed(read), tuple(odd))
 
 
 def items(raw: msgspec.Raw | None) -> list[msgspec.Raw] | None:
@@ -130,9 +140,8 @@ def _links(raw: msgspec.Raw | None) -> Iterator[fhir.BundleLink]:
             yield _LINK.decode(link)
 
 
-def _mended_entry(raw: msgspec.Raw, reader: LenientReader) -> Reading:
+def _mended(written: msgspec.Raw | None, reader: LenientReader) -> Reading:
     """The resource of an entry, as far as it can be read."""
-    written = (read_as(OBJECT, raw) or {}).get("resource")
     return reader.reading(written) if written is not None else Reading(None)
 
 

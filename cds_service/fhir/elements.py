@@ -337,10 +337,6 @@ class Entry(Element):
     full_url: str | None = None
     resource: AnyResource | None = None
 
-    def __post_init__(self) -> None:
-        if self.full_url and self.resource is not None:
-            self.resource.full_url = self.full_url
-
 
 class Bundle(Resource, tag=True):
     type: str | None = None

@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from cds_service.content import forms
 from cds_service.errors import CallRefused
 from cds_service.settings import Settings, hand_down
-from cds_service.web import catalogue, endpoints, feedback, gc_tuning, leaflets, metrics, pages
+from cds_service.web import catalogue, endpoints, feedback, leaflets, metrics, pages, tuning
 from cds_service.web.assembly import Application
 from cds_service.web.capacity import Capacity
 from cds_service.web.logs import configure
@@ -73,7 +73,7 @@ def _addresses(service: Application) -> dict[str, Address]:
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     service: Application = app.state.service
     async with service.running():
-        gc_tuning.settle()
+        tuning.settle()
         app.state.ready = True
         yield
         app.state.ready = False

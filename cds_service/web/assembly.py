@@ -18,6 +18,7 @@ from cds_service.content.model import Content
 from cds_service.content.reviews import counted
 from cds_service.decisions.gather import Opened
 from cds_service.decisions.ruleset import Ruleset
+from cds_service.decisions.running import Run
 from cds_service.decisions.service import DecisionService
 from cds_service.decisions.sources import Asked
 from cds_service.fhir_client.access import FhirAccess, FhirGrant
@@ -34,6 +35,7 @@ from cds_service.trust.vendors import code_form
 from cds_service.web import metrics
 from cds_service.web.authentication import Authenticator
 from cds_service.web.callers import ANYONE, Caller, HookAnswer
+from cds_service.web.long_bodies import LongBodies
 from cds_service.web.offers import Asking, Offer
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class Application:
         self._grants = _grants(self._fhir, self._clients, settings)
         self._offers = _offers(self._decisions, self._grants, self._clients, settings)
         self._digest = _digest(self._decisions.ruleset)
+        self.long_bodies = LongBodies()
         self._recorder: Recorder | None = None
         self._audit: Audit | None = None
 
@@ -134,13 +137,13 @@ class Application:
         """The call in a body; raises NotJson or ContractBroken."""
         return self._decisions.open(body, service)
 
-    async def answer(self, opened: Opened, service: Service, caller: Caller, asked: Asked) -> HookAnswer:
+    async def answer(self, opened: Opened, service: Service, caller: Caller, asked: Asked, run: Run) -> HookAnswer:
         """The answer to one hook in the caller's dialect; its record is written after it has left."""
         hook, offer = opened.hook, self._offers[caller.name]
         record = self._record(hook, service, caller)
         grant, recall = self._grants[caller.name], record.recall if record else None
         served = offer.services[service.id]
-        decided = await self._decisions.answer(hook, served, grant, recall, asked=asked, drafts=opened.drafts)
+        decided = await self._decisions.answer(hook, served, grant, recall, asked=asked, drafts=opened.drafts, run=run)
         if record:
             record.note(decided.decision)
         facts = decided.facts

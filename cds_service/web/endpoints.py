@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from time import perf_counter
 
 from starlette.requests import Request
@@ -29,13 +30,13 @@ async def call(request: Request) -> Response:
     note(request, **caller.told)
     with request.app.state.capacity.taken_by(caller.name):
         body = await read_json_body(request, app.settings.max_body_bytes)
-        started = perf_counter()
-        opened = app.open(body, service)
+        run, started = app.long_bodies.run_for(body), perf_counter()
+        opened = await run(partial(app.open, body, service))
         parsed = perf_counter() - started
         note(request, instance=uuid_or_none(opened.hook.hook_instance))
         asked = Asked()
         try:
-            answer = await app.answer(opened, service, caller, asked)
+            answer = await app.answer(opened, service, caller, asked, run)
         finally:
             note(request, prefetch=opened.hook.prefetch.states(), **asked.told)
     return _written(request, answer, {"parse": parsed, **answer.timings})

@@ -1,8 +1,11 @@
 """Results by the thousand: what lets them be passed over quickly must not pass over one that counts."""
 
-from cds_service.facts.knowledge import ABSENT
+import pytest
+
+from cds_service.facts import chart
+from cds_service.facts.knowledge import ABSENT, Unavailable
 from cds_service.facts.patient import PatientFacts
-from tests.charts import LOINC, coded, concepts, condition, draft, facts, observation, only
+from tests.charts import ALZHEIMER, FALL, LOINC, coded, concepts, condition, draft, facts, observation, only
 
 MOCA = coded(LOINC, "72172-0")
 PLATELETS = coded(LOINC, "777-3")
@@ -44,3 +47,26 @@ def test_the_same_id_on_another_type_is_another_resource():
 def test_every_value_set_that_the_chart_touches_is_known():
     touched = concepts(facts(observation(MOCA, value=22), condition(), drafts=(draft(),)))
     assert {"moca-total", "alzheimer-disease", "clonazepam"} <= touched
+
+
+@pytest.fixture
+def _small(monkeypatch):
+    monkeypatch.setattr(chart, "MOST_RESOURCES", 3)
+
+
+@pytest.mark.usefixtures("_small")
+def test_what_is_more_than_can_be_read_in_time_is_named_and_never_absent():
+    found = facts(*(condition(FALL, id=f"c{number}") for number in range(4)))
+    assert found.conditions("rbd") == Unavailable("conditions: more than can be read in time")
+    assert [(one.key, one.member, one.why) for one in found.unreadable] == [
+        ("conditions", "Bundle.entry", "more than can be read in time")
+    ]
+    assert found.gaps == {"conditions": "more than can be read in time"}
+    assert only(found.events("fall-event"))
+
+
+@pytest.mark.usefixtures("_small")
+def test_results_that_no_value_set_knows_take_no_room():
+    found = facts(condition(ALZHEIMER, id="c"), *(observation(PLATELETS, value=9, id=f"o{n}") for n in range(9)))
+    assert only(found.conditions("dementia"))
+    assert not found.gaps

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from cds_service.fhir import elements as fhir
-from cds_service.fhir.decoding import LenientReader
+from cds_service.fhir.decoding import LenientReader, read_value
 from cds_service.fhir.lenient import resource_type, walk
-from cds_service.fhir.sources import Reading, Unreadable
+from cds_service.fhir.sources import Reading, Unreadable, resources_in
 from tests.web.spoiling import so_many
 
 
@@ -323,3 +323,15 @@ def test_no_json_raises(name: str, data: st.DataObject) -> None:
     raw = {"resourceType": name, **data.draw(st.dictionaries(st.sampled_from(members), json))}
     found = read_resource(raw)
     assert found is None or isinstance(found, msgspec.Struct)
+
+
+def test_a_resource_keeps_the_address_of_its_entry_though_it_has_to_be_mended() -> None:
+    entries = [
+        {"fullUrl": f"urn:uuid:{n}", "resource": {"resourceType": "Condition", "code": c}} for n, c in ODD_AND_EVEN
+    ]
+    bundle = {"resourceType": "Bundle", "entry": entries}
+    read = read_value(msgspec.json.encode(bundle), LenientReader()).value
+    assert [one.full_url for one in resources_in(read) if one] == ["urn:uuid:1", "urn:uuid:2"]
+
+
+ODD_AND_EVEN = ((1, {"text": "Dementia"}), (2, {"text": 7}))

@@ -1,11 +1,14 @@
-"""How the process handles memory while bodies of megabytes come and go: settled once, when everything is loaded."""
+"""How the process stands bodies of megabytes that come and go: settled once, when everything is loaded."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import sys
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # of glibc's mallopt
+_SWITCH_SECONDS = 0.001
+"""How long the thread of long bodies may keep the event loop waiting, once and again, for the interpreter."""
 _KEPT_BYTES = 32 * 1_048_576
 
 
@@ -13,6 +16,7 @@ def settle() -> None:
     """Call in each worker, before the first request."""
     _spare_the_collector()
     _keep_freed_memory()
+    sys.setswitchinterval(_SWITCH_SECONDS)
 
 
 def _spare_the_collector() -> None:
