@@ -30,15 +30,16 @@ async def call(request: Request) -> Response:
     note(request, **caller.told)
     with request.app.state.capacity.taken_by(caller.name):
         body = await read_json_body(request, app.settings.max_body_bytes)
-        run, started = app.long_bodies.run_for(body), perf_counter()
-        opened = await run(partial(app.open, body, service))
-        parsed = perf_counter() - started
-        note(request, instance=uuid_or_none(opened.hook.hook_instance))
-        asked = Asked()
-        try:
-            answer = await app.answer(opened, service, caller, asked, run)
-        finally:
-            note(request, prefetch=opened.hook.prefetch.states(), **asked.told)
+        async with app.long_bodies.turn(body) as run:
+            started = perf_counter()
+            opened = await run(partial(app.open, body, service))
+            parsed = perf_counter() - started
+            note(request, instance=uuid_or_none(opened.hook.hook_instance))
+            asked = Asked()
+            try:
+                answer = await app.answer(opened, service, caller, asked, run)
+            finally:
+                note(request, prefetch=opened.hook.prefetch.states(), **asked.told)
     return _written(request, answer, {"parse": parsed, **answer.timings})
 
 

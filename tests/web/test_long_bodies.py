@@ -8,6 +8,7 @@ import pytest
 
 from cds_service.decisions import service
 from cds_service.decisions.decide import judge
+from cds_service.web.long_bodies import LongBodies
 from tests.bench.charts import CHARTS as CHARTS_OF_BENCH, request
 from tests.bench.dearest import post
 from tests.lateness import slowness
@@ -66,3 +67,20 @@ async def test_only_a_long_body_is_judged_in_another_thread(chart, size, aside, 
     posted = await client.post(CHARTS_OF_BENCH[chart].path, content=request(chart, size), headers=JSON)
     assert posted.status_code == 200
     assert [thread is not threading.main_thread() for thread in threads] == [aside]
+
+
+async def test_only_so_many_long_charts_are_held_at_a_time_and_short_ones_never_wait():
+    long_bodies, held, most = LongBodies(), 0, []
+
+    async def hold():
+        nonlocal held
+        async with long_bodies.turn(bytes(300_000)):
+            held += 1
+            most.append(held)
+            await asyncio.sleep(0)
+            async with long_bodies.turn(b"{}") as run:
+                assert await run(lambda: 1) == 1
+            held -= 1
+
+    await asyncio.gather(*(hold() for _ in range(9)))
+    assert max(most) == 4
