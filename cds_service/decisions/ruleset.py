@@ -94,7 +94,7 @@ def _prepared(text: RuleContent, rule: Rule, content: Content, drugs: frozenset[
         reads=reads,
         keys=frozenset(key for name in collections(reads) for key in READS[name]),
         triggers=triggers,
-        trigger_keys=frozenset(key for one in triggers for name in one.chart for key in READS[name]),
+        trigger_collections=frozenset(name for one in triggers for name in one.chart),
         drugs=frozenset(name for one in triggers if not one.drafts for name in one.chart.get(MEDICATIONS, ())),
         result_sets=frozenset(r.partition(":")[2] for r in reads if r.startswith(f"{OBSERVATIONS}:")),
     )

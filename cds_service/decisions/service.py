@@ -27,6 +27,7 @@ from cds_service.errors import DataMissing, OtherRelease
 from cds_service.facts.collections import Collections
 from cds_service.facts.losses import DRAFTS, Loss
 from cds_service.facts.patient import NOTHING_DRAFTED, PatientFacts
+from cds_service.facts.queries import READS
 from cds_service.fhir.sources import UNREADABLE_IN_PART
 from cds_service.fhir_client.access import FhirGrant
 from cds_service.hooks.envelope import may_come_twice
@@ -220,7 +221,9 @@ class DecisionService:
         if Outcome.UNDETERMINED not in outcomes or Outcome.FOUND in outcomes:
             return
         not_started = judged.started.not_started if hook.is_chart_view else ()
-        if any(sources.serves_any(self.ruleset.rules[name].trigger_keys) for name in not_started):
+        collections = {name for rule in not_started for name in self.ruleset.rules[rule].trigger_collections}
+        had = [name for name in collections if judged.facts.held[name].gap is None]
+        if any(sources.serves_any(frozenset(READS[name])) for name in had):
             return
         lacking = sources.lacking()
         if lacking:

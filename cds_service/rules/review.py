@@ -281,8 +281,8 @@ class Prepared(msgspec.Struct, frozen=True):
     reads: frozenset[str]
     keys: frozenset[str]
     triggers: tuple[Trigger, ...]
-    trigger_keys: frozenset[str]
-    """The keys of what in a chart can start the rule."""
+    trigger_collections: frozenset[str]
+    """What in a chart can start the rule."""
     drugs: frozenset[str]
     """Where the rule is about current drugs, the value sets of those."""
     result_sets: frozenset[str]
