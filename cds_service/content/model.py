@@ -210,6 +210,8 @@ class SuggestionText(Strict, frozen=True, kw_only=True):
     label: str
     code: str | None = None
     recommended: bool = False
+    beside: bool = False
+    """Offered with those of a weightier finding on the same card, and not only in place of them."""
     remove_draft: str | None = None
     """Description of the deletion of the draft under review."""
     create: tuple[Create, ...] = ()

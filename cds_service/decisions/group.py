@@ -64,12 +64,13 @@ class CardGroup(msgspec.Struct, frozen=True):
         return next((one for one in self.members if one.offered(texts)), None)
 
     def suggested(self, texts: Mapping[str, SuggestionText]) -> dict[str, WordedFinding]:
-        """What the card offers: that of its weightiest finding that offers any, then of what it took in, each once."""
+        """What the weightiest finding that offers any offers, what may stand beside it, and that of what it took in."""
         first = self.offering(texts)
         found: dict[str, WordedFinding] = {}
-        for joined in (*([first] if first else []), *self.folded):
+        for joined in (*self.members, *self.folded):
             for name in joined.offered(texts):
-                found.setdefault(name, joined)
+                if joined is first or joined in self.folded or texts[name].beside:
+                    found.setdefault(name, joined)
         return found
 
     def alone(self, one: WordedFinding) -> CardGroup:

@@ -97,6 +97,11 @@ def current_of(order: Order, facts: PatientFacts) -> Fact[Medication]:
     return being_taken(order.drug, facts) if order.drug else facts.unread("medications")
 
 
+def is_new(order: Order, facts: PatientFacts) -> bool:
+    """Whether the patient is known not to take the drug: only then may a click end it."""
+    return current_of(order, facts) == ABSENT
+
+
 def being_taken(drug: Drug, facts: PatientFacts) -> Fact[Medication]:
     """The current medication with an ingredient of the drug; absent only if all current drugs could be read."""
     same = facts.current_drugs(*drug.sets).where(lambda m: m.ingredient in drug.ingredients)

@@ -8,6 +8,7 @@ from cds_service.phenotypes import mao_inhibitors as mao
 from cds_service.phenotypes.antidepressants import is_hypnotic_draft
 from cds_service.phenotypes.mao_inhibitors import Grade, Meeting
 from cds_service.phenotypes.pairs import Side
+from cds_service.phenotypes.therapy import current_of
 from cds_service.rules.review import Finding, Review, rule
 
 _RULE = "maoi-combination"
@@ -95,8 +96,6 @@ def _notes(review: Review, card: str, meeting: Meeting, others: Listed) -> Itera
 def _offers(review: Review, card: str, grade: Grade) -> tuple[str, ...]:
     if review.chart_view and grade is Grade.UNCHANGED:
         return ("interaction-review-planned",)
-    if review.chart_view:
+    if review.chart_view or current_of(review.order, review.facts).known:
         return ("interaction-review",)
-    if card.startswith("both-current"):
-        return "interaction-review", "remove-draft"
     return ("remove-interacting-draft",) if card.startswith(("wash-out", "over-dose")) else ("remove-draft",)

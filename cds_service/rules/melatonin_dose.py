@@ -1,11 +1,11 @@
 """Dose and form of melatonin for RBD (MEL-01)."""
 
 from cds_service.facts.words import Record
-from cds_service.phenotypes.therapy import is_for_rbd, upper
+from cds_service.phenotypes.therapy import is_for_rbd, is_new, upper
 from cds_service.rules.review import Finding, Review, rule
 
 _OTHER_FORM = ("replace-with-immediate-release",)
-_LOWER_DOSE = ("melatonin-highest", "remove-draft")
+_LOWER_DOSE = ("melatonin-highest",)
 
 
 @rule("melatonin-dose", gives="dose drug found highest_mg")
@@ -24,4 +24,5 @@ def melatonin_dose(review: Review) -> Finding:
     values = {"drug": "melatonin", "dose": upper(order.dose), "found": Record(order.words), "highest_mg": highest}
     notes = [*(["trials"] if slow else []), "product", *(["age-unknown"] if not review.facts.age.known else [])]
     card = "dose" if high else "form"
-    return Finding(card, card, values, tuple(notes), _OTHER_FORM if slow else _LOWER_DOSE)
+    remove = ("remove-draft",) if is_new(order, review.facts) else ()
+    return Finding(card, card, values, tuple(notes), _OTHER_FORM if slow else (*_LOWER_DOSE, *remove))

@@ -4,6 +4,7 @@ from cds_service.facts.knowledge import Fact
 from cds_service.facts.words import Record, Value
 from cds_service.phenotypes import pairs
 from cds_service.phenotypes.pairs import Side
+from cds_service.phenotypes.therapy import is_new
 from cds_service.rules.review import Finding, Review, rule
 
 _SETS = {"melatonin": "ssri", "fluvoxamine": "melatonin"}
@@ -23,7 +24,8 @@ def melatonin_fluvoxamine(review: Review) -> Finding:
         "other_state": other.state,
     }
     notes = ("label", *(["age-unknown"] if not age.known else []))
-    return Finding("together", "together", values, notes, stale=other.stale)
+    offers = ("remove-draft",) if is_new(order, review.facts) else ()
+    return Finding("together", "together", values, notes, offers, stale=other.stale)
 
 
 def _partner(review: Review, name: str) -> Fact[Side]:

@@ -7,6 +7,7 @@ from cds_service.facts.words import Value, phrasing
 from cds_service.phenotypes import myoclonus
 from cds_service.phenotypes.therapy import taper
 from cds_service.rules.myoclonus_levetiracetam import levetiracetam
+from cds_service.rules.myoclonus_offers import offered
 from cds_service.rules.myoclonus_valproate import valproate
 from cds_service.rules.review import Finding, Review, rule
 
@@ -15,6 +16,8 @@ _WORSENING = {"phenytoin", "carbamazepine", "oxcarbazepine", "gabapentin", "preg
 _WORSE_IN_PROGRESSIVE = {"phenytoin", "carbamazepine"}
 _PROGRESSIVE = "progressive-myoclonus-epilepsy"
 _PROGRESSIVE_NAME = phrasing(_PROGRESSIVE, rule="myoclonus-drug")()
+_CAN_WORSEN = phrasing("review-worsening", rule="myoclonus-drug")()
+_REMOVAL = ("remove-draft",)
 _ON_RECORD = phrasing("on-record", rule="myoclonus-drug")()
 _ON_RECORD_AS_POSSIBLE = phrasing("on-record-as-possible", rule="myoclonus-drug")()
 
@@ -23,7 +26,7 @@ _ON_RECORD_AS_POSSIBLE = phrasing("on-record-as-possible", rule="myoclonus-drug"
     "myoclonus-drug",
     gives="Drug absence_found absence_label childbearing_label contraindicated_found "
     "contraindicated_label day dose dose_mg drug estimated found label limit on_record "
-    "pregnancy_found pregnancy_label rate times_a_day",
+    "pregnancy_found pregnancy_label rate review_drug review_focus review_reason times_a_day",
 )
 def myoclonus_drug(review: Review) -> Finding:
     name = review.drug("drug-proposed", "valproate", "levetiracetam", *_WORSENING_SETS)
@@ -53,6 +56,8 @@ def _worsening(review: Review, name: str, values: dict[str, Value]) -> Finding:
         unsure = progressive.value.possible
         label = progressive.value.called(_PROGRESSIVE_NAME)
         indicator = "possible-warning" if unsure else "worse-in-progressive"
-        return Finding("progressive", indicator, {**values, "label": label}, ("specialists",))
+        found = Finding("progressive", indicator, {**values, "label": label}, ("specialists",), _REMOVAL)
+        return offered(review, found, label)
     used = ("used",) if name == "phenytoin" else ()
-    return Finding("worsening", "worsening", values, ("level-a", *used, "aim"))
+    found = Finding("worsening", "worsening", values, ("level-a", *used, "aim"), _REMOVAL)
+    return offered(review, found, _CAN_WORSEN)

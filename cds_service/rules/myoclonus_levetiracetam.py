@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
 from cds_service.facts.patient import Condition, Order
-from cds_service.facts.words import Value
+from cds_service.facts.words import Value, phrasing
 from cds_service.phenotypes import kidney
 from cds_service.phenotypes.forms import is_injected
 from cds_service.phenotypes.therapy import upper
+from cds_service.rules.myoclonus_offers import offered
 from cds_service.rules.review import Finding, Review
 
 
@@ -25,9 +26,12 @@ def levetiracetam(review: Review, disorder: Condition, values: dict[str, Value])
         card, note = ("egfr", "estimated") if over["estimated"] else ("clearance", "computed")
     indicator = "possible-warning" if disorder.possible else "over-the-label"
     classes = (f"{indicator}/{card}", f"limit {over['limit']}")
-    return Finding(card, indicator, {**values, **over}, (note, "mood"), (*change, "remove-draft"), classes)
+    found = Finding(card, indicator, {**values, **over}, (note, "mood"), (*change, "remove-draft"), classes)
+    return offered(review, found, _REVIEWS[card](rate=over["rate"]) if over.get("rate") else _ON_DIALYSIS)
 
 
+_REVIEWS = {card: phrasing(f"review-{card}", "rate", rule="myoclonus-drug") for card in ("clearance", "egfr")}
+_ON_DIALYSIS = phrasing("review-dialysis", rule="myoclonus-drug")()
 Excess = Fact[dict[str, Value]]
 
 

@@ -8,11 +8,13 @@ from cds_service.facts.words import Value, dated, on, phrasing, possible, since
 from cds_service.phenotypes import valproate as label
 from cds_service.phenotypes.age import years
 from cds_service.phenotypes.valproate import CONTRAINDICATIONS, Hazard
+from cds_service.rules.myoclonus_offers import offered
 from cds_service.rules.review import Finding, Review
 
 _NAMES = {
     name: phrasing(name, rule="myoclonus-drug")() for name in (*CONTRAINDICATIONS, "pregnancy", "absence-epilepsy")
 }
+_CONTRACEPTION = phrasing("review-childbearing", rule="myoclonus-drug")()
 _INDICATORS = {
     "contraindicated": "contraindicated",
     "pregnancy": "fetal-harm",
@@ -40,7 +42,8 @@ def valproate(review: Review, disorder: Condition, values: dict[str, Value]) -> 
     offers = ("remove-draft",)
     indicator = _level(review, lead, disorder)[1]
     classes = (indicator, *(f"{h.kind}/{h.name}/{h.possible}" for h in hazards))
-    return Finding(lead.kind, indicator, values, (*also, *_NOTES[lead.kind]), offers, classes, lead.stale)
+    found = Finding(lead.kind, indicator, values, (*also, *_NOTES[lead.kind]), offers, classes, lead.stale)
+    return offered(review, found, values[f"{lead.kind}_label"] if lead.kind != "childbearing" else _CONTRACEPTION)
 
 
 def _hazards(review: Review) -> Fact[tuple[Hazard, ...]]:

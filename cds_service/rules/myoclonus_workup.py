@@ -117,5 +117,5 @@ def _offers(review: Review, tests: Workup, urgent: bool) -> Iterator[str]:
     yield from (_OFFERS[name] for name in (*order, "emg", "bloods") if not tests.done[name].known)
     yield "myoclonus-preparation"
     if not open_or_recent(facts, int(review.number("referral-months")), _REFERRAL).known:
-        seizures = facts.past_conditions("epilepsy").known
+        seizures = facts.conditions("seizure").known or facts.past_conditions("epilepsy", "seizure").known
         yield "refer-neurology-urgent" if urgent else "refer-epilepsy-center" if seizures else "refer-neurology"

@@ -9,7 +9,7 @@ from cds_service.fhir.dates import Interval
 from cds_service.phenotypes import antidepressants, bupropion, rbd
 from cds_service.phenotypes.antidepressant_purpose import Purpose, purpose
 from cds_service.phenotypes.rbd import Level, Suspicion
-from cds_service.phenotypes.therapy import change, current_of
+from cds_service.phenotypes.therapy import change, current_of, is_new
 from cds_service.rules.rbd_signs import named
 from cds_service.rules.review import Finding, Review, rule
 
@@ -42,7 +42,8 @@ def rbd_drug_new(review: Review) -> Finding:
         "told": told,
     }
     card = "answers" if told else _card(seen, possible)
-    return Finding(card, "likely" if serious else "less-certain", values, tuple(_notes(review, name, seen)))
+    offers = ("night-behavior-follow-up", *(("remove-draft",) if is_new(order, facts) else ()))
+    return Finding(card, "likely" if serious else "less-certain", values, tuple(_notes(review, name, seen)), offers)
 
 
 def _notes(review: Review, name: str, seen: Suspicion) -> Iterator[str]:
