@@ -19,7 +19,7 @@ from cds_service.facts.words import PHRASINGS, Phrasing
 # Values that whoever writes the card adds to those of the finding, by the texts that get them.
 _OF_JOINT_SUMMARIES = frozenset({"phrases", "clause"})
 _OF_FAMILY_NOTES = frozenset({"because"})
-_OF_RESOURCES = frozenset({"patient", "service"})
+_OF_RESOURCES = frozenset({"patient", "service", "user"})
 _MOST_NAMED = 256
 
 

@@ -96,6 +96,8 @@ class Cited(Strict, frozen=True, kw_only=True):
 class IndicatorWhen(Strict, frozen=True, kw_only=True):
     indicator: Indicator
     when: str
+    priority: Literal["urgent"] | None = None
+    """Of the tasks and requests offered; else a warning's are to be done soon, and information's in their turn."""
 
 
 class CardText(Strict, frozen=True, kw_only=True):

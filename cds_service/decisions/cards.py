@@ -23,11 +23,13 @@ from cds_service.content.wording import (
 )
 from cds_service.decisions.frames import CardFrame
 from cds_service.decisions.group import CardGroup, WordedFinding
+from cds_service.decisions.placing import placed
 from cds_service.decisions.reasons import fitting
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.errors import UnwritableCard
-from cds_service.facts.patient import Order
+from cds_service.facts.patient import Order, PatientFacts
 from cds_service.facts.words import Listed, Value, listed
+from cds_service.fhir.references import local
 from cds_service.hooks.responses import (
     Action,
     Card,
@@ -58,7 +60,7 @@ class Visit(msgspec.Struct, frozen=True):
 class CardWriter:
     """Writes the cards of one request."""
 
-    def __init__(self, ruleset: Ruleset, visit: Visit) -> None:
+    def __init__(self, ruleset: Ruleset, visit: Visit, facts: PatientFacts) -> None:
         self._rules = ruleset.rules
         self._frames = ruleset.frames
         self._resources = ruleset.resources
@@ -66,6 +68,7 @@ class CardWriter:
         self._wording = ruleset.content.wording
         self._unsigned = ruleset.unsigned
         self._visit = visit
+        self._facts = facts
 
     def card(self, group: CardGroup) -> Card:
         """The card of a group; its leader gives topic, source and override reasons."""
@@ -217,12 +220,18 @@ class CardWriter:
         return Suggestion(label=fill(text.label), is_recommended=recommended, actions=tuple(actions))
 
     def _resource(self, name: str, joined: WordedFinding) -> dict[str, object]:
-        addressed = {**joined.finding.values, "patient": self._visit.patient_id, "service": self._visit.service_url}
+        visit = self._visit
+        whom: dict[str, Value] = {
+            "patient": visit.patient_id,
+            "service": visit.service_url,
+            "user": local(visit.user_id),
+        }
+        addressed = {**joined.finding.values, **whom}
         made = self._resources[name](self._wording_of(joined).fill, addressed)
         assert isinstance(made, dict)  # noqa: S101 - the loader admits objects only
-        if self._visit.encounter_id:
-            made = made | {"encounter": {"reference": f"Encounter/{self._visit.encounter_id}"}}
-        return made
+        if visit.encounter_id:
+            made = made | {"encounter": {"reference": f"Encounter/{visit.encounter_id}"}}
+        return placed(made, joined, self._facts, visit.user_id)
 
     def _frame(self, joined: WordedFinding) -> CardFrame:
         return self._frames[joined.evaluation.rule][joined.finding.card]

@@ -19,7 +19,7 @@ from cds_service.decisions.stages import Stages, Started
 from cds_service.facts.knowledge import Unavailable
 from cds_service.facts.losses import Loss
 from cds_service.facts.patient import Medication, Order, PatientFacts
-from cds_service.fhir.references import local
+from cds_service.fhir.references import CLINICIANS, local
 from cds_service.hooks.hooks import HOOKS, Hook
 from cds_service.hooks.responses import Card
 from cds_service.rules.review import Evaluation, Outcome, Prepared, Shared, Step, evaluate, view
@@ -27,7 +27,6 @@ from cds_service.rules.review import Evaluation, Outcome, Prepared, Shared, Step
 _NOTHING = Started()
 _MOST_LOSSES = 50
 """Of what cannot be read, so many members are named: as many kinds as a request could hold are no help."""
-CLINICIANS = ("Practitioner/", "PractitionerRole/")
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -144,7 +143,7 @@ def conclude(ruleset: Ruleset, service: ServiceText, judged: Judged, visit: Visi
         return decided
     groups = fold(group(shown, ruleset.content), families)
     kept, cut = _capped(groups, ruleset, service)
-    written, failed = write_cards(CardWriter(ruleset, visit), kept)
+    written, failed = write_cards(CardWriter(ruleset, visit, judged.facts), kept)
     return msgspec.structs.replace(
         decided if not failed else _without(decided, failed),
         cards=tuple([card for _, card in written]),

@@ -22,6 +22,12 @@ class WordedFinding(msgspec.Struct, frozen=True):
     indicator: Indicator
     weight: int
 
+    @property
+    def priority(self) -> str:
+        """How soon what is offered for it is to be done."""
+        said = self.text.indicator[self.finding.indicator].priority
+        return said or ("routine" if self.indicator == "info" else "asap")
+
     def offered(self, texts: Mapping[str, SuggestionText]) -> tuple[str, ...]:
         """The suggestions of this finding; a draft stays as it is without an id, and beside an old entry."""
         chosen, subject = self.finding.offers, self.evaluation.subject

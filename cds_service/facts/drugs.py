@@ -17,6 +17,7 @@ from cds_service.facts.patient import Dose, Drug, Medication, TakenDose
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Interval, interval, months_before
 from cds_service.fhir.quantities import amount
+from cds_service.fhir.references import clinician
 from cds_service.terminology.vocabulary import Vocabulary
 
 _ORDER_INTENTS = {None, "order", "original-order", "instance-order", "reflex-order", "filler-order"}
@@ -78,6 +79,7 @@ class Entry(msgspec.Struct, frozen=True):
     reason: Indication = Indication()
     start_lost: bool = False
     """Its start is there and cannot be read."""
+    requester: str = ""
 
 
 def request_entry(
@@ -107,6 +109,7 @@ def request_entry(
         stated_end=end,
         reason=reason,
         start_lost="authoredOn" in lost,
+        requester=clinician(resource.requester),
     )
 
 
@@ -221,6 +224,7 @@ def _medication(ingredient: str, entries: list[Entry], vocabulary: Vocabulary, u
         ),
         increased=_increase(certain) if current else None,
         told_by=tuple(sorted(e.source for e in entries)),
+        requester=newest.requester,
     )
 
 

@@ -14,6 +14,7 @@ from cds_service.facts.patient import NOTHING_DRAFTED, Dose, DraftedSets, Order
 from cds_service.facts.pharmacy import Named, Pharmacy
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import interval
+from cds_service.fhir.references import clinician
 from cds_service.fhir.sources import Unreadable
 from cds_service.terminology.vocabulary import Vocabulary
 
@@ -127,6 +128,7 @@ def order(one: Ordered, reason: Callable[..., Indication], today: date) -> Order
         unread=one.unread,
         service_unreadable=one.unread if one.may_be_service else "",
         raw=draft.raw,
+        requester=clinician(request.requester),
     )
     if isinstance(request, fhir.ServiceRequest):
         return msgspec.structs.replace(made, sets=one.sets)

@@ -47,10 +47,7 @@ class Drug(msgspec.Struct, frozen=True):
 
     def ingredient(self, *sets: str) -> str:
         """The name of the ingredient for which the drug is in one of these value sets."""
-        for held in sets:
-            for name in self.by_set.get(held, ()):
-                return name
-        return ""
+        return next((name for held in sets for name in self.by_set.get(held, ())), "")
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -118,6 +115,7 @@ class Medication(msgspec.Struct, frozen=True):
     """Day of the newest entry with a higher daily dose than the one before it."""
     told_by: tuple[str, ...] = ()
     """Every entry that tells of it."""
+    requester: str = ""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -153,6 +151,7 @@ class Order(msgspec.Struct, frozen=True):
     """authoredOn: of a draft that stops something, the day it was first ordered."""
     dose: Dose = Dose()
     raw: bytes = b""
+    requester: str = ""
 
 
 class DraftedSets(msgspec.Struct, frozen=True):

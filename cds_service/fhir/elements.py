@@ -202,6 +202,8 @@ class MedicationRequest(Resource, tag=True):
     """Only R5 has this member; it marks the resource as not R4."""
     subject: Reference | None = None
     authored_on: str | None = None
+    requester: Any = None
+    """As it was sent: nothing is decided by it, so that one that cannot be read loses nothing."""
     status_reason: Many[CodeableConcept] = None
     reason_code: Many[CodeableConcept] = None
     reason_reference: Many[Reference] = None
@@ -257,6 +259,8 @@ class ServiceRequest(Resource, tag=True):
     code: CodeableConcept | None = None
     subject: Reference | None = None
     authored_on: str | None = None
+    requester: Any = None
+    """As in a MedicationRequest."""
     occurrence_date_time: str | None = None
     occurrence_period: Period | None = None
     reason_code: Many[CodeableConcept] = None

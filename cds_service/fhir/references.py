@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _VERSION = "/_history/"
+CLINICIANS = ("Practitioner/", "PractitionerRole/")
 
 
 def unversioned(reference: str) -> str:
@@ -14,6 +15,14 @@ def local(reference: str) -> str:
     """The last ``Type/id`` of a reference, or the id where nothing stands before it."""
     path = unversioned(reference).removeprefix("urn:uuid:").lstrip("/")
     return "/".join(path.split("/")[-2:])
+
+
+def clinician(sent: object) -> str:
+    """The reference in what was sent, if it names a clinician; empty for anything else."""
+    named = sent.get("reference") if isinstance(sent, dict) else None
+    if isinstance(named, str) and local(named).startswith(CLINICIANS):
+        return unversioned(named)
+    return ""
 
 
 def base_of(address: str) -> str:

@@ -139,10 +139,11 @@ NOTHING_DEPENDS_ON = {
     fhir.Condition: {"category", "patient", "extension", "note"},
     fhir.Observation: {"hasMember"},
     fhir.Medication: {"contained", "form"},
-    fhir.MedicationRequest: DRUG | {"statusReason", "reportedBoolean", "reportedReference", "dispenseRequest"},
+    fhir.MedicationRequest: DRUG
+    | {"statusReason", "reportedBoolean", "reportedReference", "dispenseRequest", "requester"},
     fhir.MedicationStatement: DRUG | {"statusReason", "taken", "dateAsserted"},
     fhir.MedicationDispense: DRUG | {"daysSupply"},
-    fhir.ServiceRequest: {"contained"},
+    fhir.ServiceRequest: {"contained", "requester"},
     fhir.CarePlan: {"intent"},
     fhir.Task: {"intent"},
     fhir.QuestionnaireResponse: {"questionnaire"},
