@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import partial
 
 import msgspec
 
-from cds_service.facts.knowledge import ABSENT, Fact, either
+from cds_service.facts.knowledge import ABSENT, Fact, either, of, unread
 from cds_service.facts.patient import Condition, PatientFacts
 from cds_service.facts.words import Record, Said, Value, phrasing, possible
 from cds_service.fhir.dates import Interval
@@ -18,7 +19,7 @@ _NAMES = {name: phrasing(name)() for name in DEMENTIA_SETS}
 _MILD, _IMPAIRED, _EXPLAINED = "mild-cognitive-impairment", "cognitive-impairment", "other-cognitive-impairment"
 IMPAIRMENT_SETS = (_MILD, _IMPAIRED, _EXPLAINED)
 _MILDLY, _IMPAIRMENT = phrasing(_MILD)(), phrasing(_IMPAIRED)()
-_SCORES = {name: phrasing(name, "score") for name in ("moca-total", "mmse-total")}
+_SCORES = {name: phrasing(name, "score") for name in ("moca-total", "mmse-total", "bims-total", "slums-total")}
 _LOW = phrasing("low-score", "score")
 
 
@@ -46,7 +47,7 @@ class Decline(msgspec.Struct, frozen=True):
 
 
 def decline(facts: PatientFacts) -> Fact[Decline]:
-    """The most serious of dementia, cognitive impairment, and a newest MoCA or MMSE below its limit."""
+    """The most serious of dementia, cognitive impairment, and a newest score below its limit."""
     certain, impaired = dementia(facts), _diagnosis(facts.conditions(*IMPAIRMENT_SETS), Kind.IMPAIRMENT)
     if certain.known and certain.value.possible and impaired.known and not impaired.value.possible:
         return impaired
@@ -86,15 +87,25 @@ def _rank(condition: Condition) -> int:
 
 
 def low_score(facts: PatientFacts) -> Fact[Decline]:
-    """The newest MoCA or MMSE of the window, if it is below its limit."""
-    return either(*[_low(facts, name) for name in _SCORES])
+    """The newest score of the window, of whichever scale, if it is below its limit; of two on one day a low one."""
+    found = {name: _newest(facts, name) for name in _SCORES}
+    read = {name: fact.value for name, fact in found.items() if fact.known}
+    if not read:
+        return unread(*found.values())
+    name = max(read, key=lambda one: (read[one].when.last, _is_low(read[one], one, facts)))
+    if _is_low(read[name], name, facts):
+        return of(_scored(read[name], name))
+    return unread(*found.values())
 
 
-def _low(facts: PatientFacts, name: str) -> Fact[Decline]:
-    window, limit = facts.numbers.whole("cognition", "score-months"), facts.numbers.value("cognition", f"{name}-low")
-    newest = labs.newest(facts, name, "{score}", lambda day: facts.within_months(day, window), same=("",))
-    low = newest.provided(lambda score: score.amount.definitely_below(limit))
-    return low.read_as(lambda score: _scored(score, name))
+def _newest(facts: PatientFacts, name: str) -> Fact[Result]:
+    window, most = facts.numbers.whole("cognition", "score-months"), facts.numbers.value("scales", f"{name}-most")
+    fresh = partial(facts.within_months, months=window)
+    return labs.newest(facts, name, "{score}", fresh, same=("",), most=most)
+
+
+def _is_low(score: Result, name: str, facts: PatientFacts) -> bool:
+    return score.amount.definitely_below(facts.numbers.value("cognition", f"{name}-low"))
 
 
 def _scored(score: Result, name: str) -> Decline:

@@ -30,11 +30,18 @@ class Result(msgspec.Struct, frozen=True):
 
 
 def newest(
-    facts: PatientFacts, name: str, unit: str, fresh: Callable[[Interval], bool], *, same: tuple[str, ...] = ()
+    facts: PatientFacts,
+    name: str,
+    unit: str,
+    fresh: Callable[[Interval], bool],
+    *,
+    same: tuple[str, ...] = (),
+    most: float | None = None,
 ) -> Fact[Result]:
     """The newest result of the window in ``unit``; unavailable if its unit cannot be compared.
 
     One without a number that can be read is unavailable too, and one without a date where there is no other.
+    What is over ``most``, as the 99 of an interview that was not completed, is no result.
     ``same`` lists units that mean the same for this analyte, "" among them where a bare number can be nothing else.
     """
     undated = False
@@ -42,7 +49,7 @@ def newest(
         if one.day is None:
             undated = True
             continue
-        if not fresh(one.day):
+        if not fresh(one.day) or (most is not None and one.value is not None and one.value > most):
             continue
         if one.value is None:
             return Unavailable(f"observations: {name} {_UNREADABLE}")

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from cds_service.facts.knowledge import Fact
-from cds_service.facts.patient import Medication, Order, PatientFacts
+from cds_service.facts.knowledge import ABSENT, Fact, either
+from cds_service.facts.patient import Condition, Medication, Order, PatientFacts
 from cds_service.facts.words import Value, phrasing
 from cds_service.phenotypes import cognition, kidney
-from cds_service.phenotypes.age import is_child
+from cds_service.phenotypes.age import is_adult, is_child
 from cds_service.phenotypes.palliative import palliative_care
 from cds_service.phenotypes.pregnancy import pregnancy
 from cds_service.phenotypes.therapy import Indication, current_of, indication, is_falling_series, perhaps_taper, taper
@@ -27,6 +27,8 @@ _LABELLED_USES = {
 REVIEW_ONLY = ("clonazepam-review",)
 _MELATONIN_PREFERRED = phrasing("melatonin-preferred")()
 _A_DAY = phrasing("mg-a-day", "dose")
+_CLEARANCE = phrasing("clearance-of", "rate")
+_EGFR = phrasing("egfr-of", "rate")
 
 
 class Alternative(msgspec.Struct, frozen=True):
@@ -158,14 +160,39 @@ def _rivastigmine(facts: PatientFacts) -> tuple[str, ...]:
 
 
 def _for_myoclonus(facts: PatientFacts) -> _Advice:
-    if kidney.clearance(facts).known:
-        return _Advice(("levetiracetam",), ("replace-with-levetiracetam", "remove-draft"), "draft-myoclonus")
-    return _Advice(("levetiracetam", "kidney-unknown"), ("remove-draft",), "draft-myoclonus")
+    """Levetiracetam, to a known adult of known kidney function in whom nothing speaks against it."""
+    against = (facts.current_drugs("levetiracetam"), facts.allergies("levetiracetam"), _psychosis(facts))
+    considered: dict[str, Fact[object]] = {"levetiracetam": either(*against)}
+    for note, fact in zip(("on-levetiracetam", "no-levetiracetam-allergy", "psychosis"), against, strict=True):
+        if fact.known:
+            return _Advice((note,), ("remove-draft",), "draft-plain", considered)
+    if not is_adult(facts):
+        note = "by-weight" if is_child(facts) else "levetiracetam-age-unknown"
+        return _Advice((note,), ("remove-draft",), "draft-plain", considered)
+    reason = _kidneys(facts)
+    if reason or considered["levetiracetam"] != ABSENT:
+        return _Advice(("levetiracetam", *reason), ("remove-draft",), "draft-myoclonus", considered)
+    return _Advice(("levetiracetam",), ("replace-with-levetiracetam", "remove-draft"), "draft-myoclonus", considered)
+
+
+def _psychosis(facts: PatientFacts) -> Fact[tuple[Condition, ...]]:
+    return either(facts.conditions("psychotic-disorder"), facts.past_conditions("psychotic-disorder"))
+
+
+def _kidneys(facts: PatientFacts) -> tuple[str, ...]:
+    """Why no order is offered: dialysis, or a clearance that is unknown or too low for the start."""
+    found = kidney.clearance(facts)
+    if facts.conditions("dialysis").where(lambda one: not one.possible).known:
+        return ("dialysis",)
+    if not found.known:
+        return ("kidney-unknown",)
+    return ("kidney-low",) if found.value.value < facts.numbers.value("kidney", "levetiracetam-from") else ()
 
 
 def _kidney_values(facts: PatientFacts) -> dict[str, Value]:
     found = kidney.clearance(facts)
     if not found.known:
-        return {}
-    limit = kidney.levetiracetam(facts)(found.value.highest)
-    return {"label_maximum": _A_DAY(dose=limit)}
+        return {"clearance": None, "label_maximum": None}
+    band = kidney.levetiracetam(facts)
+    rate = (_EGFR if found.value.estimated else _CLEARANCE)(rate=found.value.shown(band))
+    return {"clearance": rate, "label_maximum": _A_DAY(dose=band(found.value.highest))}

@@ -3,6 +3,7 @@
 from cds_service.facts.patient import PatientFacts
 from cds_service.facts.words import Listed, listed, on, phrasing
 from cds_service.phenotypes import fall_risk, planned_care
+from cds_service.phenotypes.age import is_older
 from cds_service.phenotypes.fall_risk import FallRisk
 from cds_service.rules.clonazepam_alternative import Alternative, alternative, proposed
 from cds_service.rules.review import Finding, Review, rule
@@ -13,7 +14,7 @@ _REFERRAL = phrasing("referral-reason", rule=_RULE)()
 
 @rule(
     _RULE,
-    gives="because clause drug found indication label label_maximum referral_reason sedatives since when",
+    gives="because clause clearance drug found indication label label_maximum referral_reason sedatives since when",
 )
 def clonazepam_falls(review: Review) -> Finding:
     proposed(review)
@@ -27,7 +28,7 @@ def clonazepam_falls(review: Review) -> Finding:
         notes.append("hypotension")
     if sedatives:
         notes.append("sedatives")
-    notes += ["beers-falls", *offer.notes]
+    notes += ["beers-falls" if is_older(review.facts) else "younger", *offer.notes]
     if "levetiracetam" in offer.notes:
         notes.append("levetiracetam-after-fall")
     offers = offer.offers

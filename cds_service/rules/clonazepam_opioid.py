@@ -35,7 +35,7 @@ class _Pair(msgspec.Struct, frozen=True):
 
 @rule(
     _RULE,
-    gives="apnea because clause clonazepam_state clonazepam_words drug indication label_maximum opioid "
+    gives="apnea because clause clearance clonazepam_state clonazepam_words drug indication label_maximum opioid "
     "opioid_state opioid_words others partner since",
 )
 def clonazepam_opioid(review: Review) -> Finding:
