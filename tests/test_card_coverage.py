@@ -1,7 +1,9 @@
 """The cases reach everything that a card file says, and nothing a card says breaks the house's promises."""
 
 import re
+import sys
 from collections import Counter
+from typing import ClassVar
 
 import msgspec
 import pytest
@@ -10,9 +12,11 @@ from cds_service.authoring.page import stale
 from cds_service.authoring.run_cases import text_of
 from cds_service.content.text import SUMMARY_LIMIT
 from cds_service.decisions.decide import evaluations_of
+from cds_service.facts.patient import PatientFacts
 from cds_service.facts.queries import collection
 from cds_service.fhir.validity import faults_in
 from cds_service.hooks.hooks import HOOKS
+from cds_service.rules import review
 from cds_service.rules.review import Outcome, evaluate, view
 from tests.case_runs import case_results, cases, ruleset, runner
 
@@ -52,6 +56,28 @@ def test_each_criterion_is_seen_met_and_not_met_and_unknown_where_it_can_be(rule
         # if-unknown = "stop", written out: the criterion reads the draft or the age alone, which are known or pass.
         may_be_unknown = criterion.if_unknown != "stop" and (criterion.kind != "changes-words" or criterion.goes_on)
         assert (criterion.id, None) in seen or not may_be_unknown, f"{criterion.id} is unknown in no case"
+
+
+class Watched(PatientFacts, frozen=True):
+    """Facts that note when a rule looks at the age or the sex; the engine looks at the age of everybody."""
+
+    looked: ClassVar[set[str]] = set()
+
+    def __getattribute__(self, name):
+        if name in ("age", "sex") and sys._getframe(1).f_globals["__name__"] != review.__name__:
+            Watched.looked.add({"age": "date-of-birth"}.get(name, name))
+        return super().__getattribute__(name)
+
+
+@each_rule
+def test_each_rule_says_whether_sex_and_date_of_birth_can_change_its_answer(rule):
+    Watched.looked.clear()
+    for result in case_results(rule):
+        facts = {name: getattr(result.facts, name) for name in PatientFacts.__struct_fields__}
+        full_run(msgspec.structs.replace(result, facts=Watched(**facts)))
+    said = ruleset().rules[rule].content.uses
+    assert said is not None, "card.toml: uses: is missing"
+    assert {*said} & {"sex", "date-of-birth"} == Watched.looked, "card.toml: uses: write what the rule looks at"
 
 
 @each_rule

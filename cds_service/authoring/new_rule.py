@@ -12,6 +12,7 @@ question = "What does this card ask of the chart?"
 status = "draft"
 version = "0.1.0"
 about = "patient"
+uses = []
 family = "{family}"
 reads = ["patient", "conditions"]
 triggers = [{{ conditions = ["rbd"] }}]

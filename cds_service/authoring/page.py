@@ -16,6 +16,7 @@ from cds_service.authoring.overrides import overrides
 from cds_service.content.families import Note
 from cds_service.content.model import Content, Criterion, Parameter, RuleContent, Statement, SuggestionText
 from cds_service.content.reviews import signature, state
+from cds_service.content.source_attributes import path, source_attributes
 from cds_service.content.text import placeholders
 from cds_service.content.wording import Wording
 from cds_service.facts.queries import READS, TEMPLATES, collection
@@ -93,6 +94,7 @@ def rule_page(content: Content, name: str, answers: Sequence[CaseAnswer]) -> str
         overrides(content, rule),
         _numbers(content, rule),
         _evidence(content, rule),
+        _source_attributes(content, rule),
         _cases(answers),
         _foot(content, rule),
     )
@@ -284,6 +286,15 @@ def _evidence(content: Content, rule: RuleContent) -> Iterator[str]:
     yield ""
     if rule.statements:
         yield from (f"Statements of the two source documents that live here: {', '.join(rule.statements)}.", "")
+
+
+def _source_attributes(content: Content, rule: RuleContent) -> Iterator[str]:
+    """The thirteen of the regulation; served as JSON too."""
+    found = source_attributes(content, rule)
+    yield from ("## Source attributes", "", f"As {found.regulation} lists them; as JSON at `{path(rule.id)}`.", "")
+    unknown = (content.source_attributes.not_stated,)
+    rows = [(f"{one.number}", one.title, " · ".join(one.says or unknown)) for one in found.attributes]
+    yield from _table(("", "attribute", "what is stated"), rows)
 
 
 def _cases(answers: Sequence[CaseAnswer]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from cds_service.content.model import (
     RuleContent,
 )
 from cds_service.content.not_checked import faults_of_not_checked
+from cds_service.content.source_attributes import faults_of_source_attributes
 from cds_service.content.tables import LARGEST
 from cds_service.content.text import names_alone, placeholders
 from cds_service.facts import drugs
@@ -59,6 +60,7 @@ def faults_of(content: Content) -> list[str]:
         _reviews,
         faults_of_leaflets,
         faults_of_not_checked,
+        faults_of_source_attributes,
     )
     return [*found, *undeclared(content), *(fault for check in shared for fault in check(content))]
 

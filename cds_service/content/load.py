@@ -15,6 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from cds_service.content import numbers as spelt
+from cds_service.content.attribute_words import SourceAttributes
 from cds_service.content.checks import faults_of
 from cds_service.content.families import Families
 from cds_service.content.forms import faults_of_form
@@ -40,6 +41,7 @@ from cds_service.content.overlay import REVIEWS, CardFiles
 from cds_service.content.places import shipped_cards
 from cds_service.content.reviews import digest_of
 from cds_service.content.set_changes import SetChange, changed
+from cds_service.content.source_attributes import FILE as SOURCE_ATTRIBUTES
 from cds_service.content.wording import Wording
 from cds_service.errors import ContentError
 from cds_service.facts.numbers import Numbers
@@ -104,6 +106,7 @@ def load(folder: Path) -> Content:
     reviews = reading.own(REVIEWS, dict[str, tuple[Signature, ...]])
     statements = reading.toml("statements.toml", dict[str, Statement])
     resources = {name.partition("/")[2]: reading.json(name) for name in files.names("suggestions/*.json")}
+    source_attributes = reading.toml(SOURCE_ATTRIBUTES, SourceAttributes)
     phenotypes = _phenotypes(reading)
     wording = reading.toml("wording.toml", Wording)
     gates = reading.toml("gates.toml", dict[str, Gate])
@@ -112,7 +115,7 @@ def load(folder: Path) -> Content:
         raise ContentError(reading.faults)
     if overrides is None or memory is None or not_checked is None:
         raise ContentError(reading.faults)
-    if suggestions is None or wording is None or gates is None:
+    if suggestions is None or wording is None or gates is None or source_attributes is None:
         raise ContentError(reading.faults)
     written = {name: _with_gates(rule, gates) for name, rule in rules.items()}
     of_all = spelt.shared(phenotypes.values())
@@ -133,6 +136,7 @@ def load(folder: Path) -> Content:
         links={**(links or {}), **links_to(leaflets)},
         leaflets=leaflets,
         statements=statements or {},
+        source_attributes=source_attributes,
         phenotypes=phenotypes,
         numbers=Numbers({name: {key: p.value for key, p in one.parameter.items()} for name, one in phenotypes.items()}),
         value_sets=value_sets,

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from cds_service.content.attribute_words import Personal, SourceAttributes
 from cds_service.content.families import Families, Note
 from cds_service.content.overlay import CardFiles
 from cds_service.content.tables import Count, Strict
@@ -146,6 +147,8 @@ class RuleContent(Strict, frozen=True, kw_only=True):
     """
     statements: tuple[str, ...]
     """Statements of the sources (S1-01 ... S2-55) that live here."""
+    uses: tuple[Personal, ...] | None = None
+    """The personal data that can change its answer, but for health status assessments, which ``reads`` tells."""
     review: ReviewedBy
     gates: tuple[str, ...] = ()
     """Criteria of ``gates.toml`` that are asked before those of the card."""
@@ -352,6 +355,7 @@ class Content(msgspec.Struct, frozen=True):
     """Those of ``links.toml``, and one for each leaflet that is given out."""
     leaflets: dict[str, Leaflet]
     statements: dict[str, Statement]
+    source_attributes: SourceAttributes
     phenotypes: dict[str, Phenotype]
     numbers: Numbers
     value_sets: tuple[ValueSet, ...]

@@ -32,7 +32,7 @@ WHOLE = (
     "wording.toml",
     "gates.toml",
 )
-_OPTIONAL = {"not-checked.toml", "leaflets.toml"}
+_OPTIONAL = {"not-checked.toml", "leaflets.toml", "source-attributes.toml"}
 """What a whole folder may leave out too, and then has as it is shipped."""
 _OPEN = {
     ("evidence.toml", ""),

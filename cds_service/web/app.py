@@ -16,6 +16,7 @@ from cds_service.content import forms
 from cds_service.errors import CallRefused
 from cds_service.settings import Settings, hand_down
 from cds_service.web import catalogue, endpoints, feedback, leaflets, metrics, pages, tuning
+from cds_service.web.answers import FHIR_JSON
 from cds_service.web.assembly import Application
 from cds_service.web.capacity import Capacity
 from cds_service.web.logs import configure
@@ -58,12 +59,13 @@ def _addresses(service: Application) -> dict[str, Address]:
         "/cds-services": get(endpoints.discovery(service.discovery)),
         **calls,
         **answers,
-        forms.PATH: get(endpoints.form(forms.screening_form(cards, settings.public_url))),
+        forms.PATH: get(endpoints.document(forms.screening_form(cards, settings.public_url), FHIR_JSON)),
         "/metrics": get(metrics.metrics),
         "/health/live": get(endpoints.live),
         "/health/ready": get(endpoints.ready),
         "/": get(pages.start(service.discovery(), settings)),
         **catalogue.addresses(cards, settings),
+        **catalogue.attributes(service.content),
         **leaflets.addresses(service.content),
         "/static/house.css": get(pages.stylesheet),
     }

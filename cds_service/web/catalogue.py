@@ -6,9 +6,14 @@ import re
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from cds_service import __version__
+from cds_service.content.model import Content
 from cds_service.content.overlay import CardFiles
+from cds_service.content.source_attributes import path, source_attributes
 from cds_service.settings import Settings
+from cds_service.web.endpoints import document
 from cds_service.web.pages import as_html, page, title_of
 from cds_service.web.routes import Address, get
 
@@ -25,6 +30,14 @@ def addresses(cards: CardFiles, settings: Settings) -> dict[str, Address]:
         address: get(page("catalogue.html", partial(_names, path, settings)))
         for address, path in found.items()
         if path.is_file()
+    }
+
+
+def attributes(content: Content) -> dict[str, Address]:
+    """The source attributes of each rule as JSON."""
+    return {
+        path(name): get(document(msgspec.json.encode(source_attributes(content, rule))))
+        for name, rule in content.rules.items()
     }
 
 

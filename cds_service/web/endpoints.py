@@ -13,7 +13,7 @@ from starlette.responses import Response
 from cds_service.decisions.sources import Asked
 from cds_service.errors import NotReady
 from cds_service.hooks.services import Discovery
-from cds_service.web.answers import FHIR_JSON, JSON, NO_STORE, RawHeaders, Written, not_modified
+from cds_service.web.answers import JSON, NO_STORE, RawHeaders, Written, not_modified
 from cds_service.web.assembly import Application
 from cds_service.web.bodies import read_json_body
 from cds_service.web.callers import HookAnswer
@@ -67,9 +67,9 @@ def discovery(offered: Callable[[str | None], Discovery]) -> Endpoint:
     return answer
 
 
-def form(document: bytes) -> Endpoint:
-    """GET /Questionnaire/rbd-screen: the screening questions, open to all."""
-    send = _unless_known(document, FHIR_JSON)
+def document(body: bytes, media_type: bytes = JSON) -> Endpoint:
+    """A document that is open to all: the screening form, the source attributes of a rule."""
+    send = _unless_known(body, media_type)
 
     async def answer(request: Request) -> Response:
         return send(request)
@@ -77,16 +77,16 @@ def form(document: bytes) -> Endpoint:
     return answer
 
 
-def _unless_known(document: bytes, media_type: bytes) -> Callable[[Request], Response]:
+def _unless_known(body: bytes, media_type: bytes) -> Callable[[Request], Response]:
     """A document that does not change while the service runs, sent to those who do not hold it yet."""
-    etag = f'"{hashlib.sha256(document).hexdigest()[:32]}"'
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers: RawHeaders = [(b"etag", etag.encode()), (b"cache-control", b"public, max-age=300")]
 
     def send(request: Request) -> Response:
         known = request.headers.get("if-none-match", "").replace("W/", "").split(",")
         if etag in map(str.strip, known) or "*" in known:
             return not_modified(headers)
-        return Written(document, media_type, headers=headers)
+        return Written(body, media_type, headers=headers)
 
     return send
 

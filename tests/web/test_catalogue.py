@@ -9,6 +9,7 @@ from cds_service.settings import Settings
 from cds_service.web.app import create_app
 from cds_service.web.assembly import Application
 from cds_service.web.catalogue import rendered
+from tests.case_runs import ruleset
 from tests.web.browsing import browser
 
 __all__ = ["browser"]
@@ -61,3 +62,16 @@ async def test_a_site_s_own_page_and_leaflet_are_served_and_the_shipped_ones_bes
         ):
             found = await site.get(address)
             assert (found.status_code, "<h1>Ours</h1>" in found.text) == (200, ours), address
+
+
+async def test_the_source_attributes_of_every_rule_are_served_as_json_and_told_on_its_page(browser) -> None:
+    rules = sorted(ruleset().content.rules)
+    for rule in rules:
+        found = await browser.get(f"/rules/{rule}/source-attributes.json")
+        assert found.headers["content-type"] == "application/json"
+        told = found.json()
+        assert (told["rule"], len(told["attributes"])) == (rule, 13)
+        page = (await browser.get(f"/catalogue/{rule}")).text
+        assert f"/rules/{rule}/source-attributes.json" in page
+        assert all(one["title"] in page for one in told["attributes"])
+    assert (await browser.get("/rules/no-such-rule/source-attributes.json")).status_code == 404
