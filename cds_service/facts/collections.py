@@ -72,6 +72,7 @@ class Collections(dict[str, Collection]):
         self._unknown: dict[str, str] = {}
         """By key why a current drug of it could be any: its Medication was not sent, or cannot be read."""
         self._foreign_drugs: list[tuple[fhir.CodeableConcept, ...]] = []
+        self._nameless_drugs = 0
         self.notes: dict[str, str] = {}
         """By collection, what was left aside of it."""
         self.unread_codes: dict[str, Mapping[str, int]] = {}
@@ -208,21 +209,27 @@ class Collections(dict[str, Collection]):
     def conditions(self) -> tuple[Condition, ...]:
         read, known = conditions.condition, (self._vocabulary, self.today, self._encounter_day, self.chart.born)
         found: list[Condition] = []
-        foreign = []
+        foreign, nameless = [], 0
         for resource in self.chart.of(fhir.Condition):
             listed = read(resource, *known)
-            found += listed
-            if not listed and resource.code and conditions.is_foreign(resource, self._vocabulary):
+            if listed:
+                found += listed
+            elif conditions.is_nameless(resource):
+                nameless += 1
+            elif resource.code and conditions.is_foreign(resource, self._vocabulary):
                 foreign.append((resource.code,))
-        self._note(_CONDITIONS, foreign, "diagnosis", "diagnoses")
+        self._note(_CONDITIONS, foreign, nameless, "diagnosis", "diagnoses")
         return conditions.merged(sorted(found, key=_source))
 
-    def _note(self, name: str, foreign: Sequence[tuple[fhir.CodeableConcept, ...]], thing: str, things: str) -> None:
-        """Tells how many are coded in systems that are not read."""
-        self.notes.pop(name, None)
+    def _note(
+        self, name: str, foreign: Sequence[tuple[fhir.CodeableConcept, ...]], nameless: int, thing: str, things: str
+    ) -> None:
+        """Tells how many are coded in systems that are not read, and how many nothing names."""
         self._tally(name, foreign)
-        if foreign:
-            self.notes[name] = f"{len(foreign)} {thing if len(foreign) == 1 else things} in unread code systems"
+        for what, count in (("in unread code systems", len(foreign)), ("without code or words", nameless)):
+            self.notes.pop(f"{name} {what}", None)
+            if count:
+                self.notes[f"{name} {what}"] = f"{count} {thing if count == 1 else things} {what}"
 
     def _tally(self, name: str, foreign: Iterable[tuple[fhir.CodeableConcept, ...]]) -> None:
         coded = [coding for concepts in foreign for concept in concepts for coding in fhir.codings(concept)]
@@ -266,14 +273,16 @@ class Collections(dict[str, Collection]):
     def _entry(self, resource: Taken, key: str, read: Callable[[Taken, Drug], Entry | None]) -> Iterator[Entry]:
         """The entry of a drug we know; a current one whose Medication was not sent could be any drug."""
         named = self._pharmacy.drug_of(resource)
-        drug = named.drug or (_UNKNOWN if named.unreadable or named.foreign else None)
+        drug = named.drug or (_UNKNOWN if named.unreadable or named.untold else None)
         entry = read(resource, drug) if drug else None
         if entry and named.drug:
             yield entry
         elif entry and entry.current and named.unreadable:
             self._unknown[key] = named.unreadable
-        elif entry and entry.current:
+        elif entry and entry.current and named.foreign:
             self._foreign_drugs.append(named.foreign)
+        elif entry and entry.current:
+            self._nameless_drugs += 1
 
     def _request_entry(self, resource: fhir.MedicationRequest, drug: Drug) -> Entry | None:
         return drugs.request_entry(resource, drug, self._reason(resource), self._use, self.chart.losses.of(resource))
@@ -286,8 +295,9 @@ class Collections(dict[str, Collection]):
 
     def medications(self) -> tuple[Medication | Attempt, ...]:
         self._foreign_drugs.clear()
+        self._nameless_drugs = 0
         entries = list(self._entries())
-        self._note(MEDICATIONS, self._foreign_drugs, "drug", "drugs")
+        self._note(MEDICATIONS, self._foreign_drugs, self._nameless_drugs, "drug", "drugs")
         taken = drugs.medications(entries, self._vocabulary, self._use, self._drafted_drugs())
         return *taken, *self._attempts()
 

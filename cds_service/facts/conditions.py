@@ -91,6 +91,13 @@ def is_foreign(resource: fhir.Condition, vocabulary: Vocabulary) -> bool:
     return foreign and _verification(resource) not in _NOT_MEANT
 
 
+def is_nameless(resource: fhir.Condition) -> bool:
+    """Whether a diagnosis is meant, and neither a code nor a word says which."""
+    code = resource.code
+    named = code is not None and (code.text or any(one.code or one.display for one in fhir.codings(code)))
+    return not named and _verification(resource) not in _NOT_MEANT
+
+
 def _verification(resource: fhir.Condition) -> str | None:
     """The verification status: in error wherever it is said so, in the clinical one too."""
     verification = resource.verification_status

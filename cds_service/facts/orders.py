@@ -9,7 +9,7 @@ import msgspec
 
 from cds_service.facts.doses import dose
 from cds_service.facts.drugs import Indication
-from cds_service.facts.losses import NAMES_THE_DRUG, Losses, decisive
+from cds_service.facts.losses import NAMES_THE_DRUG, Losses, is_named
 from cds_service.facts.patient import NOTHING_DRAFTED, Dose, DraftedSets, Order
 from cds_service.facts.pharmacy import Named, Pharmacy
 from cds_service.fhir import elements as fhir
@@ -24,7 +24,7 @@ _NO_SETS: frozenset[str] = frozenset()
 _DECIDES = frozenset({"status", "intent", "doNotPerform", "subject"})
 """Members without which it cannot be told whether a draft is an order for the patient."""
 _DOSAGE = "dosageInstruction"
-_UNREAD = "a draft cannot be read"
+_UNREAD, _NAMELESS = "a draft cannot be read", "could not tell which service"
 STOPPED = ("stopped", "cancelled")
 REQUESTS = (fhir.MedicationRequest, fhir.ServiceRequest)
 """The types of orders that are reviewed."""
@@ -75,8 +75,8 @@ def ordered(
     unsure = _lost_of(resource, lost & _DECIDES)
     if isinstance(resource, fhir.ServiceRequest):
         match = vocabulary.codes(resource.code)
-        unnamed = decisive(resource, lost & {"code"}) is not None
-        why = _lost_of(resource, {"code"}) if unnamed else unsure if match else ""
+        unnamed = "" if is_named(resource) else _lost_of(resource, lost & {"code"}) or _NAMELESS
+        why = unnamed or (unsure if match else "")
         sets = match.sets if match else _NO_SETS
         return Ordered(draft, resource, Named(), sets, lost, why, bool(why), vocabulary.name(resource.code, sets))
     named = pharmacy.drug_of(resource)

@@ -87,7 +87,10 @@ class Answer(Element):
 
 
 class Component(Element):
-    """One result of a panel, with a code and a value of its own."""
+    """One result of a panel, with a code and the same kinds of value as an Observation.
+
+    They are named twice, for a struct has no more than one base with members.
+    """
 
     code: CodeableConcept | None = None
     value_quantity: Quantity | None = None

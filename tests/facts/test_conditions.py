@@ -483,6 +483,15 @@ def test_diagnoses_in_unread_code_systems_are_counted():
     assert notes(*foreign, condition()) == ["2 diagnoses in unread code systems"]
 
 
+@pytest.mark.parametrize("code", [None, {}, {"odd": 1}, {"coding": [{"odd": 1}]}, {"coding": []}, {"text": ""}])
+def test_diagnoses_and_current_drugs_that_nothing_names_are_counted(code):
+    chart = condition(code), condition(code, verification="entered-in-error"), request(code)
+    assert notes(*chart, request(code, status="stopped")) == [
+        "1 diagnosis without code or words",
+        "1 drug without code or words",
+    ]
+
+
 def test_codes_of_unread_systems_are_counted_by_systems_that_have_a_name_here():
     ndc, local = coded("urn:oid:2.16.840.1.113883.6.69", "00093"), coded("https://ehr.example.org/drugs", "4711")
     found = facts(

@@ -137,7 +137,7 @@ DRUG = {"medicationCodeableConcept", "medicationReference", "medication", "conta
 NOTHING_DEPENDS_ON = {
     fhir.Patient: {"deceasedBoolean", "deceasedDateTime"},
     fhir.Condition: {"category", "patient", "extension", "note"},
-    fhir.Observation: {"hasMember"},
+    fhir.Observation: {"hasMember", "referenceRange"},
     fhir.Medication: {"contained", "form"},
     fhir.MedicationRequest: DRUG
     | {"statusReason", "reportedBoolean", "reportedReference", "dispenseRequest", "requester"},

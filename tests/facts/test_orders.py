@@ -134,6 +134,12 @@ def test_a_draft_without_a_drug_names_none():
     assert (order.drug, order.drug_unreadable) == (None, "could not tell which drug")
 
 
+@pytest.mark.parametrize("code", [None, {"odd": 1}, {"coding": [{"odd": 1}]}])
+def test_a_draft_of_a_service_that_nothing_names_may_be_any(code):
+    assert orders(study(code=code))[0].service_unreadable == "could not tell which service"
+    assert orders(study(code=named("Chest x-ray")))[0].service_unreadable == ""
+
+
 def test_a_drug_that_no_value_set_knows_is_no_doubt():
     (order,) = orders(draft(named("amlodipine 5 mg")))
     assert (order.drug, order.drug_unreadable) == (None, "")

@@ -1,8 +1,10 @@
 """Results, answers, procedures, requests, allergies and reports (clinical specification 2.1)."""
 
+import msgspec
 import pytest
 
 from cds_service.facts.knowledge import ABSENT, Known, Unavailable
+from cds_service.fhir import elements as fhir
 from tests.charts import (
     CLONAZEPAM,
     LOINC,
@@ -498,6 +500,14 @@ def test_a_report_brings_the_results_that_it_contains():
     held = observation(coded(OURS, "rswa-present"), value=True, id="in")
     found = only(facts(report(contained=[held], result=[{"reference": "#in"}])).reports("sleep-study-attended"))
     assert [one.answer for one in found.results] == [True]
+
+
+def test_a_component_has_every_kind_of_value_that_an_observation_has():
+    whole, part = (
+        {one.name: one.type for one in msgspec.structs.fields(kind) if one.name.startswith(("value_", "data_"))}
+        for kind in (fhir.Observation, fhir.Component)
+    )
+    assert whole == part
 
 
 @pytest.mark.parametrize("reference", ["urn:uuid:r", "https://a.example/Observation/r1/_history/2"])
