@@ -116,6 +116,17 @@ class NotEntitled(CallRefused):
     text = "The caller may not use this service."
 
 
+class OnlyOnThisMachine(CallRefused):
+    """Without configured clients anyone is served, but only on the machine itself."""
+
+    status = 403
+    code = "forbidden"
+    text = (
+        "Without CDS_CLIENTS this service answers only on its own machine: by a loopback address such as 127.0.0.1, "
+        "and not through a proxy."
+    )
+
+
 class NotFound(CallRefused):
     status = 404
     code = "not-found"

@@ -203,6 +203,8 @@ def _exposure_faults(settings: Settings) -> list[str]:
         faults.append("CDS_PUBLIC_URL must begin with https:// where CDS_CLIENTS names trusted EHRs.")
     if trusted_elsewhere and settings.fixed_day:
         faults.append("CDS_TODAY is for tests and demonstrations only: with CDS_CLIENTS every age would be wrong.")
+    if settings.open and not settings.on_trial:
+        faults.append("CDS_PUBLIC_URL must be a loopback address while CDS_CLIENTS is not set: nobody else is served.")
     if is_loopback(settings.host) or faults:
         return faults
     if settings.open:

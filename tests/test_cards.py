@@ -33,7 +33,7 @@ async def test_the_cases_get_the_same_cards_over_http(rule):
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://cds") as client,
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client,
     ):
         for result in case_results(rule):
             request = read_validated(json.dumps(runner().request(rule, result.case)).encode(), "request")
@@ -45,7 +45,7 @@ async def test_the_cases_get_the_same_cards_over_http(rule):
 
 
 @each_rule
-def test_the_resources_of_the_cases_are_fhir_r4(rule):
+def test_the_resources_of_the_cases_are_fhir_r4_unless_a_case_is_about_what_cannot_be_read(rule):
     for case in cases()[rule]:
-        for item in (*case.chart, *case.drafts):
-            assert faults_in(PARTS.resource(item)) == [], case.name
+        faults = [fault for item in (*case.chart, *case.drafts) for fault in faults_in(PARTS.resource(item))]
+        assert not faults or case.name.endswith("unreadable"), f"{case.name}: {faults}"

@@ -9,15 +9,18 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from time import perf_counter
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cds_service.errors import UnforeseenFault
+from cds_service.errors import OnlyOnThisMachine, UnforeseenFault
+from cds_service.settings import is_loopback
 from cds_service.web.answers import RawHeaders
 from cds_service.web.logs import NOTES, REQUEST_ID
 from cds_service.web.problems import problem
@@ -28,6 +31,8 @@ Observe = Callable[[Mapping[str, Any], float], None]
 _LOG = structlog.get_logger()
 _CLIENT_GONE = 499
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+_OF_PROXIES = frozenset({b"forwarded", b"via", b"x-real-ip"})
+_MOST_HOSTS = 64
 _PREFLIGHT: RawHeaders = [
     (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
     (b"access-control-allow-headers", b"Authorization, Content-Type"),
@@ -41,7 +46,10 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000")
 
 
 class CallMiddleware:
-    """``origins`` None lets any page of any browser call, which is for open mode; credentials are never allowed."""
+    """``origins`` None lets any page of any browser on this machine call, and no one else: that is open mode.
+
+    Credentials are never allowed.
+    """
 
     def __init__(self, app: ASGIApp, *, origins: frozenset[str] | None, observe: Observe, https: bool = False) -> None:
         self.app = app
@@ -68,7 +76,9 @@ class CallMiddleware:
             await send(message)
 
         try:
-            if scope["method"] == "OPTIONS":
+            if self.origins is None and _comes_from_elsewhere(scope):
+                await problem(OnlyOnThisMachine())(scope, receive, send_with_headers)
+            elif scope["method"] == "OPTIONS":
                 await self._preflight(scope, send_with_headers)
             else:
                 await self.app(scope, receive, send_with_headers)
@@ -102,6 +112,25 @@ class CallMiddleware:
             headers.append(_PRIVATE_NETWORK)
         await send({"type": "http.response.start", "status": 204, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
+
+
+def _comes_from_elsewhere(scope: Scope) -> bool:
+    """Whether another name than this machine's own was asked, as through a rebound name, or a proxy passed it on."""
+    for name, value in scope["headers"]:
+        if name == b"host":
+            if not _is_here(value):
+                return True
+        elif name in _OF_PROXIES or name.startswith(b"x-forwarded-"):
+            return True
+    return False
+
+
+@lru_cache(_MOST_HOSTS)
+def _is_here(host: bytes) -> bool:
+    try:
+        return is_loopback(urlsplit(f"//{host.decode('ascii')}").hostname or "")
+    except ValueError:
+        return False
 
 
 def _log(line: Mapping[str, Any]) -> None:

@@ -218,3 +218,36 @@ async def test_every_refusal_keeps_its_shape(client):
             }
         ],
     }
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "rebound.example"},
+        {"Host": "192.168.1.20:8000"},
+        {"Host": "127.0.0.1.example"},
+        {"Host": "[::ffff"},
+        {"Forwarded": "for=10.0.0.1"},
+        {"X-Forwarded-For": "10.0.0.1"},
+        {"X-Forwarded-Host": "cds.example.org"},
+        {"X-Real-IP": "10.0.0.1"},
+        {"Via": "1.1 proxy"},
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", CALL), ("OPTIONS", CALL), ("GET", "/cds-services"), ("GET", "/")]
+)
+async def test_open_mode_answers_only_on_its_own_machine(client, headers, method, path):
+    answer = await client.request(method, path, headers=headers)
+    assert answer.status_code == 403
+    assert "loopback" in answer.json()["issue"][0]["details"]["text"]
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "LOCALHOST", "127.0.0.1", "127.8.8.8:80", "[::1]:8000"])
+async def test_open_mode_answers_under_every_name_of_its_own_machine(client, host):
+    assert (await client.get("/cds-services", headers={"Host": host})).status_code == 200
+
+
+async def test_behind_a_list_of_clients_a_proxy_may_stand(behind_a_list):
+    asked = {"Host": "cds.example.org", "X-Forwarded-For": "10.0.0.1"}
+    assert (await behind_a_list.get("/cds-services", headers=asked)).status_code == 200
