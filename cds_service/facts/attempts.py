@@ -8,6 +8,7 @@ from enum import Enum
 import msgspec
 
 from cds_service.fhir import elements as fhir
+from cds_service.fhir.dates import Interval, interval
 from cds_service.terminology.vocabulary import Vocabulary
 
 _TO_COME = {"draft", "on-hold"}
@@ -26,6 +27,8 @@ class Attempt(msgspec.Struct, frozen=True):
     """The value sets of the drug."""
     source: str
     outcome: Outcome
+    when: Interval | None = None
+    """The day on which it ended, else the day on which it was ordered or told."""
 
 
 def is_one(resource: fhir.MedicationRequest | fhir.MedicationStatement) -> bool:
@@ -44,9 +47,18 @@ def attempts(
     matches = (vocabulary.codes(reason) for reason in _reasons(resource))
     said = frozenset[str]().union(*(match.sets for match in matches if match))
     if _REFUSED in said and resource.status != "completed":
-        yield Attempt(sets, source, Outcome.REFUSED)
+        yield Attempt(sets, source, Outcome.REFUSED, _day(resource))
     if _WITHOUT_EFFECT in said and resource.status != "not-taken":
-        yield Attempt(sets, source, Outcome.WITHOUT_EFFECT)
+        yield Attempt(sets, source, Outcome.WITHOUT_EFFECT, _day(resource))
+
+
+def _day(resource: fhir.MedicationRequest | fhir.MedicationStatement) -> Interval | None:
+    if isinstance(resource, fhir.MedicationStatement):
+        period, told = resource.effective_period, resource.effective_date_time or resource.date_asserted
+    else:
+        dispense = resource.dispense_request
+        period, told = dispense.validity_period if dispense else None, resource.authored_on
+    return interval(period.end if period and period.end else told)
 
 
 def _reasons(resource: fhir.MedicationRequest | fhir.MedicationStatement) -> list[fhir.CodeableConcept]:

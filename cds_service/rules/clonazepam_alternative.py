@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import msgspec
 
+from cds_service.facts.attempts import Attempt, Outcome
 from cds_service.facts.knowledge import ABSENT, Fact, either
 from cds_service.facts.patient import Condition, Medication, Order, PatientFacts
-from cds_service.facts.words import Value, phrasing
+from cds_service.facts.words import Value, on, phrasing
 from cds_service.phenotypes import cognition, kidney
 from cds_service.phenotypes.age import is_adult, is_child
 from cds_service.phenotypes.palliative import palliative_care
@@ -88,6 +89,7 @@ def _alternative(review: Review) -> Alternative:
     notes, offers, card = advice.notes, advice.offers, advice.card
     values: dict[str, Value] = {"indication": _LABELLED_USES.get(purpose), "drug": "clonazepam"}
     values |= _kidney_values(review.facts) if purpose is Indication.MYOCLONUS else {}
+    values["melatonin_failed"] = on(_failed(review.facts).read_as(lambda trial: trial.when).value_or(None))
     taken = taken_already(review)
     if taken is not None:
         offers, card, notes = REVIEW_ONLY, "current", ("taper", *notes)
@@ -131,10 +133,11 @@ def _by_purpose(facts: PatientFacts, purpose: Indication) -> _Advice:
 
 
 def _for_rbd(facts: PatientFacts) -> _Advice:
-    """Melatonin, unless an allergy, fluvoxamine or liver disease speaks against it, or the patient is a child."""
+    """Melatonin, unless an allergy, fluvoxamine, liver disease, a failed trial or the age speaks against it."""
     allergy = facts.allergies("melatonin")
     fluvoxamine = facts.current_drugs("ssri")
     liver = facts.conditions("liver-failure")
+    taken = facts.current_drugs("melatonin").first()
     considered = {"melatonin-allergy": allergy, "fluvoxamine": fluvoxamine, "liver-failure": liver}
     refused: tuple[str, ...] = ()
     if allergy.known:
@@ -143,14 +146,28 @@ def _for_rbd(facts: PatientFacts) -> _Advice:
         refused = ("no-melatonin-fluvoxamine",)
     elif liver.known:
         refused = ("no-melatonin-liver",)
+    elif not taken.known and _failed(facts).known:
+        refused = ("no-melatonin-failed",)
     if refused or is_child(facts):
         notes = (*refused, *_rivastigmine(facts))
         return _Advice(notes, ("remove-draft",), "draft-rbd-no-melatonin", considered)
-    if facts.current_drugs("melatonin").known:
-        notes = ("rbd-alternative", "on-melatonin", *_rivastigmine(facts))
+    if taken.known:
+        notes = ("rbd-alternative", _titrating(taken.value, facts), *_rivastigmine(facts))
         return _Advice(notes, ("remove-draft",), "draft-rbd", considered)
     notes = ("rbd-alternative", *_rivastigmine(facts))
     return _Advice(notes, ("replace-with-melatonin", "remove-draft"), "draft-rbd", considered)
+
+
+def _failed(facts: PatientFacts) -> Fact[Attempt]:
+    """A trial of melatonin that did not help, whenever that was."""
+    return facts.attempts("melatonin").where(lambda one: one.outcome is Outcome.WITHOUT_EFFECT).first()
+
+
+def _titrating(melatonin: Medication, facts: PatientFacts) -> str:
+    daily, highest = melatonin.dose.today_mg, facts.numbers.value("melatonin", "melatonin-highest")
+    if daily is None:
+        return "on-melatonin-unknown"
+    return "on-melatonin" if daily < highest else "on-melatonin-highest"
 
 
 def _rivastigmine(facts: PatientFacts) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ class _Reason(msgspec.Struct, frozen=True):
         return self.stale is not None, _BY_WEIGHT.index(self.card)
 
 
-@rule(_RULE, gives="because clearance drug found indication label label_maximum since taken")
+@rule(_RULE, gives="because clearance drug found indication label label_maximum melatonin_failed since taken")
 def clonazepam_contraindicated(review: Review) -> Finding:
     name = review.drug("clonazepam-proposed", "clonazepam", _OXYBATE)
     given = name == "clonazepam"

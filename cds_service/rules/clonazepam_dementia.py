@@ -17,7 +17,11 @@ _AND_DRUG = phrasing("score-and-drug", "score", "treatment", rule=_RULE)
 _LADDER = ("low-score", "possible-impairment", "impairment", "possible-dementia", "dementia")
 
 
-@rule(_RULE, gives="because clause clearance drug found indication label label_maximum since standing treatment when")
+@rule(
+    _RULE,
+    gives="because clause clearance drug found indication label label_maximum melatonin_failed since "
+    "standing treatment when",
+)
 def clonazepam_dementia(review: Review) -> Finding:
     proposed(review)
     decline = review.known("cognitive-decline", cognition.decline(review.facts))

@@ -14,7 +14,8 @@ _REFERRAL = phrasing("referral-reason", rule=_RULE)()
 
 @rule(
     _RULE,
-    gives="because clause clearance drug found indication label label_maximum referral_reason sedatives since when",
+    gives="because clause clearance drug found indication label label_maximum melatonin_failed "
+    "referral_reason sedatives since when",
 )
 def clonazepam_falls(review: Review) -> Finding:
     proposed(review)

@@ -35,8 +35,8 @@ class _Pair(msgspec.Struct, frozen=True):
 
 @rule(
     _RULE,
-    gives="apnea because clause clearance clonazepam_state clonazepam_words drug indication label_maximum opioid "
-    "opioid_state opioid_words others partner since",
+    gives="apnea because clause clearance clonazepam_state clonazepam_words drug indication label_maximum "
+    "melatonin_failed opioid opioid_state opioid_words others partner since",
 )
 def clonazepam_opioid(review: Review) -> Finding:
     name = review.drug("clonazepam-or-opioid", "clonazepam", "opioid")

@@ -17,7 +17,7 @@ _CLASSES = {
 """Each level with those below it: only what is more is new."""
 
 
-@rule(_RULE, gives="apnea because clause clearance drug found indication label label_maximum when")
+@rule(_RULE, gives="apnea because clause clearance drug found indication label label_maximum melatonin_failed when")
 def clonazepam_sleep_apnea(review: Review) -> Finding:
     proposed(review)
     apnea = review.known("sleep-apnea", sleep_apnea.apnea(review.facts))
