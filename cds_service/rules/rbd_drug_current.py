@@ -17,7 +17,7 @@ _POSSIBLE_NAME = phrasing("possible-rbd", rule=_RULE)()
 _ORDER = (Timing.FITS, Timing.LONG_STANDING, Timing.UNKNOWN, Timing.AFTER)
 
 
-@rule(_RULE, gives="Rbd disorder drug gap line_only onset others reason start")
+@rule(_RULE, gives="Rbd disorder drug focus gap line_only onset others reason start")
 def rbd_drug_current(review: Review) -> Finding:
     facts = review.facts
     disorder = review.known("rbd-active", rbd.diagnosis(facts))
@@ -33,6 +33,7 @@ def rbd_drug_current(review: Review) -> Finding:
     line_only = listed(m.ingredient for m in line.value_or(()))
     values = {
         "drug": drug.ingredient,
+        "focus": drug.source,
         "start": since(drug.start),
         "gap": _gap(review, drug, disorder),
         "reason": Record(drug.reason_words) if drug.reason_words else None,
