@@ -34,7 +34,7 @@ def purpose(therapy: Order | Medication, facts: PatientFacts) -> Purpose:
     if therapy.drug is not None and "maob" in therapy.drug.sets:
         treated = stated if told else stated | ({_PARKINSON} if facts.conditions(_PARKINSON).known else set())
         return Purpose.PARKINSON if _PARKINSON in treated else Purpose.OTHER
-    if told:
+    if told or therapy.reasons_unreadable:
         return Purpose.OTHER
     only_narcolepsy = facts.conditions(_CATAPLEXY).known and not facts.conditions(*_MIND).known
     return Purpose.CATAPLEXY if only_narcolepsy else Purpose.MIND

@@ -4,6 +4,7 @@ import pytest
 
 from cds_service.facts.knowledge import ABSENT, Unavailable
 from cds_service.fhir.dates import interval
+from cds_service.phenotypes.antidepressant_purpose import Purpose, purpose
 from cds_service.phenotypes.antidepressants import (
     SETS,
     Timing,
@@ -136,6 +137,12 @@ def test_doxepin_of_unknown_dose_counts():
 def test_whether_doxepin_counts_is_open_where_its_dose_cannot_be_read():
     odd = request(named("doxepin"), dosageInstruction=[{"timing": 17}])
     assert isinstance(taken(facts(odd), *SETS), Unavailable)
+
+
+def test_a_reason_that_was_not_sent_is_another_use_and_not_none():
+    known = facts(request(named("sertraline"), reasonReference=[{"reference": "Condition/gone"}]))
+    (drug,) = taken(known, *SETS).value
+    assert purpose(drug, known) is Purpose.OTHER
 
 
 def test_a_small_dose_of_another_tricyclic_counts():
