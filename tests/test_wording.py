@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from cds_service.content.text import SUMMARY_LIMIT, clipped, count_of_words, escape, placeholders
+from cds_service.content.text import SUMMARY_LIMIT, clipped, count_of_words, escape, placeholders, plain
 from cds_service.facts.words import Record
 from tests.case_runs import case_results, cases, ruleset
 from tests.charts import concepts
@@ -133,6 +133,75 @@ def test_a_summary_that_would_outgrow_the_card_is_cut_between_words():
     cut = clipped("clonazepam " * 20)
     assert len(cut) <= SUMMARY_LIMIT
     assert cut.endswith("clonazepam…")
+
+
+ADDRESSES = (
+    "http://evil.example",
+    "xhttp://evil.example",
+    "éhttps://evil.example",
+    "1http://evil.example",
+    "_https://evil.example",
+    "(https://evil.example)",
+    "HTTPS://EVIL.EXAMPLE",
+    "ftp://evil.example",
+    "www.evil.example",
+    "xwww.evil.example",
+    "WWW.evil.example",
+    "evil.example",
+    "evil.example.com/path",
+    "192.0.2.7/path",
+    "//evil.example",
+    "mailto:a@evil.example",
+    "a@evil.example",
+    "a.b+c@evil.example",
+    "xmpp:a@evil.example/x",
+    "tel:+15550100",
+    "javascript:alert(1)",
+    "data:text/html,x",
+    "<https://evil.example>",
+    "<a@evil.example>",
+    "[x](https://evil.example)",
+    "![x](https://evil.example/x.png)",
+    "[x]: https://evil.example",
+    "пример.рф",
+    "例え.jp",
+    "evil。example",
+    "https:\u200b//evil.example",
+)
+
+
+def _with_cmark_gfm(text):
+    from cmarkgfm import github_flavored_markdown_to_html as render
+
+    return render(text)
+
+
+def _with_markdown_it(text):
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"linkify": True}).enable("linkify").render(text)
+
+
+def _with_mistune(text):
+    import mistune
+
+    return mistune.create_markdown(plugins=["url", "table", "strikethrough", "footnotes"])(text)
+
+
+@pytest.mark.parametrize("render", [_with_cmark_gfm, _with_markdown_it, _with_mistune])
+@pytest.mark.parametrize("around", ["{}", "Dementia {}", "{} dementia", "Dementia, {}.", "see:{}", "x{}"])
+def test_no_renderer_makes_a_link_of_what_a_chart_says(render, around):
+    assert "<a " in render("https://evil.example")
+    for address in ADDRESSES:
+        shown = render(ruleset().content.wording.show(Record(around.format(address))))
+        assert not re.search(r"<(a|img)\b", shown), (address, shown)
+
+
+@pytest.mark.parametrize(
+    "words", ["V.a. Demenz", "e.g. dementia", "clonazepam 0.5 mg", "ratio 1:2", "St. Mary 12.5.2026"]
+)
+def test_words_without_an_address_stay_as_they_are(words):
+    assert plain(escape(words)) == words
 
 
 @pytest.mark.parametrize(

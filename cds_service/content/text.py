@@ -12,7 +12,17 @@ RECORD_LIMIT = 80
 _MARKDOWN = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>()#+!|~&$"})
 _ESCAPED = re.compile(r"\\([^A-Za-z0-9\s])")
 _EMPHASIS = re.compile(r"(?<!\\)\*+")
-_WEB = re.compile(r"(?i)\b(https?|ftp|mailto|javascript|data|www)([:.])")
+_ADDRESS = re.compile(
+    r"""
+    (?<=[^\W\d])(?=:\S)        # a scheme, whatever stands before it
+    | (?<=www)(?=\.)
+    | (?<=[^\W_]{2})(?=\.[^\W\d_]{2})  # a name of the web: no e.g., no 0.5
+    | (?<=\S)(?=@) | (?<=@)(?=\S)
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_OF_ADDRESSES = frozenset(":.@")
+"""Where a blank keeps renderers that make links of bare addresses from doing so."""
 
 
 @cache
@@ -45,8 +55,8 @@ def escape(words: str) -> str:
         words = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in words)
     flat = " ".join(words.split())
     short = flat if len(flat) <= RECORD_LIMIT else flat[: RECORD_LIMIT - 1].rstrip() + "…"
-    if ":" in short or "." in short:
-        short = _WEB.sub(r"\1 \2", short)
+    if not _OF_ADDRESSES.isdisjoint(short):
+        short = _ADDRESS.sub(" ", short)
     return short.translate(_MARKDOWN)
 
 
