@@ -24,7 +24,7 @@ _UNREADABLE = "the newest answer cannot be read"
 _OWN_LINKS = frozenset(QUESTIONS) - {"injury"}
 """The linkIds that no other form is likely to have."""
 _LINKS = frozenset((*QUESTIONS, "informant"))
-_THERAPIES = {"pap-therapy", "physiotherapy"}
+_THERAPIES = {"pap-therapy", "physiotherapy", "palliative", "hospice-order"}
 """Procedures that are done while they are under way."""
 
 

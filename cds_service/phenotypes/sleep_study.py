@@ -111,7 +111,7 @@ def proves(disorder: Condition, facts: PatientFacts) -> Fact[object]:
     """
     if PROVEN in disorder.sets:
         return of(disorder)
-    done = facts.procedures(ATTENDED).where(lambda study: not study.under_way)
+    done = facts.procedures(ATTENDED)
     told = facts.reports(ATTENDED)
     read = [report for report in told.value_or(()) if is_readable(report)]
     if any(_shows(result, facts) for report in read for result in report.results):

@@ -1,7 +1,7 @@
 """Red flags for REM sleep behaviour disorder that no sleep study has looked at (RBD-01)."""
 
 from cds_service.facts.patient import PatientFacts
-from cds_service.facts.words import Listed, Value, listed, phrasing
+from cds_service.facts.words import Listed, Record, Value, listed, phrasing
 from cds_service.phenotypes import antidepressants, planned_care, rbd, sleep_apnea, sleep_study
 from cds_service.phenotypes.bedroom_safety import advised
 from cds_service.phenotypes.rbd import Level, Suspicion
@@ -11,10 +11,7 @@ from cds_service.rules.review import Finding, Review, rule
 _REFERRAL_REASON = phrasing("referral-reason", rule="rbd-red-flags")()
 _MEASURED = phrasing("apnea-measured", "index", rule="rbd-red-flags")
 _APNEA = phrasing("sleep-apnea")()
-_OTHERS = {
-    "parasomnia-other": phrasing("parasomnia-other", rule="rbd-red-flags")(),
-    "epilepsy": phrasing("epilepsy")(),
-}
+_EPILEPSY = phrasing("epilepsy")()
 
 
 @rule("rbd-red-flags", gives="absent apnea drugs flags not_asked others present referral_reason")
@@ -59,8 +56,9 @@ def _apnea(facts: PatientFacts) -> Value:
 
 
 def _others(facts: PatientFacts) -> Listed:
-    """What else is on the list that can look like RBD."""
-    return listed(words for name, words in _OTHERS.items() if facts.conditions(name).known)
+    """What else is on the list that can look like RBD: sleepwalking, sleep terrors, epilepsy."""
+    parasomnias = [Record(one.words) for one in facts.conditions("parasomnia-other").value_or(())]
+    return listed([*parasomnias, *([_EPILEPSY] if facts.conditions("epilepsy").known else [])])
 
 
 def _offers(facts: PatientFacts) -> tuple[str, ...]:
