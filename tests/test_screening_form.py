@@ -6,6 +6,7 @@ import re
 import pytest
 
 from cds_service.content.forms import CANONICAL, FILE, PATH, faults_of_form
+from cds_service.content.overlay import CardFiles
 from cds_service.content.places import cards, fhir_examples
 from cds_service.facts.queries import QUESTIONS
 from cds_service.fhir.validity import faults_in
@@ -92,16 +93,16 @@ def broken(folder, change):
     form = json.loads(TEXT)
     change(form)
     (folder / FILE).write_text(json.dumps(form))
-    return faults_of_form(folder)
+    return faults_of_form(CardFiles(folder))
 
 
 def test_a_folder_without_the_form_is_refused(tmp_path):
-    assert faults_of_form(tmp_path) == [f"{FILE}: the file is missing"]
+    assert faults_of_form(CardFiles(tmp_path)) == [f"{FILE}: the file is missing"]
 
 
 def test_a_form_that_is_not_json_is_refused(tmp_path):
     (tmp_path / FILE).write_text("{")
-    assert faults_of_form(tmp_path)[0].startswith(f"{FILE}: not JSON")
+    assert faults_of_form(CardFiles(tmp_path))[0].startswith(f"{FILE}: not JSON")
 
 
 def test_a_form_of_another_name_is_refused(tmp_path):
