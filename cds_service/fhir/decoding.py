@@ -58,7 +58,7 @@ class _LooseBundle(msgspec.Struct, gc=False, rename="camel"):
 def read_value(raw: bytes | msgspec.Raw, reader: LenientReader) -> Answer:
     """The resource in some JSON. In a Bundle each entry is read for itself, and tells its resource its address."""
     try:
-        return Answer(_addressed(_NULL_OR_RESOURCE.decode(raw)))
+        return Answer(addressed(_NULL_OR_RESOURCE.decode(raw)))
     except msgspec.ValidationError:
         bundle = read_as(_LOOSE_BUNDLE, raw)
     if bundle is not None and read_as(TEXT, bundle.resource_type) == "Bundle":
@@ -67,7 +67,8 @@ def read_value(raw: bytes | msgspec.Raw, reader: LenientReader) -> Answer:
     return Answer(reading.resource, (reading,) if reading.unreadable else ())
 
 
-def _addressed(value: fhir.Resource | None) -> fhir.Resource | None:
+def addressed(value: fhir.Resource | None) -> fhir.Resource | None:
+    """The value, each resource of a Bundle told the address of its entry."""
     if isinstance(value, fhir.Bundle):
         for entry in fhir.many(value.entry):
             if entry.full_url and entry.resource is not None:
@@ -91,7 +92,7 @@ def _bundle(bundle: _LooseBundle, reader: LenientReader) -> Answer:
     odd += [Reading(None, (_NO_BUNDLE,))] if written is None else ()
     total = read_as(_NUMBER, bundle.total)
     read = fhir.Bundle(total=total, link=list(_links(bundle.link)), entry=entries)
-    return Answer(_addressed(read), tuple(odd))
+    return Answer(addressed(read), tuple(odd))
 
 
 def items(raw: msgspec.Raw | None) -> list[msgspec.Raw] | None:

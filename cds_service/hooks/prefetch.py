@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from cds_service.errors import NotJson, OtherRelease
-from cds_service.fhir.decoding import LenientReader, read_value
+from cds_service.fhir.decoding import LenientReader, addressed, read_value
 from cds_service.fhir.sources import (
     FAILED,
     NOT_READABLE,
@@ -74,7 +74,7 @@ class Prefetch(Mapping[str, Source]):
         asked, value = query(self._templates[key]), self._sent.get(key, msgspec.UNSET)
         if isinstance(value, msgspec.UnsetType):
             return NOT_SENT
-        answer = self._answer(value) if isinstance(value, msgspec.Raw) else Answer(value)
+        answer = self._answer(value) if isinstance(value, msgspec.Raw) else Answer(addressed(value))
         foreign = other_release(resources_in(answer.value))
         if foreign:
             raise OtherRelease(foreign)

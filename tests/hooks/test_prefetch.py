@@ -185,3 +185,11 @@ def test_what_was_not_sent_or_failed_or_goes_on_may_still_be_had(lacking):
 def test_an_answer_can_be_written_down():
     written = msgspec.to_builtins(answer("conditions", bundle(outcome("error"))))
     assert written == {"resources": (), "odd": (), "gap": "the query failed", "next_page": None}
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_resource_is_told_the_address_of_its_entry_however_the_body_is_read(at_once):
+    came = fhir.Bundle(entry=[fhir.Entry(full_url="https://a/Condition/cond-1", resource=fhir.Condition(id="cond-1"))])
+    sent = came if at_once else msgspec.Raw(msgspec.json.encode(came))
+    (condition,) = Prefetch({"conditions": sent}, TEMPLATES)["conditions"].resources
+    assert condition.full_url == "https://a/Condition/cond-1"
