@@ -37,6 +37,7 @@ from cds_service.content.model import (
     SuggestionText,
 )
 from cds_service.content.not_checked import FILE as NOT_CHECKED
+from cds_service.content.orderables import FILE as ORDERABLES, Orderables, faults_of_orderables, with_orderables
 from cds_service.content.overlay import REVIEWS, CardFiles
 from cds_service.content.places import shipped_cards
 from cds_service.content.reviews import digest_of
@@ -103,6 +104,7 @@ def load(folder: Path) -> Content:
     suggestions = reading.toml("suggestions.toml", dict[str, SuggestionText])
     links = reading.toml("links.toml", dict[str, LinkText])
     leaflets = reading.toml("leaflets.toml", dict[str, Leaflet]) or {}
+    orderables = reading.toml(ORDERABLES, Orderables) or {}
     reviews = reading.own(REVIEWS, dict[str, tuple[Signature, ...]])
     statements = reading.toml("statements.toml", dict[str, Statement])
     resources = {name.partition("/")[2]: reading.json(name) for name in files.names("suggestions/*.json")}
@@ -146,10 +148,13 @@ def load(folder: Path) -> Content:
         reviews=reviews or {},
     )
     faults = [*reading.faults, *faults_of_form(files), *faults_of(content)]
+    faults += faults_of_orderables(orderables, content.suggestions, content.resources)
     if faults:
         raise ContentError(faults)
+    # A signature is not for a site's own codes.
     said = {name: digest_of(content, rule) for name, rule in content.rules.items()}
-    return msgspec.structs.replace(content, said=said)
+    coded = with_orderables(content.resources, content.suggestions, orderables)
+    return msgspec.structs.replace(content, said=said, resources=coded)
 
 
 def digest(*layers: Path) -> str:

@@ -32,12 +32,13 @@ WHOLE = (
     "wording.toml",
     "gates.toml",
 )
-_OPTIONAL = {"not-checked.toml", "leaflets.toml", "source-attributes.toml"}
+_OPTIONAL = {"not-checked.toml", "leaflets.toml", "orderables.toml", "source-attributes.toml"}
 """What a whole folder may leave out too, and then has as it is shipped."""
 _OPEN = {
     ("evidence.toml", ""),
     ("links.toml", ""),
     ("leaflets.toml", ""),
+    ("orderables.toml", ""),
     ("override-reasons.toml", ""),
     ("memory.toml", "accepted-months-of"),
     ("memory.toml", "once-months"),
