@@ -77,6 +77,8 @@ class Entry(msgspec.Struct, frozen=True):
     stated_end: Interval | None = None
     """The end that the entry itself gives; ``end`` may be worked out from a supply."""
     reason: Indication = Indication()
+    lapsed: bool = False
+    """Still active, and no longer current for the end of its validity alone."""
     start_lost: bool = False
     """Its start is there and cannot be read."""
     requester: str = ""
@@ -90,8 +92,9 @@ def request_entry(
     if resource.status in _NEVER_TAKEN or not ordered or resource.do_not_perform:
         return None
     dispense = resource.dispense_request
-    ends = (_end(dispense.validity_period if dispense else None), _last_step(fhir.many(resource.dosage_instruction)))
-    end = min((e for e in ends if e), key=lambda e: e.last, default=None)
+    validity = _end(dispense.validity_period if dispense else None)
+    planned = _last_step(fhir.many(resource.dosage_instruction))
+    end = min((e for e in (validity, planned) if e), key=lambda e: e.last, default=None)
     status_current = resource.status in (None, "active", "unknown")
     start = interval(resource.authored_on)
     supply = dispense.expected_supply_duration if dispense else None
@@ -108,9 +111,14 @@ def request_entry(
         used=_bounds_start(resource.dosage_instruction),
         stated_end=end,
         reason=reason,
+        lapsed=status_current and _is_past(validity, use) and not _is_past(planned, use),
         start_lost="authoredOn" in lost,
         requester=clinician(resource.requester),
     )
+
+
+def _is_past(end: Interval | None, use: CurrentUse) -> bool:
+    return end is not None and end.last < use.ended_since
 
 
 def _is_reported(resource: fhir.MedicationRequest) -> bool:
@@ -224,8 +232,15 @@ def _medication(ingredient: str, entries: list[Entry], vocabulary: Vocabulary, u
         ),
         increased=_increase(certain) if current else None,
         told_by=tuple(sorted(e.source for e in entries)),
+        lapsed=None if current else _lapsed(certain, use),
         requester=newest.requester,
     )
+
+
+def _lapsed(entries: list[Entry], use: CurrentUse) -> Interval | None:
+    """The last end of validity of orders that are still active, if they are of late."""
+    ends = [e.stated_end for e in entries if e.lapsed and e.stated_end and e.stated_end.last >= use.old_before]
+    return max(ends, key=lambda end: end.last, default=None)
 
 
 def _ended(entries: list[Entry], today: date) -> Interval | None:

@@ -115,6 +115,8 @@ class Medication(msgspec.Struct, frozen=True):
     """Day of the newest entry with a higher daily dose than the one before it."""
     told_by: tuple[str, ...] = ()
     """Every entry that tells of it."""
+    lapsed: Interval | None = None
+    """Not current, but for an order of late that is still active: the end of its validity."""
     requester: str = ""
 
 

@@ -102,6 +102,14 @@ def is_new(order: Order, facts: PatientFacts) -> bool:
     return current_of(order, facts) == ABSENT
 
 
+def lapsed_of(order: Order, facts: PatientFacts) -> Medication | None:
+    """A drug of the order that is not current, but for an active order of late whose validity ended."""
+    if order.drug is None:
+        return None
+    ordered = facts.past_drugs(*order.drug.sets).value_or(())
+    return next((one for one in ordered if one.lapsed and one.ingredient in order.drug.ingredients), None)
+
+
 def being_taken(drug: Drug, facts: PatientFacts) -> Fact[Medication]:
     """The current medication with an ingredient of the drug; absent only if all current drugs could be read."""
     same = facts.current_drugs(*drug.sets).where(lambda m: m.ingredient in drug.ingredients)

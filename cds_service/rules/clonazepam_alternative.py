@@ -14,7 +14,15 @@ from cds_service.phenotypes import cognition, kidney
 from cds_service.phenotypes.age import is_adult, is_child
 from cds_service.phenotypes.palliative import palliative_care
 from cds_service.phenotypes.pregnancy import pregnancy
-from cds_service.phenotypes.therapy import Indication, current_of, indication, is_falling_series, perhaps_taper, taper
+from cds_service.phenotypes.therapy import (
+    Indication,
+    current_of,
+    indication,
+    is_falling_series,
+    lapsed_of,
+    perhaps_taper,
+    taper,
+)
 from cds_service.rules.review import Review
 
 # No safety data for melatonin, and levetiracetam is a question for neurology: neither is offered in pregnancy.
@@ -98,6 +106,9 @@ def _alternative(review: Review) -> Alternative:
         if taken.old and taken is not review.subject:
             values["since"] = taken.written
             notes = ("old-entry", *notes)
+    elif isinstance(review.therapy, Order) and (lapsed := lapsed_of(review.therapy, review.facts)):
+        offers, notes = REVIEW_ONLY, ("lapsed", *notes)
+        values["until"] = lapsed.lapsed
     palliative = is_palliative(review)
     if palliative:
         notes = ("palliative", *notes)

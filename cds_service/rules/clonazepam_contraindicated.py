@@ -52,7 +52,7 @@ class _Reason(msgspec.Struct, frozen=True):
         return self.stale is not None, _BY_WEIGHT.index(self.card)
 
 
-@rule(_RULE, gives="because clearance drug found indication label label_maximum melatonin_failed since taken")
+@rule(_RULE, gives="because clearance drug found indication label label_maximum melatonin_failed since taken until")
 def clonazepam_contraindicated(review: Review) -> Finding:
     name = review.drug("clonazepam-proposed", "clonazepam", _OXYBATE)
     given = name == "clonazepam"
@@ -81,8 +81,10 @@ def clonazepam_contraindicated(review: Review) -> Finding:
         notes.append("no-abrupt-end")
     card = "palliative" if is_palliative(review) else lead.card
     offers = _OFFERS.get(card, ()) if taken is None or card.startswith("oxybate") else REVIEW_ONLY
-    if taken is not None and card == "oxybate":
+    if card == "oxybate" and (taken is not None or "lapsed" in notes):
         offers = _OFFERS["oxybate-taken"]
+    elif "lapsed" in notes:
+        offers = REVIEW_ONLY
     classes = tuple(f"{reason.kind}/{not reason.card.endswith('possible')}" for reason in told)
     return Finding(card, card, values, tuple(notes), offers, classes, lead.stale)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from cds_service.facts.knowledge import ABSENT, Fact, Known
 from cds_service.facts.words import Record, Value, phrasing
 from cds_service.phenotypes.age import is_adult, is_older, years
-from cds_service.phenotypes.therapy import Indication, current_of, indication, is_for_rbd, upper
+from cds_service.phenotypes.therapy import Indication, current_of, indication, is_for_rbd, lapsed_of, upper
 from cds_service.rules.clonazepam_alternative import REVIEW_ONLY, is_palliative, proposed
 from cds_service.rules.review import Finding, Review, rule
 
@@ -123,6 +123,6 @@ def _indicator(review: Review, daily: float, older: bool) -> str:
 def _offers(review: Review) -> tuple[str, ...]:
     """A dose to start with is for a new start only: what is taken is never cut in one click."""
     taken = current_of(review.order, review.facts)
-    if taken.known:
+    if taken.known or lapsed_of(review.order, review.facts):
         return REVIEW_ONLY
     return _OFFERS if taken == ABSENT else ()

@@ -56,7 +56,10 @@ class _Found(msgspec.Struct, frozen=True):
     source: str
 
 
-@rule(_RULE, gives="because clause clearance drug found indication label label_maximum melatonin_failed since standing")
+@rule(
+    _RULE,
+    gives="because clause clearance drug found indication label label_maximum melatonin_failed since standing until",
+)
 def clonazepam_sleep_apnea(review: Review) -> Finding:
     proposed(review)
     apnea, failure = sleep_apnea.apnea(review.facts), sleep_apnea.failure(review.facts)
