@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import TypeAlias, TypeVar, get_args, get_origin
+from typing import Any, TypeAlias, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -228,7 +228,9 @@ def _declared(name: str, attribute: str, declared: object) -> _Member:
 
 def _alternatives(declared: object) -> Iterator[type]:
     """The types that a member may have, those of a list's items among them."""
-    if get_origin(declared) is dict:
+    if declared is Any:
+        yield from (bool, int, float, str, list, dict)
+    elif get_origin(declared) is dict:
         yield dict
     elif isinstance(declared, type):
         yield declared
