@@ -29,7 +29,8 @@ from tests.record.site import site
 pytestmark = pytest.mark.anyio
 
 WITHOUT_REASON = None
-DEMENTIA = (patient(), condition(ALZHEIMER, id="dementia"))
+DEMENTIA = (patient("1966-03-02"), condition(ALZHEIMER, id="dementia"))
+"""Under 65, where no first dose of these is too high."""
 FELL = condition(FALL, id="fall", onsetDateTime="2026-05-01")
 HALF = draft(CLONAZEPAM, id="d1", dosageInstruction=[dosage(0.5)])
 DOUBLE = HALF | {"dosageInstruction": [dosage(1)]}
