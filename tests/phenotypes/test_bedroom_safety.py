@@ -13,7 +13,7 @@ PLAN = {"status": "active", "intent": "plan", "category": [CODE]}
 
 
 def seen(*chart, **how):
-    return advised(facts(OLD, *chart, **how), 12)
+    return advised(facts(OLD, *chart, **how))
 
 
 @pytest.mark.parametrize(
