@@ -11,6 +11,7 @@
         ├── NotJson               400  structure
         ├── NotAuthenticated      401  login
         ├── NotEntitled           403  forbidden
+        ├── OnlyOnThisMachine     403  forbidden
         ├── NotFound              404  not-found
         ├── MethodNotAllowed      405  not-supported
         ├── BodyTooSlow           408  timeout
@@ -125,6 +126,10 @@ class OnlyOnThisMachine(CallRefused):
         "Without CDS_CLIENTS this service answers only on its own machine: by a loopback address such as 127.0.0.1, "
         "and not through a proxy."
     )
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Connection": "close"}
 
 
 class NotFound(CallRefused):

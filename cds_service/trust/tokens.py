@@ -167,7 +167,8 @@ def _checked_header(header: dict[str, Any], client: Client) -> str:
         _refuse("not a JWT", client)
     if header.get("alg") not in client.algorithms:
         _refuse("algorithm", client)
-    if "jku" in header and header["jku"] != client.jku:
+    # Where the keys are a file, an address beside them is nothing that would be asked.
+    if client.jku and "jku" in header and header["jku"] != client.jku:
         _refuse("key address not configured", client)
     kid = header.get("kid")
     if not isinstance(kid, str) or not kid:

@@ -64,6 +64,7 @@ def _of_bytes(payload: bytes) -> str:
 
 
 NOW = int(time.time())
+ELSEWHERE = "https://evil.example/keys"
 REFUSED = {
     "no token": None,
     "unsigned": _unsigned(),
@@ -74,7 +75,6 @@ REFUSED = {
     "no kid": token(header={"kid": ...}),
     "issuer unknown": token(iss="https://other.example"),
     "issuer missing": token(iss=...),
-    "jku steered elsewhere": token(header={"jku": "https://evil.example/keys"}),
     "expired": token(iat=NOW - 900, exp=NOW - 600),
     "issued in the future": token(iat=NOW + 86_400, exp=NOW + 86_700),
     "not before the future": token(nbf=NOW + 86_400),
@@ -197,10 +197,17 @@ async def test_no_refused_token_makes_a_call_but_to_the_configured_address(clien
     with respx.mock(assert_all_called=False) as outside:
         outside.get(keys).respond(json={"keys": [EC_KEY.as_dict(private=False), RSA_KEY.as_dict(private=False)]})
         async with guarding(clients_file) as guarded:
-            for bearer in REFUSED.values():
+            for bearer in (*REFUSED.values(), token(header={"jku": ELSEWHERE})):
                 assert (await call(guarded, bearer)).status_code == 401
             assert (await call(guarded, token(header={"jku": keys}))).status_code == 200
             assert [str(made.request.url) for made in outside.calls] == [keys]
+
+
+async def test_where_the_keys_are_a_file_an_address_in_the_token_is_passed_over(guarded: httpx.AsyncClient) -> None:
+    with respx.mock(assert_all_called=False) as outside:
+        assert (await call(guarded, token(header={"jku": ELSEWHERE}))).status_code == 200
+        assert (await call(guarded, token(STRANGER, header={"jku": ELSEWHERE}))).status_code == 401
+    assert not outside.calls
 
 
 # The token that the standard prints, whose private key is printed beside it
