@@ -29,6 +29,7 @@ from cds_service.facts.queries import (
     OBSERVATIONS,
     QUESTIONS,
     READS,
+    REASONS,
     TEMPLATES,
     collection,
     collections,
@@ -146,6 +147,8 @@ def _triggers(rule: RuleContent, content: Content) -> Iterator[str]:
         MEDICATIONS in one and DRAFTS not in one for one in rule.triggers
     ):
         yield "a rule about current drugs has an alternative of medications without drafts"
+    if any(REASONS in one and DRAFTS not in one for one in rule.triggers):
+        yield "reasons are those of drafts: name drafts beside them"
     kinds = {found.name: found.kind for found in content.value_sets}
     for one in rule.triggers:
         for place, names in one.items():
@@ -157,8 +160,9 @@ def _place(rule: RuleContent, place: str, names: tuple[str, ...], kinds: dict[st
     if place not in _KINDS:
         yield f"{place!r} is none of {', '.join(_KINDS)}"
         return
-    if ("orders" if place == DRAFTS else place) not in collections(frozenset(rule.reads)):
-        yield f"the rule does not read {'orders' if place == DRAFTS else place}"
+    read = "orders" if place in (DRAFTS, REASONS) else place
+    if read not in collections(frozenset(rule.reads)):
+        yield f"the rule does not read {read}"
     if not names:
         yield f"{place}: name at least one value set"
     for name in names:
@@ -172,6 +176,7 @@ def _place(rule: RuleContent, place: str, names: tuple[str, ...], kinds: dict[st
 
 _KINDS: dict[str, tuple[Kind, ...]] = {
     DRAFTS: ("drug", "order"),
+    REASONS: ("condition", "order"),
     MEDICATIONS: ("drug",),
     "allergies": ("drug",),
     "conditions": ("condition",),

@@ -143,7 +143,8 @@ class RuleContent(Strict, frozen=True, kw_only=True):
     triggers: tuple[dict[str, tuple[str, ...]], ...]
     """The ways in which the rule can start; without any of them it cannot apply.
 
-    Each names value sets by the collection in which one of them must be found, in every collection that it names.
+    Each names value sets by the collection in which one of them must be found, in every collection that it names;
+    ``drafts`` are the orders under review, and ``reasons`` what they themselves say that their drugs are for.
     """
     statements: tuple[str, ...]
     """Statements of the sources (S1-01 ... S2-55) that live here."""

@@ -8,7 +8,7 @@ import msgspec
 
 from cds_service.content.model import About, RuleContent
 from cds_service.facts.patient import DraftedSets
-from cds_service.facts.queries import DRAFTS, MEDICATIONS
+from cds_service.facts.queries import DRAFTS, MEDICATIONS, REASONS
 from cds_service.hooks.hooks import Hook
 
 _NO_SETS: frozenset[str] = frozenset()
@@ -21,6 +21,8 @@ class Trigger(msgspec.Struct, frozen=True):
     """Of the drafts under review; empty where it names none."""
     of_drugs: bool = False
     """Whether a drug is among those of the drafts."""
+    reasons: frozenset[str] = _NO_SETS
+    """Of what the drugs under review are for, as the drafts say it; empty where it names none."""
     chart: Mapping[str, frozenset[str]] = {}
 
     def counts(self, about: About, hook: Hook) -> bool:
@@ -31,6 +33,8 @@ class Trigger(msgspec.Struct, frozen=True):
 
     def is_drafted(self, drafted: DraftedSets) -> bool:
         """Whether the drafts under review hold what it names; what cannot be read could be any drug, or any service."""
+        if self.reasons and self.reasons.isdisjoint(drafted.reasons):
+            return False
         if not self.drafts or not self.drafts.isdisjoint(drafted.reviewed):
             return True
         return drafted.reviewed_unreadable if self.of_drugs else drafted.service_unreadable
@@ -49,5 +53,5 @@ def triggers_of(text: RuleContent, drugs: frozenset[str]) -> Iterator[Trigger]:
     """The triggers of a card file; ``drugs`` are the value sets of drugs."""
     for one in text.triggers:
         drafts = frozenset(one.get(DRAFTS, ()))
-        chart = {name: frozenset(sets) for name, sets in one.items() if name != DRAFTS}
-        yield Trigger(drafts, not drafts.isdisjoint(drugs), chart)
+        chart = {name: frozenset(sets) for name, sets in one.items() if name not in (DRAFTS, REASONS)}
+        yield Trigger(drafts, not drafts.isdisjoint(drugs), frozenset(one.get(REASONS, ())), chart)

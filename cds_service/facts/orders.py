@@ -60,6 +60,8 @@ class Ordered(msgspec.Struct, frozen=True):
     """Whether that is open of a service."""
     words: str = ""
     """What a draft of a service calls it."""
+    reasons: frozenset[str] = _NO_SETS
+    """The value sets of what a drug is ordered for, as far as the draft itself says it."""
 
 
 def ordered(
@@ -83,7 +85,10 @@ def ordered(
     if named.drug and unsure:
         named = msgspec.structs.replace(named, drug=msgspec.structs.replace(named.drug, uncertain=unsure))
     why = unsure if named.drug else named.unreadable if lost & NAMES_THE_DRUG else ""
-    return Ordered(draft, resource, named, named.drug.sets if named.drug else _NO_SETS, lost, why)
+    if named.drug is None:
+        return Ordered(draft, resource, named, _NO_SETS, lost, why)
+    reasons = [told.sets | told.possible for told in map(vocabulary.diagnosis, fhir.many(resource.reason_code)) if told]
+    return Ordered(draft, resource, named, named.drug.sets, lost, why, reasons=_NO_SETS.union(*reasons))
 
 
 def _lost_of(resource: fhir.Resource, lost: Iterable[str]) -> str:
@@ -102,6 +107,7 @@ def drafted_sets(found: Iterable[Ordered], *, signing: bool) -> DraftedSets:
         any(one.named.unreadable or one.named.untold for one in reviewed),
         any(one.named.unreadable for one in known),
         any(one.may_be_service for one in reviewed),
+        _NO_SETS.union(*[one.reasons for one in reviewed]),
     )
 
 

@@ -169,6 +169,8 @@ class DraftedSets(msgspec.Struct, frozen=True):
     """The same of any draft."""
     service_unreadable: bool = False
     """A draft under review may order a service that cannot be read."""
+    reasons: frozenset[str] = frozenset()
+    """Those of what the drugs under review are ordered for, as far as the drafts themselves say it."""
 
 
 NOTHING_DRAFTED = DraftedSets()

@@ -16,6 +16,8 @@ MEDICATIONS = "medications"
 OBSERVATIONS = "observations"
 ANSWERS = "answers"
 DRAFTS = "drafts"
+REASONS = "reasons"
+"""In a trigger, what the drafts say that their drugs are for."""
 """Stands among collections for the orders under review, in the triggers of a card file."""
 _REPORTS = "diagnosticReports"
 DRUG_KEYS = ("medicationRequests", "medicationStatements", "medicationDispenses")

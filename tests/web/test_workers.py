@@ -46,9 +46,8 @@ def test_workers_count_together_and_one_that_was_killed_is_replaced_and_counts_n
 @pytest.mark.timing
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_a_call_under_way_is_answered_before_the_service_ends(tmp_path: Path, ending: signal.Signals) -> None:
-    head = (
-        f"POST {CALL} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(EXAMPLE)}\r\n\r\n"
-    )
+    fields = f"Host: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(EXAMPLE)}"
+    head = f"POST {CALL} HTTP/1.1\r\n{fields}\r\n\r\n"
     with serving(tmp_path) as (process, port), socket.create_connection(("127.0.0.1", port)) as line:
         line.sendall(head.encode() + EXAMPLE[:100])
         assert eventually(lambda: measured(port, "rbd_cds_calls_under_way") == ["rbd_cds_calls_under_way 1.0"])
