@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from cds_service.content.model import About, RuleContent
-from cds_service.facts.patient import DraftedSets
+from cds_service.facts.drafted import DraftedSets
 from cds_service.facts.queries import DRAFTS, MEDICATIONS, REASONS
 from cds_service.hooks.hooks import Hook
 

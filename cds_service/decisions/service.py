@@ -25,8 +25,9 @@ from cds_service.decisions.sources import Asked, Pace, Sources
 from cds_service.decisions.stages import Stages
 from cds_service.errors import DataMissing, OtherRelease
 from cds_service.facts.collections import Collections
+from cds_service.facts.drafted import NOTHING_DRAFTED
 from cds_service.facts.losses import DRAFTS, Loss
-from cds_service.facts.patient import NOTHING_DRAFTED, PatientFacts
+from cds_service.facts.patient import PatientFacts
 from cds_service.facts.queries import READS
 from cds_service.fhir.sources import UNREADABLE_IN_PART
 from cds_service.fhir_client.access import FhirGrant

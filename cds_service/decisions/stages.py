@@ -10,7 +10,7 @@ import msgspec
 from cds_service.content.model import OF_THE_PATIENT, ServiceText
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.facts.collection import Collection
-from cds_service.facts.patient import DraftedSets
+from cds_service.facts.drafted import DraftedSets
 from cds_service.facts.queries import MEDICATIONS, READS
 from cds_service.hooks.hooks import HOOKS
 from cds_service.rules.review import Prepared

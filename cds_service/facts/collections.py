@@ -16,6 +16,7 @@ from cds_service.facts import attempts, conditions, drugs, results
 from cds_service.facts.attempts import Attempt
 from cds_service.facts.chart import Chart
 from cds_service.facts.collection import Classified, Collection, Untold
+from cds_service.facts.drafted import DraftedSets
 from cds_service.facts.drugs import Entry, Indication
 from cds_service.facts.losses import CONCEPTS, is_named
 from cds_service.facts.numbers import Numbers
@@ -24,7 +25,6 @@ from cds_service.facts.patient import (
     Allergy,
     Condition,
     DiagnosticReport,
-    DraftedSets,
     Drug,
     Medication,
     Observation,

@@ -8,9 +8,10 @@ from datetime import date
 import msgspec
 
 from cds_service.facts.doses import dose
+from cds_service.facts.drafted import NOTHING_DRAFTED, DraftedSets
 from cds_service.facts.drugs import Indication
 from cds_service.facts.losses import NAMES_THE_DRUG, Losses, is_named
-from cds_service.facts.patient import NOTHING_DRAFTED, Dose, DraftedSets, Order
+from cds_service.facts.patient import Dose, Order
 from cds_service.facts.pharmacy import Named, Pharmacy
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import interval

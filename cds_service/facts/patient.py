@@ -18,6 +18,7 @@ from cds_service.errors import UndeclaredFact
 from cds_service.facts.attempts import Attempt
 from cds_service.facts.collection import Classified, Collection
 from cds_service.facts.doses import Dose as Dose
+from cds_service.facts.drafted import NOTHING_DRAFTED, DraftedSets
 from cds_service.facts.knowledge import Absent, Fact, Unavailable, all_of
 from cds_service.facts.losses import Loss
 from cds_service.facts.numbers import Numbers
@@ -154,26 +155,6 @@ class Order(msgspec.Struct, frozen=True):
     dose: Dose = Dose()
     raw: bytes = b""
     requester: str = ""
-
-
-class DraftedSets(msgspec.Struct, frozen=True):
-    """The value sets of the drafts: enough to tell which rules they can start."""
-
-    reviewed: frozenset[str] = frozenset()
-    """Those of the drafts under review."""
-    every: frozenset[str] = frozenset()
-    """Those of all drafts."""
-    reviewed_unreadable: bool = False
-    """The drug of a draft under review cannot be read: it could be any."""
-    unreadable: bool = False
-    """The same of any draft."""
-    service_unreadable: bool = False
-    """A draft under review may order a service that cannot be read."""
-    reasons: frozenset[str] = frozenset()
-    """Those of what the drugs under review are ordered for, as far as the drafts themselves say it."""
-
-
-NOTHING_DRAFTED = DraftedSets()
 
 
 class Observation(msgspec.Struct, frozen=True):
