@@ -25,6 +25,7 @@ from cds_service.hooks.responses import Card
 from cds_service.rules.review import Evaluation, Outcome, Prepared, Shared, Step, evaluate, view
 
 _NOTHING = Started()
+_LAPSED = "medications: the validity of an active order has ended:"
 _MOST_LOSSES = 50
 """Of what cannot be read, so many members are named: as many kinds as a request could hold are no help."""
 
@@ -214,8 +215,10 @@ def _nothing_to_review(prepared: Prepared, facts: PatientFacts, hook: Hook) -> E
     first = prepared.content.criteria[0].id
     by_drug = prepared.content.about == "each-drug" or hook.is_chart_view
     taken = facts.current_drugs(*prepared.drugs) if by_drug else None
-    if isinstance(taken, Unavailable):
-        return Evaluation(prepared.rule.id, Outcome.UNDETERMINED, (Step(first, None, (), taken.why),))
+    lapsed = [one for one in facts.past_drugs(*prepared.drugs).value_or(()) if one.lapsed] if by_drug else []
+    why = taken.why if isinstance(taken, Unavailable) else f"{_LAPSED} {lapsed[0].ingredient}" if lapsed else ""
+    if why:
+        return Evaluation(prepared.rule.id, Outcome.UNDETERMINED, (Step(first, None, (), why),))
     return Evaluation(prepared.rule.id, Outcome.NOT_MET, (Step(first, False),))
 
 
