@@ -17,6 +17,7 @@ SPECIFICATION = ROOT / "docs/clinical-specification.md"
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [
     ROOT / "README.md",
+    ROOT / "SECURITY.md",
     *DOCS,
     *sorted(page for top in ("cards", "fhir_examples") for page in ROOT.glob(f"{top}/**/*.md")),
 ]
@@ -126,7 +127,7 @@ def test_every_parameter_and_file_that_the_docs_name_is_there() -> None:
 
 def _named(page: Path) -> list[tuple[str, str]]:
     """What stands in backticks with a slash in it: ``rbd/yes-months``, ``facts/doses.py``."""
-    return re.findall(r"`([\w.-]+)/([\w./-]*)`", text_of(page))
+    return re.findall(r"`([^\W\d][\w.-]*)/([\w./-]*)`", text_of(page))
 
 
 def _is_there(first: str, rest: str) -> bool:

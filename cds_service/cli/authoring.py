@@ -165,7 +165,7 @@ def codes(folder: Path) -> None:
     """List the drug and diagnosis codes in FOLDER that no value set can know, each with its count.
 
     FOLDER holds charts, Bundles or hook requests as JSON, or resources as NDJSON. What is listed is of code systems
-    that are not read, beside words that are not known. To add one, see "Add a code" in README.md.
+    that are not read, beside words that are not known. To add one, see "Add a code" in docs/cards.md.
 
     Exit codes: 0 listed, or there is none; 1 the cards have faults, or a file cannot be read.
     """
