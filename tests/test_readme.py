@@ -1,25 +1,46 @@
 """Every command, answer and table of the README and of the manual in docs/ is run and compared."""
 
 import datetime as dt
+import inspect
 import json
 import re
 import shlex
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 import pytest
 from click.testing import CliRunner
 
+from cds_service.authoring.cases import Case
 from cds_service.cli.main import main
+from cds_service.content.families import Note
+from cds_service.content.load import load
+from cds_service.content.model import (
+    CardText,
+    Cited,
+    Criterion,
+    IndicatorWhen,
+    OverrideText,
+    Parameter,
+    ReviewedBy,
+    RuleContent,
+)
+from cds_service.content.places import cards
+from cds_service.content.wording import Phrase
+from cds_service.facts.queries import TEMPLATES
+from cds_service.fhir_client.references import REFERRING
 from cds_service.hooks.profiles import PROFILES
+from cds_service.rules.review import Review
 from cds_service.settings import Settings
 from cds_service.trust.clients import Client
 from cds_service.web.app import create_app
 from cds_service.web.assembly import Application
 from cds_service.web.metrics import REGISTRY
+from cds_service.web.routes import ExactRoutes
 
 ROOT = Path(__file__).parent.parent
 DAY = dt.date(2026, 6, 15)
@@ -147,3 +168,72 @@ def test_every_metric_is_in_the_table_with_its_labels() -> None:
     assert {kept[name] for name in written} == set(kept.values())
     for name, labels in written.items():
         assert tuple(filter(None, labels.split(", "))) == kept[name]._labelnames
+
+
+CONTENT = load(cards(Settings()))
+FOLLOWED = {kind.__name__ for kind in REFERRING}
+
+
+def test_every_type_that_is_read_is_among_those_to_allow() -> None:
+    told = page("docs/connecting.md").partition("### Types of resources")[2].partition("\n\n")[2].partition("\n\n")[0]
+    searched = {re.split(r"[?/]", template)[0] for template in TEMPLATES.values()}
+    assert set(re.findall(r"`([A-Z]\w+)`", told)) == searched | FOLLOWED
+
+
+def test_every_host_that_cards_link_to_is_among_those_to_allow() -> None:
+    _, *written = (host for host, *_ in rows("docs/connecting.md", "host"))
+    addresses = [one.url for one in (*CONTENT.evidence.values(), *CONTENT.links.values()) if one.url]
+    assert set(written) == {urlsplit(url).hostname for url in addresses if not url.startswith("{service}/")}
+
+
+def test_every_reason_to_override_is_in_the_table() -> None:
+    written = rows("docs/connecting.md", "reason | system")
+    assert [(code, words, silent) for code, _, words, silent, *_ in written] == [
+        (code, text.display, _silence(text)) for code, text in CONTENT.overrides.items()
+    ]
+    ours = {code for code, system, *_ in written if system == "ours"}
+    assert ours == {code for code, text in CONTENT.overrides.items() if text.system.startswith("urn:org.rbd-cds:")}
+
+
+def _silence(text: OverrideText) -> str:
+    time = f"{text.mutes_months} months" if text.mutes_months else f"{text.mutes_days} days" if text.mutes_days else ""
+    until = " or ".join(filter(None, (time, "until the chart changes" if text.until_changed else "")))
+    return f"{until}{', for that user' * text.only_for_user}{'; critical findings too' * text.despite_critical}"
+
+
+def test_every_address_is_in_the_table() -> None:
+    written = {path for cell, *_ in rows("docs/operations.md", "address") for path in re.findall(r"/[\w/-]*", cell)}
+    (routes,) = create_app(Application(Settings(record="off"))).routes
+    assert isinstance(routes, ExactRoutes)
+    assert {_first(path) for path in written} - {"feedback"} == set(map(_first, routes.addresses))
+
+
+def _first(path: str) -> str:
+    return path.split("/")[1]
+
+
+KEYS = {
+    "key": RuleContent,
+    "key of `[review]`": ReviewedBy,
+    "key of `[[criteria]]`": Criterion,
+    "key of `[indicator.NAME]`": IndicatorWhen,
+    "key of `[card.NAME]`": CardText,
+    "key of `[note.NAME]`": Note,
+    "key of `[phrase.NAME]`": Phrase,
+    "key of `[parameter.NAME]`": Parameter,
+    "key of `[[evidence]]`": Cited,
+    "key of `[[case]]`": Case,
+}
+
+
+@pytest.mark.parametrize("heading", KEYS)
+def test_every_key_of_a_card_file_is_in_its_table(heading: str) -> None:
+    written = {name: needed for name, needed, *_ in rows("docs/cards.md", f"{heading} | needed")}
+    read = msgspec.structs.fields(KEYS[heading])
+    assert written == {field.encode_name: "yes" if field.required else "" for field in read}
+
+
+def test_every_verb_of_a_review_is_in_the_table() -> None:
+    written = {name for cell, *_ in rows("docs/cards.md", "verb") for name in re.findall(r"\w+", cell)}
+    own = re.findall(r"self\.([a-z]\w*)(?:: [^=]+)? = ", inspect.getsource(Review.__init__))
+    assert written == {*own, *(name for name in dir(Review) if not name.startswith("_"))}
