@@ -66,7 +66,8 @@ def _absent(prepared: Prepared, hook: Hook) -> str:
 def _said(trigger: Trigger) -> str:
     places = [f"{name} of {_either(sets)}" for name, sets in trigger.chart.items()]
     if trigger.drafts:
-        places.insert(0, f"draft of {_either(trigger.drafts)}")
+        purpose = f" for {_either(trigger.reasons)}" if trigger.reasons else ""
+        places.insert(0, f"draft of {_either(trigger.drafts)}{purpose}")
     return f"no {' with '.join(places)}"
 
 

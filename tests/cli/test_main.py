@@ -230,6 +230,7 @@ def test_try_says_of_a_draft_that_cannot_be_read_neither_what_it_is_nor_what_it_
     assert "An order could not be read" in told
     assert "Could not be read: MedicationRequest.medicationCodeableConcept in draftOrders (not an object)" in told
     assert "no draft of clonazepam\n" not in told
+    assert "no draft of clonazepam for parasomnia-unspecified, " in told
     (dementia,) = [line for line in told.splitlines() if line.startswith("clonazepam-dementia")]
     assert "cannot be told" in dementia
     assert "MedicationRequest.medicationCodeableConcept cannot be read" in dementia
