@@ -20,6 +20,7 @@ NOT_RECORDED = phrasing("not-recorded")()
 # What every card may say stands here, so that whoever checks the cards knows of it without the writer of cards.
 NOT_CHECKED = phrasing("not-checked", "unchecked")
 FOUND = phrasing("found", "found")
+ALREADY_OPEN = phrasing("already-open", "open")
 NOT_REVIEWED = phrasing("not-reviewed")
 IF_NOT_TAKEN = phrasing("if-not-taken")()
 STILL_TAKEN = phrasing("still-taken", "drug", "since", "point")

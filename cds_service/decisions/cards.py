@@ -12,6 +12,7 @@ import structlog
 from cds_service.content.model import SuggestionText
 from cds_service.content.text import SUMMARY_LIMIT, clipped, count_of_words
 from cds_service.content.wording import (
+    ALREADY_OPEN,
     AT_BEDTIME,
     FOUND,
     IF_NOT_TAKEN,
@@ -23,12 +24,13 @@ from cds_service.content.wording import (
 )
 from cds_service.decisions.frames import CardFrame
 from cds_service.decisions.group import CardGroup, WordedFinding
+from cds_service.decisions.open_tasks import open_task
 from cds_service.decisions.placing import placed
 from cds_service.decisions.reasons import fitting
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.errors import UnwritableCard
 from cds_service.facts.patient import Order, PatientFacts
-from cds_service.facts.words import Listed, Value, listed
+from cds_service.facts.words import Listed, Value, dated, listed, since
 from cds_service.fhir.references import local
 from cds_service.hooks.responses import (
     Action,
@@ -73,11 +75,11 @@ class CardWriter:
     def card(self, group: CardGroup) -> Card:
         """The card of a group; its leader gives topic, source and override reasons."""
         frame = self._frame(group.leader)
-        suggestions, pick = self._suggestions(group)
+        suggestions, pick, already = self._suggestions(group)
         return Card(
             summary=clipped(self._summary(group)),
             indicator=group.indicator,
-            detail=self._detail(group),
+            detail=self._detail(group, already),
             source=frame.source,
             suggestions=suggestions,
             selection_behavior=pick if suggestions else None,
@@ -132,7 +134,7 @@ class CardWriter:
             phrases.pop()
         return None
 
-    def _detail(self, group: CardGroup) -> str:
+    def _detail(self, group: CardGroup, already: Iterable[Value] = ()) -> str:
         """One line of findings, what they mean here, what was not checked, and whether a clinician has signed it.
 
         Where that has too many words, paragraphs are left out from the last on: those of the other findings, then the
@@ -146,7 +148,7 @@ class CardWriter:
             kept.append(self._wording.show(IF_NOT_TAKEN))
         last = [
             *(self._fill(j, j.card.folded) for j in group.folded if j.card.folded and j not in members),
-            *self._closing(group),
+            *self._closing(group, already),
         ]
         words = self._wording.words
         room = words.of_one if len(group.findings) == 1 else words.of_several
@@ -161,7 +163,9 @@ class CardWriter:
     def _points(self, members: Iterable[WordedFinding]) -> Iterator[str]:
         return (self._fill(joined, joined.card.detail) for joined in members if joined.card.detail)
 
-    def _closing(self, group: CardGroup) -> Iterator[str]:
+    def _closing(self, group: CardGroup, already: Iterable[Value]) -> Iterator[str]:
+        if waiting := listed(already, "semicolon"):
+            yield self._wording.show(ALREADY_OPEN(open=waiting))
         unchecked = listed(text for joined in group.findings for text in joined.evaluation.not_checked)
         if unchecked:
             yield self._wording.show(NOT_CHECKED(unchecked=unchecked))
@@ -192,17 +196,24 @@ class CardWriter:
         """The shared words with the phrases of the finding's own card file."""
         return self._rules[joined.evaluation.rule].wording
 
-    def _suggestions(self, group: CardGroup) -> tuple[tuple[Suggestion, ...], SelectionBehavior]:
+    def _suggestions(self, group: CardGroup) -> tuple[tuple[Suggestion, ...], SelectionBehavior, list[Value]]:
+        """What is offered, how much of it may be chosen, and what is not offered since it is open already."""
         texts = self._content.suggestions
         pick = (group.offering(texts) or group.leader).card.pick
-        made = []
+        made: list[Suggestion] = []
+        already: list[Value] = []
         recommended = False
         for name, joined in group.suggested(texts).items():
             text = texts[name]
             best = text.recommended and (pick == "any" or not recommended)
-            recommended = recommended or best
-            made.append(self._suggestion(text, joined, recommended=best))
-        return tuple(made), pick
+            suggestion = self._suggestion(text, joined, recommended=best)
+            if waiting := open_task(suggestion.actions, self._facts):
+                name, task = waiting
+                already.append(dated(name, since(task.day)))
+            else:
+                recommended = recommended or best
+                made.append(suggestion)
+        return tuple(made), pick, already
 
     def _suggestion(self, text: SuggestionText, joined: WordedFinding, *, recommended: bool) -> Suggestion:
         values = joined.finding.values

@@ -97,4 +97,10 @@ def _prepared(text: RuleContent, rule: Rule, content: Content, drugs: frozenset[
         trigger_collections=frozenset(name for one in triggers for name in one.chart),
         drugs=frozenset(name for one in triggers if not one.drafts for name in one.chart.get(MEDICATIONS, ())),
         result_sets=frozenset(r.partition(":")[2] for r in reads if r.startswith(f"{OBSERVATIONS}:")),
+        offers_tasks=any(
+            content.resources[create.resource]["resourceType"] == "Task"
+            for card in text.card.values()
+            for name in card.suggestions
+            for create in content.suggestions[name].create
+        ),
     )

@@ -122,6 +122,10 @@ class Stages:
         """All keys that the started rules read."""
         return ALWAYS.union(*[one.keys for one in self._rules if one.rule.id in started.rules])
 
+    def may_offer_a_task(self, started: Started) -> bool:
+        """Whether a started rule may suggest a task, which may be open already."""
+        return any(one.offers_tasks for one in self._rules if one.rule.id in started.rules)
+
     def nothing(self) -> Started:
         """What the drafts alone leave: nothing."""
         return Started(not_started=self._names)

@@ -212,6 +212,9 @@ class PlannedCare(msgspec.Struct, frozen=True):
     source: str
     open: bool
     day: Interval | None = None
+    names: frozenset[str] = frozenset()
+    """Of a Task, its codes in our own system and its words in small letters."""
+    focus: str = ""
 
 
 class Allergy(msgspec.Struct, frozen=True):

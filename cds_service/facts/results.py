@@ -6,12 +6,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
+import msgspec
+
 from cds_service.facts.patient import Allergy, DiagnosticReport, Observation, PlannedCare, Procedure, ScreeningAnswer
 from cds_service.facts.queries import QUESTIONS
-from cds_service.facts.values import CODED, is_neither, said, yes_or_no
+from cds_service.facts.values import CODED, CODES, is_neither, said, yes_or_no
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Interval, interval
 from cds_service.fhir.quantities import Amount, amount
+from cds_service.fhir.references import local
 from cds_service.fhir.statuses import CLINICAL, VERIFICATION, is_error, status_of
 from cds_service.terminology.vocabulary import Vocabulary
 
@@ -166,7 +169,19 @@ def care_plan(resource: fhir.CarePlan, vocabulary: Vocabulary) -> PlannedCare | 
 def task(resource: fhir.Task, vocabulary: Vocabulary) -> PlannedCare | None:
     concepts = [resource.code, fhir.CodeableConcept(text=resource.description)]
     day = interval(resource.authored_on) or interval(resource.last_modified)
-    return _request(resource.status, vocabulary, concepts, f"Task/{resource.id}", day)
+    source, names = f"Task/{resource.id}", _names(resource.code)
+    known = _request(resource.status, vocabulary, concepts, source, day)
+    if known is None and (not names or resource.status not in _OPEN):
+        return None
+    focus = local(resource.focus.reference or "") if resource.focus else ""
+    return msgspec.structs.replace(known or PlannedCare(_NO_SETS, source, True, day), names=names, focus=focus)
+
+
+def _names(code: fhir.CodeableConcept | None) -> frozenset[str]:
+    if code is None:
+        return _NO_SETS
+    own = [one.code for one in fhir.many(code.coding) if one.system == CODES and one.code]
+    return frozenset([*own, *([code.text.casefold()] if code.text else [])])
 
 
 def _request(

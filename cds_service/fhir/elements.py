@@ -285,6 +285,7 @@ class Task(Resource, tag=True):
     intent: str | None = None
     code: CodeableConcept | None = None
     description: str | None = None
+    focus: Reference | None = None
     for_: Reference | None = msgspec.field(default=None, name="for")
     authored_on: str | None = None
     last_modified: str | None = None

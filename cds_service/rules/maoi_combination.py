@@ -18,7 +18,7 @@ _SEROTONIN = phrasing("serotonin-syndrome", rule=_RULE)()
 
 @rule(
     _RULE,
-    gives="Inhibitor antidepressant antidepressant_state antidepressant_words beside days dose drug "
+    gives="Inhibitor antidepressant antidepressant_state antidepressant_words beside days dose drug focus "
     "inhibitor_state inhibitor_words others partner past risk",
 )
 def maoi_combination(review: Review) -> Finding:
@@ -35,6 +35,7 @@ def maoi_combination(review: Review) -> Finding:
     values: dict[str, Value] = {
         "drug": name,
         "partner": other.ingredient,
+        "focus": _entry(review),
         "Inhibitor": meeting.inhibitor.ingredient[:1].upper() + meeting.inhibitor.ingredient[1:],
         "antidepressant": meeting.partner.ingredient,
         "days": mao.wash_out((meeting.past or other).ingredient, review.facts),
@@ -91,6 +92,12 @@ def _notes(review: Review, card: str, meeting: Meeting, others: Listed) -> Itera
         yield "others"
     if review.chart_view or card.startswith("both-current"):
         yield "no-abrupt-end"
+
+
+def _entry(review: Review) -> str:
+    """What is on record of the drug, which a review of it is about; of a new drug its draft."""
+    taken = ABSENT if review.chart_view else current_of(review.order, review.facts)
+    return taken.value.source if taken.known else review.therapy.source
 
 
 def _offers(review: Review, card: str, grade: Grade) -> tuple[str, ...]:

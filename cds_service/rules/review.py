@@ -286,6 +286,8 @@ class Prepared(msgspec.Struct, frozen=True):
     drugs: frozenset[str]
     """Where the rule is about current drugs, the value sets of those."""
     result_sets: frozenset[str]
+    offers_tasks: bool
+    """Whether any of its suggestions creates a Task."""
 
 
 def view(facts: PatientFacts, prepared: Prepared) -> PatientFacts:

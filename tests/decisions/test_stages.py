@@ -115,7 +115,10 @@ async def test_no_collection_is_made_that_neither_starts_a_rule_nor_is_declared_
             named = [RULES.rules[name] for name in RULES.content.service(service_of(body).id).rules]
             starting = {name for one in named for t in counting(one, hook) for name in t.chart}
             read = (collections(RULES.rules[name].reads) for name in answered.decision.started.rules)
-            assert answered.facts.held.keys() <= starting.union(*read), case.name
+            tasks = (
+                {"plans"} if any(RULES.rules[name].offers_tasks for name in answered.decision.started.rules) else set()
+            )
+            assert answered.facts.held.keys() <= starting.union(tasks, *read), case.name
 
 
 def counting(prepared, hook):
@@ -133,6 +136,7 @@ async def test_no_key_is_read_that_no_such_collection_needs(rule):
         started = [RULES.rules[name] for name in answered.decision.started.rules]
         left = {key for one in started for key in one.keys} | {"patient", "encounters", *READS["conditions"]}
         left |= {key for key in READS["answers"] + READS["reports"] + DRUG_KEYS if HOOKS[body["hook"]].is_chart_view}
+        left |= {"tasks"} if any(one.offers_tasks for one in started) else set()
         possible = {name for one in RULES.rules.values() for t in one.triggers if t.drafts for name in t.chart}
         left |= {key for name in possible for key in READS[name]}
         read = set(TEMPLATES) - {
