@@ -5,11 +5,18 @@ from __future__ import annotations
 import msgspec
 
 from cds_service.facts.knowledge import ABSENT, Fact, either, unread
-from cds_service.facts.patient import CERTAIN_FIRST, Condition, Medication, Order, PatientFacts
+from cds_service.facts.patient import CERTAIN_FIRST, Condition, Medication, Order, PatientFacts, Procedure
 from cds_service.facts.words import Record, Said
 from cds_service.fhir.dates import Interval
 from cds_service.phenotypes.pregnancy import Pregnancy, pregnancy
 
+_CONTRACEPTION, _VISIT = "contraception-or-sterility", "contraception-encounter"
+_PLACED = ("contraceptive-implant", "contraceptive-device")
+_KINDS = {
+    _VISIT: "contraception-encounter",
+    "contraceptive-implant": "contraception-implant",
+    "contraceptive-device": "contraception-device",
+}
 CONTRAINDICATIONS = ("liver-failure", "polg", "urea-cycle-disorder")
 
 
@@ -66,14 +73,36 @@ def _male(facts: PatientFacts) -> bool:
 
 
 def contraception(facts: PatientFacts) -> Fact[object]:
-    """Contraception or sterility on record: a diagnosis, a procedure, or a current drug or device."""
-    name = "contraception-or-sterility"
+    """Contraception or sterility that lasts: a diagnosis, a visit of late, a procedure, or a current drug."""
+    visited = facts.past_conditions(_VISIT).where(lambda listed: _is_of_late(listed, facts))
     found: tuple[Fact[object], ...] = (
-        facts.conditions(name),
-        facts.procedures(name),
+        facts.conditions(_CONTRACEPTION).where(lambda listed: _is_of_late(listed, facts)),
+        visited,
+        facts.procedures(_CONTRACEPTION).where(lambda done: _lasts(done, facts)),
         facts.current_drugs("contraceptive"),
     )
     return either(*found)
+
+
+def _is_of_late(listed: Condition, facts: PatientFacts) -> bool:
+    """A visit tells of its day and a while after, anything else for as long as it is active."""
+    return _VISIT not in listed.sets or facts.within_months(listed.last_recorded, _months(_VISIT, facts))
+
+
+def _lasts(done: Procedure, facts: PatientFacts) -> bool:
+    """A device or an implant lasts some years, unless it was removed since; a ligation or a hysterectomy for good."""
+    kind = next((name for name in (*_PLACED, _VISIT) if name in done.sets), None)
+    if kind is None:
+        return True
+    if not facts.within_months(done.day, _months(kind, facts)):
+        return False
+    placed = done.day
+    removed = facts.procedures("contraceptive-removal").where(lambda out: out.day is None or out.day.last > placed.last)
+    return kind == _VISIT or not removed.known
+
+
+def _months(kind: str, facts: PatientFacts) -> int:
+    return facts.numbers.whole("valproate", f"{_KINDS[kind]}-months")
 
 
 def absence_status(facts: PatientFacts, order: Order) -> Fact[Hazard]:
