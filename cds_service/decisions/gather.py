@@ -12,7 +12,6 @@ from functools import partial
 import msgspec
 
 from cds_service.content.model import Content
-from cds_service.decisions import open_tasks
 from cds_service.decisions.running import Run, at_once
 from cds_service.decisions.sources import Sources
 from cds_service.decisions.stages import Stages, Started
@@ -54,8 +53,7 @@ async def gather(collections: Collections, sources: Sources, stages: Stages, run
     further = stages.second(started) - sources.obtained.keys()
     if further:
         await _obtain(further, sources, collections, run)
-    if stages.may_offer_a_task(started):
-        await run(partial(collections.look, open_tasks.KEYS))
+    await run(partial(collections.look, stages.offered(started)))
     return Gathered(await run(partial(facts_of, collections)), started)
 
 

@@ -11,7 +11,7 @@ from cds_service.fhir.references import local
 from cds_service.hooks.responses import Action, DeleteById
 
 KEYS = frozenset({"tasks"})
-"""Under these keys tasks are looked for where the client sent them; for this alone nothing is fetched."""
+"""Where tasks are looked for; at an order only as far as they were sent, so that it costs no query more."""
 _DRUGS = ("MedicationRequest/", "MedicationStatement/", "MedicationDispense/")
 
 

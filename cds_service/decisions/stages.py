@@ -8,6 +8,7 @@ from functools import lru_cache
 import msgspec
 
 from cds_service.content.model import OF_THE_PATIENT, ServiceText
+from cds_service.decisions import open_tasks
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.facts.collection import Collection
 from cds_service.facts.drafted import DraftedSets
@@ -119,12 +120,14 @@ class Stages:
         )
 
     def second(self, started: Started) -> Set[str]:
-        """All keys that the started rules read."""
-        return ALWAYS.union(*[one.keys for one in self._rules if one.rule.id in started.rules])
+        """All keys that the started rules read, and at a view those under which what they offer may be open already."""
+        tasks = frozenset() if self._orders else self.offered(started)
+        return ALWAYS.union(tasks, *[one.keys for one in self._rules if one.rule.id in started.rules])
 
-    def may_offer_a_task(self, started: Started) -> bool:
-        """Whether a started rule may suggest a task, which may be open already."""
-        return any(one.offers_tasks for one in self._rules if one.rule.id in started.rules)
+    def offered(self, started: Started) -> Set[str]:
+        """The keys under which what the started rules may offer may be open already."""
+        offers = any(one.offers_tasks for one in self._rules if one.rule.id in started.rules)
+        return open_tasks.KEYS if offers else frozenset()
 
     def nothing(self) -> Started:
         """What the drafts alone leave: nothing."""

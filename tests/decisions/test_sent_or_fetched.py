@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from cds_service.authoring.cases import DAY
+from cds_service.decisions import open_tasks
 from cds_service.decisions.service import DecisionService
 from cds_service.errors import DataMissing
 from cds_service.facts.queries import TEMPLATES
@@ -17,6 +18,7 @@ from cds_service.fhir_client.access import FhirGrant
 from cds_service.fhir_client.egress import Servers
 from cds_service.fhir_client.fetch import Fetch, FhirReply
 from cds_service.fhir_client.target import Bounds, Deadline
+from cds_service.hooks.hooks import HOOKS
 from cds_service.hooks.responses import Response
 from tests.calling import answered_to, as_bytes, charts, opened, requests, without_uuids
 from tests.case_runs import cases, ruleset, runner
@@ -77,7 +79,11 @@ async def seen(body, grant=None):
 
 
 async def split(body, sent):
-    """The answer where the client sends these keys alone, and its server has what it did not send."""
+    """The answer where the client sends these keys alone, and its server has what it did not send.
+
+    At an order tasks are sent always: for what may be open already they are looked at, and never fetched.
+    """
+    sent = {*sent, *([] if HOOKS[body["hook"]].is_chart_view else open_tasks.KEYS)}
     kept = {key: value for key, value in body["prefetch"].items() if key in sent}
     grant = FhirGrant(Ehr(body["prefetch"]), Servers.listed([EHR], open=True))
     return await seen(body | {"fhirServer": EHR, "prefetch": kept}, grant)
