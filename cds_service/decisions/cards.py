@@ -18,6 +18,7 @@ from cds_service.content.wording import (
     IF_NOT_TAKEN,
     NOT_CHECKED,
     NOT_REVIEWED,
+    STILL_ORDERED,
     STILL_TAKEN,
     TIMES_A_DAY,
     Wording,
@@ -29,7 +30,7 @@ from cds_service.decisions.placing import placed
 from cds_service.decisions.reasons import fitting
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.errors import UnwritableCard
-from cds_service.facts.patient import Order, PatientFacts
+from cds_service.facts.patient import Medication, Order, PatientFacts
 from cds_service.facts.words import Listed, Value, dated, listed, since
 from cds_service.fhir.references import local
 from cds_service.hooks.responses import (
@@ -39,6 +40,7 @@ from cds_service.hooks.responses import (
     SelectionBehavior,
     Suggestion,
 )
+from cds_service.phenotypes.therapy import lapsed_of
 
 SERVICE_URL = "http://127.0.0.1:8000"
 """Where the service is as long as nothing else is set."""
@@ -75,11 +77,11 @@ class CardWriter:
     def card(self, group: CardGroup) -> Card:
         """The card of a group; its leader gives topic, source and override reasons."""
         frame = self._frame(group.leader)
-        suggestions, pick, already = self._suggestions(group)
+        suggestions, pick, withheld = self._suggestions(group)
         return Card(
             summary=clipped(self._summary(group)),
             indicator=group.indicator,
-            detail=self._detail(group, already),
+            detail=self._detail(group, withheld),
             source=frame.source,
             suggestions=suggestions,
             selection_behavior=pick if suggestions else None,
@@ -134,7 +136,7 @@ class CardWriter:
             phrases.pop()
         return None
 
-    def _detail(self, group: CardGroup, already: Iterable[Value] = ()) -> str:
+    def _detail(self, group: CardGroup, withheld: Iterable[str]) -> str:
         """One line of findings, what they mean here, what was not checked, and whether a clinician has signed it.
 
         Where that has too many words, paragraphs are left out from the last on: those of the other findings, then the
@@ -148,7 +150,8 @@ class CardWriter:
             kept.append(self._wording.show(IF_NOT_TAKEN))
         last = [
             *(self._fill(j, j.card.folded) for j in group.folded if j.card.folded and j not in members),
-            *self._closing(group, already),
+            *withheld,
+            *self._closing(group),
         ]
         words = self._wording.words
         room = words.of_one if len(group.findings) == 1 else words.of_several
@@ -163,9 +166,7 @@ class CardWriter:
     def _points(self, members: Iterable[WordedFinding]) -> Iterator[str]:
         return (self._fill(joined, joined.card.detail) for joined in members if joined.card.detail)
 
-    def _closing(self, group: CardGroup, already: Iterable[Value]) -> Iterator[str]:
-        if waiting := listed(already, "semicolon"):
-            yield self._wording.show(ALREADY_OPEN(open=waiting))
+    def _closing(self, group: CardGroup) -> Iterator[str]:
         unchecked = listed(text for joined in group.findings for text in joined.evaluation.not_checked)
         if unchecked:
             yield self._wording.show(NOT_CHECKED(unchecked=unchecked))
@@ -196,15 +197,19 @@ class CardWriter:
         """The shared words with the phrases of the finding's own card file."""
         return self._rules[joined.evaluation.rule].wording
 
-    def _suggestions(self, group: CardGroup) -> tuple[tuple[Suggestion, ...], SelectionBehavior, list[Value]]:
-        """What is offered, how much of it may be chosen, and what is not offered since it is open already."""
+    def _suggestions(self, group: CardGroup) -> tuple[tuple[Suggestion, ...], SelectionBehavior, tuple[str, ...]]:
+        """What is offered, how much of it may be chosen, and in words why something is not: it is open, or lapsed."""
         texts = self._content.suggestions
         pick = (group.offering(texts) or group.leader).card.pick
         made: list[Suggestion] = []
         already: list[Value] = []
+        lapsed: Medication | None = None
         recommended = False
         for name, joined in group.suggested(texts).items():
-            text = texts[name]
+            text, order = texts[name], joined.evaluation.subject
+            if text.remove_draft and isinstance(order, Order) and (until := lapsed_of(order, self._facts)):
+                lapsed = until
+                continue
             best = text.recommended and (pick == "any" or not recommended)
             suggestion = self._suggestion(text, joined, recommended=best)
             if waiting := open_task(suggestion.actions, self._facts):
@@ -213,7 +218,9 @@ class CardWriter:
             else:
                 recommended = recommended or best
                 made.append(suggestion)
-        return tuple(made), pick, already
+        told = [STILL_ORDERED(until=lapsed.lapsed)] if lapsed else []
+        told += [ALREADY_OPEN(open=listed(already, "semicolon"))] if already else []
+        return tuple(made), pick, tuple(map(self._wording.show, told))
 
     def _suggestion(self, text: SuggestionText, joined: WordedFinding, *, recommended: bool) -> Suggestion:
         values = joined.finding.values

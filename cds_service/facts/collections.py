@@ -52,6 +52,7 @@ _UNKNOWN = Drug(_NO_SETS, _NO_SETS, "")
 _DIAGNOSES = (fhir.Condition, fhir.Encounter, fhir.AdverseEvent)
 _IDLE = "a draft is no order by its status, its intent or doNotPerform"
 _NOT_THE_PATIENT_S = "a draft does not name the patient"
+_LAPSED = "drugs of active orders whose validity has ended are not counted as current"
 _CONDITIONS, _ENCOUNTERS = "conditions", "encounters"
 
 
@@ -299,6 +300,9 @@ class Collections(dict[str, Collection]):
         entries = list(self._entries())
         self._note(MEDICATIONS, self._foreign_drugs, self._nameless_drugs, "drug", "drugs")
         taken = drugs.medications(entries, self._vocabulary, self._use, self._drafted_drugs())
+        self.notes.pop(_LAPSED, None)
+        if lapsed := sum(one.lapsed is not None for one in taken):
+            self.notes[_LAPSED] = f"{MEDICATIONS}: {_LAPSED} ({lapsed})"
         return *taken, *self._attempts()
 
     def _attempts(self) -> Iterator[Attempt]:

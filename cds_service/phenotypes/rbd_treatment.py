@@ -12,7 +12,7 @@ _VIOLENT = ("injury", "complex-movements")
 
 
 def treated(facts: PatientFacts, months: int) -> Fact[object]:
-    """Either drug is taken, drafted or on hold, or was taken within the months; an end that is not told counts."""
+    """Either drug is taken, drafted or on hold, lapsed, or was taken within the months; an end not told counts."""
     taken: Fact[object] = facts.current_drugs(*_DRUGS)
     to_come = facts.attempts(*_DRUGS).where(lambda one: one.outcome is Outcome.TO_COME)
     return either(taken, to_come, facts.past_drugs(*_DRUGS).where(lambda drug: _is_recent(drug, facts, months)))
@@ -20,7 +20,7 @@ def treated(facts: PatientFacts, months: int) -> Fact[object]:
 
 def _is_recent(drug: Medication, facts: PatientFacts, months: int) -> bool:
     last = drug.ended or drug.written
-    return last is None or facts.within_months(last, months)
+    return drug.lapsed is not None or last is None or facts.within_months(last, months)
 
 
 def given_up(facts: PatientFacts) -> Fact[object]:

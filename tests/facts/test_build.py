@@ -271,3 +271,19 @@ def test_a_death_that_has_not_come_is_set_aside_and_told():
 def test_a_death_this_evening_at_the_site_has_come():
     assert facts(patient(deceasedDateTime=THIS_EVENING), zone=LOS_ANGELES).dead
     assert not facts(patient(deceasedDateTime=THIS_EVENING)).dead
+
+
+@pytest.mark.parametrize(
+    ("status", "end", "told"),
+    [
+        ("active", "2026-05-16", False),
+        ("active", "2026-05-15", True),
+        ("active", "2024-05-15", False),
+        ("completed", "2026-05-15", False),
+    ],
+)
+def test_an_active_order_whose_validity_ended_is_told_for_so_many_months(status, end, told):
+    period = {"validityPeriod": {"start": "2024-01-10", "end": end}}
+    found = facts(request(status=status, authoredOn="2024-01-10", dispenseRequest=period))
+    said = "medications: drugs of active orders whose validity has ended are not counted as current (1)"
+    assert tuple(found.notes.values()) == ((said,) if told else ())
