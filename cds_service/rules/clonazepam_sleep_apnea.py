@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cds_service.facts.knowledge import Fact, either
+from cds_service.facts.knowledge import ABSENT, Fact, either
 from cds_service.facts.words import Record, Value, dated, listed, phrasing, since
 from cds_service.phenotypes import sleep_apnea
 from cds_service.phenotypes.sleep_apnea import AirwayPressure, Apnea, Failure
@@ -15,6 +15,7 @@ from cds_service.rules.review import Finding, Review, rule
 _RULE = "clonazepam-sleep-apnea"
 _WITHOUT_PAP = phrasing("without-pap", "apnea", rule=_RULE)
 _UNTREATED = phrasing("untreated", "apnea", rule=_RULE)
+_UNCHECKED = phrasing("pap-unchecked", "apnea", rule=_RULE)
 _LOW_INDEX = phrasing("newest-index", "apnea", "index", rule=_RULE)
 _ON_PAP = phrasing("on-pap", "apnea", rule=_RULE)
 _PAP_SINCE = phrasing("pap-since", "apnea", "pap_since", rule=_RULE)
@@ -70,7 +71,7 @@ def clonazepam_sleep_apnea(review: Review) -> Finding:
     if apnea.known:
         therapy = sleep_apnea.airway_pressure(review.facts)
         review.consider("airway-pressure", therapy)
-        found.append(_apneic(review, apnea.value, therapy.value_or(None)))
+        found.append(_apneic(review, apnea.value, therapy))
     if failure.known:
         found.append(_failing(failure.value))
     lead, *rest = sorted(found, key=lambda one: _BY_WEIGHT.index(one.level))
@@ -88,19 +89,22 @@ def clonazepam_sleep_apnea(review: Review) -> Finding:
     return Finding(offer.card, indicator, values, notes, offer.offers, classes, offer.stale)
 
 
-def _apneic(review: Review, apnea: Apnea, therapy: AirwayPressure | None) -> _Found:
+def _apneic(review: Review, apnea: Apnea, pressure: Fact[AirwayPressure]) -> _Found:
     newest = sleep_apnea.is_low_since(apnea, review.facts) if apnea.diagnosed else None
     low = newest.value if newest is not None and newest.known else None
     told = dated(apnea.words, since(apnea.when) if apnea.diagnosed else apnea.when)
-    level = _level(review, apnea, treated=therapy is not None, low=low is not None)
-    if therapy is not None:
-        standing, label, note = _on_pressure(apnea, therapy), apnea.label, "treated"
+    level = _level(review, apnea, treated=pressure.known, low=low is not None)
+    if pressure.known:
+        standing, label, notes = _on_pressure(apnea, pressure.value), apnea.label, ("treated",)
+    elif pressure != ABSENT:
+        standing, label, notes = _UNCHECKED(apnea=apnea.label), apnea.label, ()
     else:
-        label = _WITHOUT_PAP(apnea=apnea.label)
+        standing, label = _UNTREATED(apnea=apnea.label), _WITHOUT_PAP(apnea=apnea.label)
         for_rbd = indication(review.therapy, review.facts) is Indication.RBD
-        note = "untreated-rbd" if for_rbd else "untreated"
-        standing = _LOW_INDEX(apnea=apnea.label, index=str(low)) if low else _UNTREATED(apnea=apnea.label)
-    return _Found(level, standing, label, told, apnea.label, (note,), apnea.source)
+        notes = ("untreated-rbd" if for_rbd else "untreated",)
+    if low and not pressure.known:
+        standing = _LOW_INDEX(apnea=apnea.label, index=str(low))
+    return _Found(level, standing, label, told, apnea.label, notes, apnea.source)
 
 
 def _on_pressure(apnea: Apnea, therapy: AirwayPressure) -> Value:
