@@ -20,7 +20,7 @@ _REPORTED = phrasing("fall-reported", "when")
 _SAID_YES = phrasing("falls-past-year")()
 _FRACTURE_OF = {name: phrasing(name, "when") for name in FRACTURES}
 _TENDENCY = phrasing("fall-tendency")()
-_POSSIBLE_TENDENCY = phrasing("fall-tendency-possible")()
+_TENDENCY_DATED = phrasing("fall-tendency-dated", "when")
 _HIGH_LEVEL = phrasing("fall-risk-high")()
 _MORSE_LEVEL = phrasing("morse-level-high")()
 _MORSE_TOTAL = phrasing("morse-total", "score")
@@ -134,8 +134,8 @@ def _tendency(facts: PatientFacts) -> Fact[FallRisk]:
 
 
 def _tending(item: Condition) -> FallRisk:
-    label = _POSSIBLE_TENDENCY if item.possible else _TENDENCY
-    return FallRisk(label, Record(item.words), item.last_recorded, item.source, item.possible)
+    label = _TENDENCY_DATED(when=item.last_recorded) if item.last_recorded else _TENDENCY
+    return FallRisk(item.called(label), Record(item.words), item.last_recorded, item.source, item.possible)
 
 
 def _score(facts: PatientFacts) -> Fact[FallRisk]:

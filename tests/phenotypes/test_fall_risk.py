@@ -119,13 +119,13 @@ def test_a_tendency_counts_for_24_months_or_undated(day, counts):
     [TENDENCY, coded(ICD10, "Z91.81"), coded(SNOMED, "129839007"), named("At risk for falls"), named("Frequent falls")],
 )
 def test_a_tendency_is_known_by_code_and_words(code):
-    assert label(condition(code)) == "fall risk on record"
+    assert label(condition(code)) == "tendency to fall"
 
 
 def test_what_is_only_possible_is_told_as_such():
     assert label(fell("2026-01-12", verification="unconfirmed")) == "possible fall 12 Jan 2026"
     assert label(fell(verification="unconfirmed", recordedDate="2026-02-01")) == "possible fall 1 Feb 2026"
-    assert label(condition(TENDENCY, verification="unconfirmed")) == "possible fall risk"
+    assert label(condition(TENDENCY, verification="unconfirmed")) == "possible tendency to fall"
 
 
 def test_a_resolved_tendency_is_past():
@@ -150,7 +150,7 @@ def test_a_timed_up_and_go_counts_from_12_seconds(seconds, high):
 
 
 @pytest.mark.parametrize(
-    ("test", "value", "told"), [(MORSE, 55, "Morse Fall Scale 55"), (UP_AND_GO, 15.5, "Timed Up and Go 15.5")]
+    ("test", "value", "told"), [(MORSE, 55, "Morse Fall Scale 55"), (UP_AND_GO, 15.5, "Timed Up and Go 15.5 s")]
 )
 def test_a_score_is_told_with_its_scale(test, value, told):
     found = seen(observation(test, value=value)).value
