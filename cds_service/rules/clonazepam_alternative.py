@@ -19,6 +19,7 @@ from cds_service.phenotypes.therapy import (
     current_of,
     indication,
     is_falling_series,
+    is_new,
     lapsed_of,
     perhaps_taper,
     taper,
@@ -109,9 +110,12 @@ def _alternative(review: Review) -> Alternative:
     elif isinstance(review.therapy, Order) and (lapsed := lapsed_of(review.therapy, review.facts)):
         offers, notes = REVIEW_ONLY, ("lapsed", *notes)
         values["until"] = lapsed.lapsed
+    elif isinstance(review.therapy, Order) and not is_new(review.therapy, review.facts):
+        offers = ()
     palliative = is_palliative(review)
     if palliative:
         notes = ("palliative", *notes)
+        offers = REVIEW_ONLY if offers == REVIEW_ONLY else ()
     clause = _MELATONIN_PREFERRED if "rbd-alternative" in notes else ""
     stale = taken if taken is not None and taken.old and taken is review.subject else None
     return Alternative(card, offers, notes, values, clause, palliative, advice.considered, stale)
@@ -165,8 +169,17 @@ def _for_rbd(facts: PatientFacts) -> _Advice:
     if taken.known:
         notes = ("rbd-alternative", _titrating(taken.value, facts), *_rivastigmine(facts))
         return _Advice(notes, ("remove-draft",), "draft-rbd", considered)
+    if _is_drafted(facts, "melatonin"):
+        notes = ("rbd-alternative", "melatonin-drafted", *_rivastigmine(facts))
+        return _Advice(notes, ("remove-draft",), "draft-rbd", considered)
     notes = ("rbd-alternative", *_rivastigmine(facts))
     return _Advice(notes, ("replace-with-melatonin", "remove-draft"), "draft-rbd", considered)
+
+
+def _is_drafted(facts: PatientFacts, name: str) -> bool:
+    """Whether an order of the drug is under way already, here or in the chart: none is offered again."""
+    beside = any(order.drug and name in order.drug.sets and not order.stops for order in facts.orders)
+    return beside or facts.attempts(name).where(lambda one: one.outcome is Outcome.TO_COME).known
 
 
 def _failed(facts: PatientFacts) -> Fact[Attempt]:
@@ -200,6 +213,8 @@ def _for_myoclonus(facts: PatientFacts) -> _Advice:
     reason = _kidneys(facts)
     if reason or considered["levetiracetam"] != ABSENT:
         return _Advice(("levetiracetam", *reason), ("remove-draft",), "draft-myoclonus", considered)
+    if _is_drafted(facts, "levetiracetam"):
+        return _Advice(("levetiracetam", "levetiracetam-drafted"), ("remove-draft",), "draft-myoclonus", considered)
     return _Advice(("levetiracetam",), ("replace-with-levetiracetam", "remove-draft"), "draft-myoclonus", considered)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from cds_service.facts.knowledge import ABSENT, Fact, Known
 from cds_service.facts.words import Record, Value, phrasing
+from cds_service.fhir.dates import Interval
 from cds_service.phenotypes.age import is_adult, is_older, years
 from cds_service.phenotypes.therapy import Indication, current_of, indication, is_for_rbd, lapsed_of, upper
 from cds_service.rules.clonazepam_alternative import REVIEW_ONLY, is_palliative, proposed
@@ -23,7 +24,7 @@ _PURPOSES = {
 _OFFERS = ("clonazepam-upper-start", "clonazepam-lower-start")
 
 
-@rule(_RULE, gives="age dose found limit lower_start_mg panic_start per purpose upper_start_mg")
+@rule(_RULE, gives="age dose found limit lower_start_mg panic_start per purpose until upper_start_mg")
 def clonazepam_dose(review: Review) -> Finding:
     proposed(review)
     order = review.order
@@ -45,10 +46,17 @@ def _first(review: Review, daily: float) -> Finding:
         "purpose": _PURPOSES.get(purpose) or Record(order.reason_words),
         "panic_start": review.number("panic-start"),
         "age": facts.age.read_as(years).value_or(None),
+        "until": _lapsed_on(review),
     }
     label = "panic" if purpose is Indication.PANIC else "seizures"
-    notes = (label, *(["older"] if older else []), "gradually")
+    notes = (*(["lapsed"] if values["until"] else []), label, *(["older"] if older else []), "gradually")
     return Finding("first", "first", values, notes, ())
+
+
+def _lapsed_on(review: Review) -> Interval | None:
+    """When the validity of an order of the drug ended that was never closed."""
+    lapsed = lapsed_of(review.order, review.facts)
+    return lapsed.lapsed if lapsed else None
 
 
 def _label_start(review: Review) -> float:
@@ -79,6 +87,7 @@ def _for_rbd(review: Review, daily: float) -> Finding:
         review.consider("start-from-65", starts_high)
     older = starts_high.known
     values: dict[str, Value] = {
+        "until": _lapsed_on(review),
         "dose": upper(order.dose),
         "per": _PER_NIGHT if daily == order.dose.single_mg else _PER_DAY,
         "found": Record(order.words),
@@ -90,13 +99,15 @@ def _for_rbd(review: Review, daily: float) -> Finding:
 
 
 def _notes(review: Review, older: bool) -> Iterator[str]:
+    if is_palliative(review):
+        yield "palliative"
+    if _lapsed_on(review):
+        yield "lapsed"
     yield "usual-range"
     if older:
         yield "start-low"
     if not review.facts.age.known:
         yield "age-unknown"
-    if is_palliative(review):
-        yield "palliative"
 
 
 def _starts_high(review: Review, daily: float) -> Fact[float]:
