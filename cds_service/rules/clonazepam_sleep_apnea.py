@@ -94,10 +94,11 @@ def _apneic(review: Review, apnea: Apnea, pressure: Fact[AirwayPressure]) -> _Fo
     low = newest.value if newest is not None and newest.known else None
     told = dated(apnea.words, since(apnea.when) if apnea.diagnosed else apnea.when)
     level = _level(review, apnea, treated=pressure.known, low=low is not None)
+    notes: tuple[str, ...] = ()
     if pressure.known:
         standing, label, notes = _on_pressure(apnea, pressure.value), apnea.label, ("treated",)
     elif pressure != ABSENT:
-        standing, label, notes = _UNCHECKED(apnea=apnea.label), apnea.label, ()
+        standing, label = _UNCHECKED(apnea=apnea.label), apnea.label
     else:
         standing, label = _UNTREATED(apnea=apnea.label), _WITHOUT_PAP(apnea=apnea.label)
         for_rbd = indication(review.therapy, review.facts) is Indication.RBD
