@@ -14,7 +14,12 @@ EDITS = {
     "a-start-of-no-value-set": (CARD, '["rbd"]', '["luck"]', "triggers: no value set 'luck'"),
     "no-start": (CARD, '[{ conditions = ["rbd"] }]', "[]", "triggers: name at least one value set"),
     "a-start-without-value-sets": (CARD, '["rbd"] }]', "[] }]", "triggers: conditions: name at least one value set"),
-    "a-start-nowhere": (CARD, "{ conditions =", "{ stars =", "triggers: 'stars' is none of drafts, medications"),
+    "a-start-nowhere": (
+        CARD,
+        "{ conditions =",
+        "{ stars =",
+        "triggers: 'stars' is none of drafts, reasons, medications",
+    ),
     "a-start-in-what-is-not-read": (CARD, "{ conditions =", "{ events =", "triggers: the rule does not read events"),
     "a-start-by-drafts-that-are-not-read": (CARD, "{ conditions =", "{ drafts =", "the rule does not read orders"),
     "a-start-of-another-kind": (
