@@ -141,9 +141,22 @@ def read_cases(content: Content, parts: Parts) -> dict[str, tuple[Case, ...]]:
     cases = {rule: _cases(content.files, f"{rule}/{FILE}", faults) for rule in content.rules}
     for rule, found in cases.items():
         faults += (f"{rule}/{FILE}: {fault}" for fault in _faults(content.rules[rule], found, parts))
+    faults = faults or list(_unshown(content, cases))
     if faults:
         raise ContentError(faults)
     return cases
+
+
+def _unshown(content: Content, cases: Mapping[str, tuple[Case, ...]]) -> Iterator[str]:
+    """Statements of the sources whose case is not there, or is one of a rule that does not claim them."""
+    for statement, found in content.statements.items():
+        if found.case is None:
+            continue
+        rule, _, name = found.case.partition("/")
+        if name not in {case.name for case in cases.get(rule, ())}:
+            yield f"statements.toml: {statement}: case: there is no case {found.case!r}"
+        elif statement not in content.rules[rule].statements:
+            yield f"statements.toml: {statement}: case: {rule}/card.toml does not have it among its statements"
 
 
 def of_the_site(content: Content, rule: str) -> frozenset[str]:

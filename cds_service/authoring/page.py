@@ -7,20 +7,19 @@ Running the cases is left to the caller.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-import msgspec
-
-from cds_service.authoring.cases import Case
+from cds_service.authoring.answers import Answers, CaseAnswer
 from cds_service.authoring.overrides import overrides
+from cds_service.authoring.statements import inventory
+from cds_service.authoring.tables import table
 from cds_service.content.families import Note
-from cds_service.content.model import Content, Criterion, Parameter, RuleContent, Statement, SuggestionText
+from cds_service.content.model import Content, Criterion, Parameter, RuleContent, SuggestionText
 from cds_service.content.reviews import signature, state
 from cds_service.content.source_attributes import path, source_attributes
 from cds_service.content.text import placeholders
 from cds_service.content.wording import Wording
 from cds_service.facts.queries import READS, TEMPLATES, collection
-from cds_service.facts.words import Values
 from cds_service.hooks.responses import Card
 
 GRADES = {
@@ -47,28 +46,10 @@ _SUBJECT = {"each-order": "order", "each-drug": "drug", "each-therapy": "order o
 _END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
 
 
-class CaseAnswer(msgspec.Struct, frozen=True):
-    """What a case got."""
-
-    case: Case
-    said: str
-    """An indicator, ``silent`` or ``undetermined``."""
-    variant: str | None = None
-    notes: tuple[str, ...] = ()
-    values: Values = {}
-    card: Card | None = None
-    alone: bool = False
-    """The card speaks for this rule only."""
-    missing: str = ""
-
-
-Answers = Mapping[str, Sequence[CaseAnswer]]
-
-
 def pages(content: Content, answers: Answers) -> dict[str, str]:
     """Every generated page by its path under the folder of cards."""
     made = {f"{name}/README.md": rule_page(content, name, answers[name]) for name in content.rules}
-    return {"README.md": catalogue(content), "statements.md": inventory(content), **made}
+    return {"README.md": catalogue(content), "statements.md": inventory(content, answers), **made}
 
 
 def stale(content: Content, answers: Answers) -> list[str]:
@@ -105,7 +86,7 @@ def _head(content: Content, rule: RuleContent) -> Iterator[str]:
     services = [s for s in content.services.service if rule.id in s.rules]
     keys = dict.fromkeys(key for read in rule.reads for key in READS[collection(read)])
     yield from (f"# {rule.title}", "", rule.question, "", _MADE, "")
-    yield from _table(
+    yield from table(
         ("", ""),
         [
             ("Rule", f"`{rule.id}` ({rule.code})"),
@@ -169,7 +150,7 @@ def _criterion(criterion: Criterion) -> Iterator[str]:
 
 def _indicators(rule: RuleContent) -> Iterator[str]:
     yield from ("## How serious", "")
-    yield from _table(("indicator", "when"), [(i.indicator, i.when) for i in rule.indicator.values()])
+    yield from table(("indicator", "when"), [(i.indicator, i.when) for i in rule.indicator.values()])
 
 
 def _words(content: Content, rule: RuleContent, answers: Sequence[CaseAnswer]) -> Iterator[str]:
@@ -180,7 +161,7 @@ def _words(content: Content, rule: RuleContent, answers: Sequence[CaseAnswer]) -
         answer = _example(a for a in answers if a.variant == key)
         said = words.fill(card.summary, answer.values) if answer else card.summary
         rows.append((f"`{key}`", card.when, said))
-    yield from _table(("words", "when", "summary"), rows)
+    yield from table(("words", "when", "summary"), rows)
     whole = _example(a for a in answers if a.card)
     if whole is not None and whole.card is not None:
         yield from _whole(whole, whole.card)
@@ -210,7 +191,7 @@ def _notes(content: Content, rule: RuleContent, notes: Sequence[tuple[Note, Case
         yield from ("Paragraphs that are added:", "")
         words = _wording(content, rule)
         rows = [(note.when, words.fill(note.text, answer.values)) for note, answer in notes]
-        yield from _table(("when", "paragraph"), rows)
+        yield from table(("when", "paragraph"), rows)
 
 
 def _offers(content: Content, rule: RuleContent, answers: Sequence[CaseAnswer]) -> Iterator[str]:
@@ -230,7 +211,7 @@ def _offers(content: Content, rule: RuleContent, answers: Sequence[CaseAnswer]) 
         values = {**dict.fromkeys(_named(text), "..."), **(answer.values if answer else {})}
         does = "; ".join(words.fill(said, values) for said in _actions(text))
         rows.append((words.fill(text.label, values), does, words.listed(f"`{k}`" for k in keys)))
-    yield from _table(("suggestion", "what it does", "with the words"), rows)
+    yield from table(("suggestion", "what it does", "with the words"), rows)
     yield from ("Nothing is applied by itself: what is created is a draft or a request.", "")
 
 
@@ -258,7 +239,7 @@ def _numbers(content: Content, rule: RuleContent) -> Iterator[str]:
     rows = [_number(key, "this card", found) for key, found in rule.parameter.items()]
     rows += [_number(key, f"`phenotypes/{home}.toml`", found) for key, home, found in shared]
     if rows:
-        yield from ("## Numbers", "", *_table(("number", "value", "home", "source"), rows))
+        yield from ("## Numbers", "", *table(("number", "value", "home", "source"), rows))
 
 
 def _sentences_of(rule: RuleContent) -> Iterator[str]:
@@ -294,13 +275,13 @@ def _source_attributes(content: Content, rule: RuleContent) -> Iterator[str]:
     yield from ("## Source attributes", "", f"As {found.regulation} lists them; as JSON at `{path(rule.id)}`.", "")
     unknown = (content.source_attributes.not_stated,)
     rows = [(f"{one.number}", one.title, " · ".join(one.says or unknown)) for one in found.attributes]
-    yield from _table(("", "attribute", "what is stated"), rows)
+    yield from table(("", "attribute", "what is stated"), rows)
 
 
 def _cases(answers: Sequence[CaseAnswer]) -> Iterator[str]:
     yield from ("## Cases", "", "Today is 15 June 2026; what a case does not name is known to be empty.", "")
     rows = [(a.case.says, a.case.hook, _told(a), f"`{a.case.name}`") for a in answers]
-    yield from _table(("patient and event", "hook", "answer", "case"), rows)
+    yield from table(("patient and event", "hook", "answer", "case"), rows)
 
 
 def _told(answer: CaseAnswer) -> str:
@@ -349,39 +330,7 @@ def _listing(content: Content, rules: Iterable[RuleContent]) -> Iterator[str]:
         )
         for rule in ordered
     ]
-    return _table(("card", "question", "indicator", "hooks", "grade", "status"), rows)
-
-
-def inventory(content: Content) -> str:
-    """Each statement of the two sources with the place where it lives, or why it is not computed."""
-    rows = [(name, found.says, "; ".join(_homes(content, name, found))) for name, found in content.statements.items()]
-    lines = [
-        "# Where each statement of the sources lives",
-        "",
-        _MADE.replace("`card.toml` and `cases.toml`", "`statements.toml` and the card files"),
-        "",
-        "S1 is a movement-disorder clinic's page on myoclonus, S2 an article on neck twitching in sleep and RBD.",
-        "They say what this service is about; cards cite the primary sources.",
-        "",
-        *_table(("statement", "what it says", "where it lives"), rows),
-    ]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _homes(content: Content, name: str, found: Statement) -> Iterator[str]:
-    yield from (f"[{rule}]({rule}/README.md)" for rule, text in content.rules.items() if name in text.statements)
-    yield from (f"question `{question}`" for question in found.questions)
-    yield from (f"[{place}]({place})" for place in found.places)
-    if found.not_computed:
-        yield f"not computed: {found.not_computed}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield f"|{' --- |' * len(head)}"
-    for row in rows:
-        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
-    yield ""
+    return table(("card", "question", "indicator", "hooks", "grade", "status"), rows)
 
 
 def _sentences(paragraph: str) -> list[str]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from cds_service.authoring.answers import CaseAnswer
 from cds_service.authoring.cases import DAY, Case, Json, Parts, request
-from cds_service.authoring.page import CaseAnswer
 from cds_service.content.families import Cap
 from cds_service.content.model import Content, RuleContent, ServiceText
 from cds_service.content.tables import LARGEST

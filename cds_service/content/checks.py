@@ -374,13 +374,15 @@ def _current_drug(content: Content) -> Iterator[str]:
 
 
 def _statements(content: Content) -> Iterator[str]:
-    """Every statement of the sources has a home, and every home exists."""
+    """Every statement of the sources has a home that exists, and a case or a reason why none shows it."""
     claimed = {name: rule.id for rule in content.rules.values() for name in rule.statements}
     for name in sorted(set(claimed) - set(content.statements)):
         yield f"{claimed[name]}/card.toml: statements: {name!r} is not in statements.toml"
     for name, statement in content.statements.items():
         if name not in claimed and not (statement.questions or statement.places or statement.not_computed):
             yield f"statements.toml: {name}: without a home; name it in a card, or say where it lives or why not"
+        if (statement.case is None) == (statement.not_computed is None):
+            yield f"statements.toml: {name}: name either the case that shows it or, in not-computed, why none does"
         for question in statement.questions:
             if question not in QUESTIONS:
                 yield f"statements.toml: {name}: questions: {question!r} is no question of the screening form"

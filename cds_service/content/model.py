@@ -301,8 +301,12 @@ class Statement(Strict, frozen=True, kw_only=True):
     """linkIds of the screening form."""
     places: tuple[str, ...] = ()
     """Files under ``cards/``: a suggestion, a page, the evidence, a phenotype."""
+    case: str | None = None
+    """The case that shows it, as ``rule/name``; the rule names the statement among its own."""
+    words: str | None = None
+    """What the card of that case says or offers, word for word."""
     not_computed: str | None = None
-    """Why nothing is computed from it."""
+    """Why no case shows it."""
 
 
 class ServiceText(Strict, frozen=True, kw_only=True):

@@ -129,3 +129,14 @@ def test_two_cases_of_one_name_are_a_fault(small):
 def test_a_missing_file_is_a_fault(small):
     (small.folder / CASES).unlink()
     assert fault(small) == f"{CASES}: the file is missing"
+
+
+def test_the_case_of_a_statement_is_there_and_its_rule_claims_the_statement(small):
+    small.edit("statements.toml", "", '["S1-01"]\nsays = "x"\nquestions = ["injury"]\ncase = "tremor/shivers"\n')
+    assert fault(small) == "statements.toml: S1-01: case: there is no case 'tremor/shivers'"
+    small.edit("statements.toml", "tremor/shivers", "shaking/shakes")
+    assert fault(small) == "statements.toml: S1-01: case: there is no case 'shaking/shakes'"
+    small.edit("statements.toml", "shaking/shakes", "tremor/shakes")
+    assert fault(small) == "statements.toml: S1-01: case: tremor/card.toml does not have it among its statements"
+    small.edit("tremor/card.toml", "statements = []", 'statements = ["S1-01"]')
+    assert only(small).name == "shakes"

@@ -1,9 +1,12 @@
 """The page of a card folder says what the card file and its cases say, one sentence per line."""
 
+import msgspec
 import pytest
 
+from cds_service.authoring.answers import CaseAnswer
 from cds_service.authoring.cases import Case
-from cds_service.authoring.page import CaseAnswer, catalogue, pages, rule_page, stale
+from cds_service.authoring.page import catalogue, pages, rule_page, stale
+from cds_service.authoring.statements import inventory
 from cds_service.content.load import load
 from cds_service.hooks.responses import Card, Source, Suggestion
 
@@ -82,6 +85,36 @@ def test_suggestions_reasons_review_and_version_are_named(page):
 def test_the_catalogue_has_one_line_for_each_card(small):
     line = "| [Tremor](tremor/README.md) | Does the patient shake? | info | patient-view | 3 | active |"
     assert line in catalogue(load(small.folder)).splitlines()
+
+
+def test_each_statement_has_its_homes_and_the_case_that_shows_it_or_why_none_does(small):
+    small.edit("tremor/card.toml", "statements = []", 'statements = ["S1-01", "S1-02"]')
+    small.add(
+        "statements.toml",
+        """
+[S1-01]
+says = "Some shake"
+case = "tremor/shakes"
+words = "Tremor found"
+
+[S1-02]
+says = "Some do not"
+questions = ["injury"]
+case = "tremor/still"
+
+[S1-03]
+says = "Who shakes"
+not-computed = "Nobody is told."
+""",
+    )
+    still = CaseAnswer(msgspec.structs.replace(CASE, name="still"), "silent")
+    page = inventory(load(small.folder), {"tremor": (FOUND, still)}).splitlines()
+    home = "[tremor](tremor/README.md)"
+    assert page[-3:] == [
+        f'| S1-01 | Some shake | {home} | [tremor/shakes](tremor/README.md#cases): **info**, "Tremor found" |',
+        f"| S1-02 | Some do not | {home}; question `injury` | [tremor/still](tremor/README.md#cases): silence |",
+        "| S1-03 | Who shakes | nowhere | no case: Nobody is told. |",
+    ]
 
 
 def test_a_page_is_stale_when_a_word_or_an_answer_changes(small):

@@ -51,6 +51,18 @@ EDITS = {
     "six-reasons": (CARD, '["data-wrong"]', str(["data-wrong"] * 6), "override: 6 reasons; a card offers at most 5"),
     "an-unknown-statement": (CARD, "statements = []", 'statements = ["S9-99"]', "'S9-99' is not in statements.toml"),
     "a-homeless-statement": ("statements.toml", "", '["S1-01"]\nsays = "x"\n', "S1-01: without a home"),
+    "a-statement-that-nothing-shows": (
+        "statements.toml",
+        "",
+        '["S1-01"]\nsays = "x"\nquestions = ["injury"]\n',
+        "S1-01: name either the case that shows it or, in not-computed, why none does",
+    ),
+    "a-statement-shown-and-not-computed": (
+        "statements.toml",
+        "",
+        '["S1-01"]\nsays = "x"\ncase = "tremor/shakes"\nnot-computed = "y"\n',
+        "S1-01: name either the case that shows it or, in not-computed, why none does",
+    ),
     "a-home-that-is-not-there": (
         "statements.toml",
         "",
