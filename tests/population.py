@@ -126,6 +126,11 @@ ORDINARY_ORDERS: list[Json] = [
 ORDINARY_REQUESTS = [named("Complete blood count"), named("Chest X-ray"), named("Lipid panel"), named("Mammography")]
 
 
+_NEVER_CLEANED = 0.3
+"""Of the drugs of a list, those of which an old entry still counts as active."""
+_STALE_DAYS = 740
+
+
 class Chart:
     """One adult, with the resources that a client would send."""
 
@@ -175,6 +180,13 @@ class Chart:
                 drug = coded(RXNORM, ingredient, name.split()[0], text=name) if ingredient else named(name)
                 members = {"medicationCodeableConcept": drug, "authoredOn": self._day(3)}
                 yield self._made("MedicationRequest", status=status, intent="order", **members)
+                if rng.random() < _NEVER_CLEANED:
+                    yield self._made("MedicationRequest", status="active", intent="order", **self._old(drug))
+
+    def _old(self, drug: Json) -> Json:
+        """An entry that nobody took off the list."""
+        authored = TODAY - timedelta(days=self._rng.randrange(_STALE_DAYS, 15 * 365))
+        return {"medicationCodeableConcept": drug, "authoredOn": authored.isoformat()}
 
     def _labs(self) -> Iterator[Json]:
         for _ in range(self._rng.randrange(3, 40)):

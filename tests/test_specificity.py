@@ -36,6 +36,11 @@ def signed(call, charts):
     return [call("order-sign", as_bytes(request)).cards for request in requests]
 
 
+def is_stale(order):
+    """Whether a list still holds it as active though nobody renewed it in two years."""
+    return order["status"] == "active" and order["authoredOn"] < "2024-06-15"
+
+
 def told(answers):
     """Which rules spoke, for the message of a failure."""
     return Counter((card["indicator"], *rules_of(card)) for cards in answers for card in cards)
@@ -49,6 +54,7 @@ def test_the_charts_are_ordinary_and_not_empty(charts):
     assert sum(len(chart.held["conditions"]) for chart in charts) > 3 * SIZE
     assert sum(len(chart.held["medicationRequests"]) for chart in charts) > SIZE
     assert sum(chart.age >= 65 for chart in charts) > 0.2 * SIZE
+    assert sum(any(map(is_stale, chart.held["medicationRequests"])) for chart in charts) > 0.4 * SIZE
 
 
 def test_opening_a_chart_shows_a_card_to_one_in_fifty_at_most(opened):
