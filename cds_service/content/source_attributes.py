@@ -16,21 +16,7 @@ from cds_service.content.reviews import signature
 
 FILE = "source-attributes.toml"
 REGULATION = "45 CFR 170.315(b)(11)(iv)(A)"
-NAMES = (
-    "citation",
-    "developer",
-    "funding",
-    "dates",
-    "race",
-    "ethnicity",
-    "language",
-    "sexual-orientation",
-    "gender-identity",
-    "sex",
-    "date-of-birth",
-    "social-determinants",
-    "health-status-assessments",
-)
+NAMES = ("citation", "developer", "funding", "dates", *get_args(Personal), "health-status-assessments")
 """In the order of the regulation."""
 
 
