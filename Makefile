@@ -5,7 +5,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 PIP = PIP_CONSTRAINT=constraints.txt $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: serve test bench check pages
+.PHONY: serve test bench check pages deploy-check
 
 serve: $(VENV)/.serve
 	@$(BIN)/cds-service serve
@@ -23,6 +23,9 @@ bench: $(VENV)/.test
 
 check: $(VENV)/.serve
 	@$(BIN)/cds-service check
+
+deploy-check: $(VENV)/.test
+	$(BIN)/pytest tests/test_deploy.py
 
 pages: $(VENV)/.serve
 	@$(BIN)/cds-service page

@@ -1,0 +1,128 @@
+"""The files of ``deploy/`` name what exists, and hold in the programs that they are for, where these are there."""
+
+import json
+import re
+import shutil
+import ssl
+import subprocess
+import time
+
+import httpx
+import pytest
+
+from cds_service.settings import Settings
+from cds_service.web.metrics import REGISTRY
+from tests.processes import ROOT, eventually, free_port, serving
+from tests.real_parts import left_out
+from tests.trust.ehr import BASE, CALL, REQUEST, clients_file, token
+
+__all__ = ["clients_file"]
+DEPLOY = ROOT / "deploy"
+FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
+SETTINGS = set(Settings().told())
+METRICS = {metric.name for metric in REGISTRY.collect()}
+RULES = (DEPLOY / "prometheus" / "rules.yaml").read_text()
+PROXY = (DEPLOY / "nginx" / "cds-service.conf").read_text()
+
+
+def program(name, package):
+    return shutil.which(name) or left_out(f"{name} is not installed (Debian: apt-get install {package})")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(DEPLOY)))
+def test_a_file_names_only_settings_and_metrics_that_exist(path):
+    text = path.read_text()
+    assert set(re.findall(r"\bCDS_[A-Z_]+", text)) <= SETTINGS
+    named = {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in re.findall(r"\brbd_cds_\w+", text)}
+    assert named <= {re.sub(r"_total$", "", name) for name in METRICS}
+
+
+def test_every_alarm_is_tried():
+    tried = "".join((DEPLOY / "prometheus" / name).read_text() for name in ("rules_test.yaml", "trends_test.yaml"))
+    alarms = re.findall(r"alert: (\w+)", RULES)
+    rung = re.findall(r"alertname: (\w+)\n\s+exp_alerts:", tried)
+    assert alarms
+    assert set(alarms) == set(rung)
+
+
+def test_the_alarms_ring_as_their_tests_say():
+    promtool = program("promtool", "prometheus")
+    folder = DEPLOY / "prometheus"
+    for asked in (["check", "rules", "rules.yaml"], ["test", "rules", "rules_test.yaml", "trends_test.yaml"]):
+        done = subprocess.run([promtool, *asked], cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_graphs_are_json_with_a_query_each():
+    panels = json.loads((DEPLOY / "grafana" / "dashboard.json").read_text())["panels"]
+    assert all(target["expr"] for panel in panels for target in panel["targets"])
+    assert len({panel["title"] for panel in panels}) == len(panels)
+
+
+def test_the_proxy_lets_as_long_a_body_through_as_the_service():
+    size = f"{Settings().max_body_mb:g}m"
+    assert re.search(rf"client_max_body_size +{size};", PROXY)
+    assert re.search(rf"client_body_buffer_size +{size};", PROXY)
+
+
+@pytest.fixture
+def behind(tmp_path, clients_file):
+    """The service behind a real nginx with the shipped configuration, and the folder in which nginx keeps bodies."""
+    nginx = program("nginx", "nginx-light")
+    certificate(tmp_path)
+    trusted = {"CDS_CLIENTS": str(clients_file), "CDS_PUBLIC_URL": BASE, "CDS_TODAY": "", "CDS_RECORD": "off"}
+    with serving(tmp_path / "var", **trusted) as (_, port):
+        listening = free_port()
+        (tmp_path / "site.conf").write_text(
+            PROXY.replace("127.0.0.1:8000", f"127.0.0.1:{port}")
+            .replace("listen 443", f"listen 127.0.0.1:{listening}")
+            .replace("/etc/nginx/tls", str(tmp_path))
+        )
+        (tmp_path / "bodies").mkdir()
+        (tmp_path / "nginx.conf").write_text(
+            f"pid {tmp_path}/pid; error_log {tmp_path}/error.log; daemon off; user root;\n"
+            f"events {{}}\n"
+            f"http {{ access_log off; client_body_temp_path {tmp_path}/bodies; include {tmp_path}/site.conf; }}\n"
+        )
+        process = subprocess.Popen([nginx, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")])
+        try:
+            address = f"https://127.0.0.1:{listening}"
+            trusting = ssl.create_default_context(cafile=tmp_path / "cds.crt")
+            with httpx.Client(base_url=address, verify=trusting, trust_env=False) as client:
+                assert eventually(lambda: answers(client)), (tmp_path / "error.log").read_text()
+                yield client, tmp_path / "bodies"
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+_NAMED = ["-addext", "subjectAltName=IP:127.0.0.1"]
+
+
+def certificate(folder):
+    openssl = program("openssl", "openssl")
+    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=cds.example.org", *_NAMED]
+    files = ["-keyout", str(folder / "cds.key"), "-out", str(folder / "cds.crt")]
+    subprocess.run([openssl, *made, *files], check=True, capture_output=True)
+
+
+def answers(client):
+    try:
+        return client.get("/cds-services").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_the_service_answers_through_the_proxy_and_keeps_inside_what_belongs_there(behind):
+    client, bodies = behind
+    changed = bodies.stat().st_mtime_ns
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token()}"}
+    padded = REQUEST[:-1] + " " * 3_000_000 + "}"
+    assert client.post(CALL, content=padded, headers=headers).status_code == 200
+    assert client.post(CALL, content=REQUEST).status_code == 401
+    assert client.post(CALL, content=b" " * 5_300_000).status_code == 413
+    assert client.get("/catalogue").status_code == 200
+    assert client.get("/rules/rbd-untreated/source-attributes.json").status_code == 200
+    assert {client.get(path).status_code for path in ("/metrics", "/health/ready", "/")} == {404}
+    time.sleep(0.1)
+    assert bodies.stat().st_mtime_ns == changed, "a body went to the disk"
