@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -61,6 +62,14 @@ def blocks(language: str, text: str) -> list[str]:
 COMMANDS = sorted({line for text in MANUAL for block in blocks("sh", text) for line in block.splitlines() if line})
 ONLY_HELP = {"serve", "demo-ehr", "new", "feedback", "record", "--fhir-server", "--to", "our-cards"}
 """Commands that serve until stopped, that write, or that need what is not there in a test: their help is asked for."""
+
+
+def test_nothing_of_the_manual_is_said_twice() -> None:
+    pages = (README, *(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")))
+    said = Counter(
+        line for text in pages for line in re.sub(r"^```.*?^```", "", text, flags=re.M | re.S).splitlines() if line
+    )
+    assert [line for line, times in said.items() if times > 1 and len(line) > 60] == []
 
 
 def test_the_readme_is_read_in_five_minutes() -> None:
