@@ -12,7 +12,8 @@ from cds_service.fhir.dates import Interval, interval
 from cds_service.terminology.vocabulary import Vocabulary
 
 _TO_COME = {"draft", "on-hold"}
-_GIVEN_UP = {"not-taken", "stopped", "completed"}
+_NEVER_BEGUN = {"not-taken", "cancelled"}
+_GIVEN_UP = {*_NEVER_BEGUN, "stopped", "completed"}
 _REFUSED, _WITHOUT_EFFECT = "treatment-refused", "treatment-without-effect"
 
 
@@ -48,7 +49,7 @@ def attempts(
     said = frozenset[str]().union(*(match.sets for match in matches if match))
     if _REFUSED in said and resource.status != "completed":
         yield Attempt(sets, source, Outcome.REFUSED, _day(resource))
-    if _WITHOUT_EFFECT in said and resource.status != "not-taken":
+    if _WITHOUT_EFFECT in said and resource.status not in _NEVER_BEGUN:
         yield Attempt(sets, source, Outcome.WITHOUT_EFFECT, _day(resource))
 
 

@@ -36,6 +36,7 @@ def rbd_untreated(review: Review) -> Finding:
         *(["apnea"] if facts.conditions("sleep-apnea").known else []),
         *(["drugs"] if taken else []),
         *(["cautions"] if cautions else []),
+        "evidence",
     ]
     values = {
         "found": told_of(rbd.flags(facts), told),
