@@ -103,8 +103,9 @@ def test_the_newest_score_of_a_test_counts():
     assert seen(observation(MOCA, "2025-06-01", 20), observation(MOCA, "2026-06-01", 28)) == ABSENT
 
 
-def test_each_test_is_judged_by_itself():
-    assert kind(observation(MMSE, "2025-06-01", 20), observation(MOCA, "2026-06-01", 28)) is Kind.LOW_SCORE
+def test_the_newest_of_all_tests_decides():
+    assert kind(observation(MMSE, "2025-06-01", 20), observation(MOCA, "2026-06-01", 28)) == ABSENT
+    assert kind(observation(MMSE, "2026-06-01", 20), observation(MOCA, "2025-06-01", 28)) is Kind.LOW_SCORE
 
 
 def test_a_score_of_fifteen_decimals_is_a_score():
