@@ -9,9 +9,10 @@ import msgspec
 from cds_service.facts.attempts import Attempt, Outcome
 from cds_service.facts.knowledge import ABSENT, Fact, either
 from cds_service.facts.patient import Condition, Medication, Order, PatientFacts
-from cds_service.facts.words import Value, on, phrasing
+from cds_service.facts.words import Record, Value, dated, on, phrasing
 from cds_service.phenotypes import cognition, kidney
 from cds_service.phenotypes.age import is_adult, is_child
+from cds_service.phenotypes.pairs import Side
 from cds_service.phenotypes.palliative import palliative_care
 from cds_service.phenotypes.pregnancy import pregnancy
 from cds_service.phenotypes.therapy import (
@@ -101,6 +102,7 @@ def _alternative(review: Review) -> Alternative:
     values["melatonin_failed"] = on(_failed(review.facts).read_as(lambda trial: trial.when).value_or(None))
     taken = taken_already(review)
     if taken is not None:
+        values["taken"] = dated(Record(taken.drug.words), Side("clonazepam", taken).state)
         offers, card, notes = REVIEW_ONLY, "current", ("taper", *notes)
         if isinstance(review.therapy, Order) and perhaps_taper(review.therapy, review.facts):
             notes = ("perhaps-taper", *notes)

@@ -70,7 +70,6 @@ def clonazepam_contraindicated(review: Review) -> Finding:
         "drug": name,
         "label": lead.label,
         "found": listed((reason.told for reason in told), "semicolon"),
-        "taken": dated(Record(taken.drug.words), since(taken.start)) if taken else None,
     }
     notes = [reason.note for reason in told]
     if given:

@@ -20,7 +20,7 @@ _LADDER = ("low-score", "possible-impairment", "impairment", "possible-dementia"
 @rule(
     _RULE,
     gives="because clause clearance drug found indication label label_maximum melatonin_failed since "
-    "standing treatment when until",
+    "standing taken treatment when until",
 )
 def clonazepam_dementia(review: Review) -> Finding:
     proposed(review)

@@ -15,7 +15,7 @@ _REFERRAL = phrasing("referral-reason", rule=_RULE)()
 @rule(
     _RULE,
     gives="because clause clearance drug found indication label label_maximum melatonin_failed "
-    "referral_reason sedatives since when until",
+    "referral_reason sedatives since taken when until",
 )
 def clonazepam_falls(review: Review) -> Finding:
     proposed(review)

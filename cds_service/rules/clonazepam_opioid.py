@@ -36,7 +36,7 @@ class _Pair(msgspec.Struct, frozen=True):
 @rule(
     _RULE,
     gives="apnea because clause clearance clonazepam_state clonazepam_words drug indication label_maximum "
-    "melatonin_failed opioid opioid_state opioid_words others partner since until",
+    "melatonin_failed opioid opioid_state opioid_words others partner since taken until",
 )
 def clonazepam_opioid(review: Review) -> Finding:
     name = review.drug("clonazepam-or-opioid", "clonazepam", "opioid")

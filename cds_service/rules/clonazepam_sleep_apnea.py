@@ -59,7 +59,8 @@ class _Found(msgspec.Struct, frozen=True):
 
 @rule(
     _RULE,
-    gives="because clause clearance drug found indication label label_maximum melatonin_failed since standing until",
+    gives="because clause clearance drug found indication label label_maximum melatonin_failed since standing taken "
+    "until",
 )
 def clonazepam_sleep_apnea(review: Review) -> Finding:
     proposed(review)

@@ -65,7 +65,7 @@ _ENGLISH: _Table = {
     _Kind.DOUBT: """
         suspected, suspicion, suspicion of, suspicious for, possible, possibly, probable, probably, likely, presumed,
         presumptive, query, questionable, concern for, concerns for, evaluate for, evaluation for, work-up for,
-        workup for, not excluded, not ruled out, cannot be excluded, cannot exclude, cannot rule out
+        workup for, work-up, workup, not excluded, not ruled out, cannot be excluded, cannot exclude, cannot rule out
     """,
     _Kind.VERSUS: "vs, versus",
     _Kind.NEUTRAL: "no change, no improvement, no increase, no progression, no worsening, not only",
