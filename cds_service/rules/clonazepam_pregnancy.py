@@ -4,8 +4,8 @@ from cds_service.facts.knowledge import ABSENT, Fact, Known, Unavailable
 from cds_service.facts.patient import Condition, Order, PatientFacts
 from cds_service.facts.words import Value
 from cds_service.phenotypes.pregnancy import pregnancy
-from cds_service.phenotypes.therapy import Indication, indication
-from cds_service.rules.clonazepam_alternative import given
+from cds_service.phenotypes.therapy import Indication, current_of, indication
+from cds_service.rules.clonazepam_alternative import REVIEW_ONLY, given, is_palliative
 from cds_service.rules.review import Finding, Review, rule
 
 _EPILEPSY = ("epilepsy", "progressive-myoclonus-epilepsy")
@@ -23,7 +23,11 @@ def clonazepam_pregnancy(review: Review) -> Finding:
     neurology = ["neurology"] if seizures or purpose is Indication.MYOCLONUS else []
     indicator = "epilepsy" if seizures else "possible" if found.possible else "pregnant"
     card = "possible" if found.possible else "pregnant"
-    return Finding(card, indicator, values, ("label", *neurology))
+    taken = current_of(review.order, review.facts)
+    review.consider("taken", taken)
+    offers = ("remove-draft",) if taken == ABSENT else REVIEW_ONLY
+    palliative = ["palliative"] if is_palliative(review) else []
+    return Finding(card, indicator, values, ("label", *neurology, *palliative), offers)
 
 
 def _for_epilepsy(order: Order, facts: PatientFacts) -> Fact[tuple[Condition, ...] | str]:
