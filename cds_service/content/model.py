@@ -323,6 +323,8 @@ class ServiceText(Strict, frozen=True, kw_only=True):
 
 class Services(Strict, frozen=True, kw_only=True):
     service: tuple[ServiceText, ...]
+    source_attributes: str | None = None
+    """The sentence behind each description on where the source attributes are, with ``{service}``."""
     prefetch_lean: Mapping[str, tuple[str, ...]] = {}
     """Per hook, the prefetch keys of the lean set; the shipped ones where the file has none."""
     prefetch_loss: dict[str, str]

@@ -88,7 +88,7 @@ class DecisionService:
         self._silent = silent
         self._url = url
         self._texts = {text.id: text for text in ruleset.content.services.service}
-        self.services = {text.id: _service(text, ruleset) for text in self._texts.values()}
+        self.services = {text.id: _service(text, ruleset, url) for text in self._texts.values()}
         self._stages = {text.id: Stages(ruleset, text) for text in self._texts.values()}
         self._pace = Pace()
 
@@ -231,12 +231,15 @@ class DecisionService:
             raise DataMissing(list(lacking), lacking)
 
 
-def _service(text: ServiceText, ruleset: Ruleset) -> Service:
+def _service(text: ServiceText, ruleset: Ruleset, url: str) -> Service:
+    """One entry of discovery; it leads to the service's own pages only where those are reached over https."""
+    where = ruleset.content.services.source_attributes if url.startswith("https://") else None
+    more = f" {where.replace('{service}', url)}" if where else ""
     return Service(
         id=text.id,
         hook=text.hook,
         title=text.title,
-        description=text.description,
+        description=text.description + more,
         usage_requirements=text.usage_requirements,
         prefetch=ruleset.prefetch(text),
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from cds_service.authoring.cases import DAY
 from cds_service.authoring.run_cases import CaseResult
 from cds_service.decisions.cards import Visit
 from cds_service.decisions.decide import decide
+from cds_service.decisions.service import DecisionService
 from cds_service.hooks.responses import Card
 from tests.case_runs import case_results, cases, ruleset
 
@@ -59,6 +61,12 @@ def test_a_service_without_https_links_to_none_of_its_own_pages(address):
     (card, *_) = cards_at(shown("bedroom-safety"), address)
     assert card.links
     assert all(link.url.startswith("https://") for link in card.links)
+
+
+@pytest.mark.parametrize(("address", "leads"), [(SITE, True), ("http://127.0.0.1:8000", False)])
+def test_the_description_of_each_service_leads_to_the_source_attributes_over_https(address, leads):
+    services = DecisionService(ruleset(), lambda: DAY, url=address).services.values()
+    assert {f"{address}/catalogue." in service.description for service in services} == {leads}
 
 
 def test_no_evidence_is_linked_by_a_home_page_or_a_search():
