@@ -98,7 +98,7 @@ class Collections(dict[str, Collection]):
             for name in self._completed_by.pop(key):
                 self._forget(name)
         for name, (kinds, _) in _BUILDERS.items():
-            if not self.chart.grown.isdisjoint(kinds):
+            if not self.chart.grown.isdisjoint((*kinds, *_TELLING.get(name, ()))):
                 self._forget(name)
         self.chart.grown.clear()
 
@@ -112,7 +112,8 @@ class Collections(dict[str, Collection]):
 
     def _make(self, name: str) -> Collection:
         kinds, build = _BUILDERS[name]
-        found = () if self.chart.by_type.keys().isdisjoint(kinds) else build(self)
+        telling = (*kinds, *_TELLING.get(name, ()))
+        found = () if self.chart.by_type.keys().isdisjoint(telling) else build(self)
         whys = [(key, self.chart.why_not(key)) for key in READS[name]]
         gap = "; ".join([f"{key}: {why}" for key, why in whys if why]) or None
         if name == MEDICATIONS and self._unknown:
@@ -220,6 +221,8 @@ class Collections(dict[str, Collection]):
             elif resource.code and conditions.is_foreign(resource, self._vocabulary):
                 foreign.append((resource.code,))
         self._note(_CONDITIONS, foreign, nameless, "diagnosis", "diagnoses")
+        visits = (conditions.palliative_encounter(e, self._vocabulary) for e in self.chart.of(fhir.Encounter))
+        found += [one for one in visits if one and conditions.on_or_before(one, self.today)]
         return conditions.merged(sorted(found, key=_source))
 
     def _note(
@@ -384,6 +387,8 @@ _BUILDERS: dict[str, tuple[_Kinds, Callable[[Collections], tuple[Classified, ...
     "reports": ((fhir.DiagnosticReport,), Collections.reports),
 }
 """Each collection with the resources it is read from, without any of which it is empty."""
+_TELLING: Mapping[str, _Kinds] = {_CONDITIONS: (fhir.Encounter,)}
+"""What tells something of a collection where it was read for another; that it was not read leaves no gap."""
 COLLECTIONS = tuple(_BUILDERS)
 
 

@@ -16,6 +16,8 @@ from cds_service.terminology.drug_names import Match
 from cds_service.terminology.vocabulary import Vocabulary
 
 _NOT_MEANT = {"refuted", ERROR, "differential"}
+_NO_ENCOUNTER = ("cancelled", "entered-in-error", "planned")
+_PALLIATIVE = "palliative"
 _POSSIBLE = {"unconfirmed", "provisional"}
 _PAST = {"inactive", "remission", "resolved"}
 _OF_AN_ENCOUNTER = {"encounter-diagnosis"}
@@ -106,12 +108,26 @@ def _verification(resource: fhir.Condition) -> str | None:
 
 def encounter_event(resource: fhir.Encounter, vocabulary: Vocabulary) -> Condition | None:
     """An event named as the reason of an encounter, on the encounter's day."""
-    if resource.status in ("cancelled", "entered-in-error", "planned"):
+    if resource.status in _NO_ENCOUNTER:
         return None
     for concept in fhir.many(resource.reason_code):
         found = _event(concept, vocabulary, f"Encounter/{resource.id}", encounter_day(resource))
         if found:
             return found
+    return None
+
+
+def palliative_encounter(resource: fhir.Encounter, vocabulary: Vocabulary) -> Condition | None:
+    """Palliative care as an encounter's type, service or reason, on its day; one without a day does not count."""
+    day = encounter_day(resource)
+    if resource.status in _NO_ENCOUNTER or day is None:
+        return None
+    for concept in (*fhir.many(resource.type), resource.service_type, *fhir.many(resource.reason_code)):
+        match = vocabulary.diagnosis(concept)
+        if match and _PALLIATIVE in match.sets:
+            words, sets = vocabulary.name(concept, match.sets), frozenset({_PALLIATIVE})
+            source = f"Encounter/{resource.id}"
+            return Condition(sets, words, source, onset=day, recorded=day, last_recorded=day, listed=False)
     return None
 
 

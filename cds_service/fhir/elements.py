@@ -322,6 +322,8 @@ class Encounter(Resource, tag=True):
     status: str | None = None
     subject: Reference | None = None
     period: Period | None = None
+    type: Many[CodeableConcept] = None
+    service_type: CodeableConcept | None = None
     reason_code: Many[CodeableConcept] = None
 
 
