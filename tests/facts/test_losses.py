@@ -145,8 +145,9 @@ NOTHING_DEPENDS_ON = {
     fhir.MedicationDispense: DRUG | {"daysSupply"},
     fhir.ServiceRequest: {"contained", "requester"},
     fhir.CarePlan: {"intent"},
-    fhir.Task: {"intent"},
+    fhir.Task: {"intent", "focus"},
     fhir.QuestionnaireResponse: {"questionnaire"},
+    fhir.Encounter: {"type", "serviceType"},
     fhir.AllergyIntolerance: {"patient", "reaction"},
 }
 """What is named and changes nothing else; a drug without its end, for one, is still taken."""
