@@ -112,8 +112,7 @@ class Collections(dict[str, Collection]):
 
     def _make(self, name: str) -> Collection:
         kinds, build = _BUILDERS[name]
-        telling = (*kinds, *_TELLING.get(name, ()))
-        found = () if self.chart.by_type.keys().isdisjoint(telling) else build(self)
+        found = () if self.chart.by_type.keys().isdisjoint((*kinds, *_TELLING.get(name, ()))) else build(self)
         whys = [(key, self.chart.why_not(key)) for key in READS[name]]
         gap = "; ".join([f"{key}: {why}" for key, why in whys if why]) or None
         if name == MEDICATIONS and self._unknown:
@@ -221,8 +220,7 @@ class Collections(dict[str, Collection]):
             elif resource.code and conditions.is_foreign(resource, self._vocabulary):
                 foreign.append((resource.code,))
         self._note(_CONDITIONS, foreign, nameless, "diagnosis", "diagnoses")
-        visits = (conditions.palliative_encounter(e, self._vocabulary) for e in self.chart.of(fhir.Encounter))
-        found += [one for one in visits if one and conditions.on_or_before(one, self.today)]
+        found += conditions.palliative_encounters(self.chart.of(fhir.Encounter), self._vocabulary, self.today)
         return conditions.merged(sorted(found, key=_source))
 
     def _note(
@@ -350,11 +348,9 @@ class Collections(dict[str, Collection]):
         return tuple(sorted((r for r in found if r), key=_source))
 
     def plans(self) -> tuple[PlannedCare, ...]:
-        found: list[PlannedCare | None] = [
-            *(results.care_plan(r, self._vocabulary) for r in self.chart.of(fhir.CarePlan)),
-            *(results.task(r, self._vocabulary) for r in self.chart.of(fhir.Task)),
-        ]
-        return tuple(sorted((r for r in found if r), key=_source))
+        planned = (results.care_plan(r, self._vocabulary) for r in self.chart.of(fhir.CarePlan))
+        tasks = (results.task(r, self._vocabulary) for r in self.chart.of(fhir.Task))
+        return tuple(sorted((r for r in (*planned, *tasks) if r), key=_source))
 
     def allergies(self) -> tuple[Allergy, ...]:
         found = (results.allergy(r, self._vocabulary) for r in self.chart.of(fhir.AllergyIntolerance))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 
 import msgspec
@@ -117,8 +117,15 @@ def encounter_event(resource: fhir.Encounter, vocabulary: Vocabulary) -> Conditi
     return None
 
 
-def palliative_encounter(resource: fhir.Encounter, vocabulary: Vocabulary) -> Condition | None:
+def palliative_encounters(found: Iterable[fhir.Encounter], vocabulary: Vocabulary, today: date) -> Iterator[Condition]:
     """Palliative care as an encounter's type, service or reason, on its day; one without a day does not count."""
+    for resource in found:
+        visit = _palliative(resource, vocabulary)
+        if visit and on_or_before(visit, today):
+            yield visit
+
+
+def _palliative(resource: fhir.Encounter, vocabulary: Vocabulary) -> Condition | None:
     day = encounter_day(resource)
     if resource.status in _NO_ENCOUNTER or day is None:
         return None
