@@ -14,6 +14,7 @@ COUNTS = (0, 1, 2)
 """Numbers of which code is made: first, none, a pair."""
 EXPLAINED = {
     ("facts/build.py", "_OLDEST_DEATH"): "FHIR: a day before which a date of death stands for an unknown one",
+    ("facts/chart.py", "MOST_RESOURCES"): "what is read of one chart in time",
     ("facts/doses.py", "_DAYS"): "FHIR: days in a unit of time",
     ("facts/doses.py", "_TIMES_A_DAY"): "FHIR: times a day of a timing code",
     ("facts/doses.py", "_repeat_rate"): "FHIR: days a week",
