@@ -74,7 +74,7 @@ def shown(chart: str) -> set[str]:
     found = {
         "one rule": {"clonazepam-dementia"},
         "three rules": set(charts.RISKS_FOUND),
-        "view with a card": {"rbd-drug-current", "bedroom-safety", "rbd-prognosis"},
+        "view with a card": {"rbd-drug-current", "bedroom-safety"},
     }
     return found.get(chart, set())
 

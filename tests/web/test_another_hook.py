@@ -49,7 +49,7 @@ def test_it_is_discovered_with_the_prefetch_of_its_rules_and_its_own_version(sit
     ours = services[-1]
     assert [service["hook"] for service in services] == [*HOOKS]
     assert (ours["id"], ours["hook"], ours["hookVersion"]) == ("our-encounter-start", "encounter-start", "1.1")
-    assert {"patient", "conditions", "medicationRequests"} <= ours["prefetch"].keys() < services[0]["prefetch"].keys()
+    assert {"patient", "conditions", "medicationRequests"} <= ours["prefetch"].keys() <= services[0]["prefetch"].keys()
 
 
 def test_it_is_answered_as_another_view_of_the_chart_in_the_words_of_the_site(site):
