@@ -202,7 +202,7 @@ def test_every_code_of_a_condition_survives_its_own_display() -> None:
         ("R25.3", {"twitching"}),
         ("G47.14", {"hypersomnia"}),
         ("F51.12", set()),
-        ("Z30.430", {"contraception-or-sterility"}),
+        ("Z30.430", {"contraception-or-sterility", "contraception-encounter"}),
         ("Z30.012", set()),
         ("Z90.721", set()),
         ("F25.0", {"psychotic-disorder"}),
