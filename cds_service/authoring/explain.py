@@ -154,7 +154,7 @@ def _hidden(rule: RuleContent, decision: Decision) -> str:
 
 def _outcome(rule: RuleContent, evaluation: Evaluation) -> str:
     if evaluation.finding is not None:
-        indicator = rule.level(evaluation.finding.indicator, stale=evaluation.finding.stale is not None)
+        indicator = evaluation.finding.level(rule)
         return f"{indicator}, in the words of {evaluation.finding.card}"
     if evaluation.outcome is Outcome.FAILED:
         return "no card, because the rule failed; the log says where"

@@ -129,7 +129,7 @@ class CaseRunner:
     def indicator(self, rule: str, evaluation: Evaluation) -> str:
         found = evaluation.finding
         assert found is not None, "only a finding has an indicator"  # noqa: S101
-        return self.ruleset.rules[rule].content.level(found.indicator, stale=found.stale is not None)
+        return found.level(self.ruleset.rules[rule].content)
 
     def disagreements(self, result: CaseResult) -> Iterator[str]:
         """What differs from what the case expects."""

@@ -172,10 +172,6 @@ class RuleContent(Strict, frozen=True, kw_only=True):
     remark: str | None = None
     """For the page: what a site may wish to know, such as that it may switch the rule off."""
 
-    def level(self, indicator: str, *, stale: bool) -> Indicator:
-        """How serious a finding is; one that rests on an old entry is information, whatever it says."""
-        return "info" if stale else self.indicator[indicator].indicator
-
 
 class Source(Strict, frozen=True, kw_only=True):
     """A publication or label that cards cite."""

@@ -21,8 +21,8 @@ _ADDRESS = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_OF_ADDRESSES = frozenset(":.@")
 """Where a blank keeps renderers that make links of bare addresses from doing so."""
+_OF_ADDRESSES = frozenset(":.@")
 
 
 @cache

@@ -114,7 +114,7 @@ def _of(members: list[WordedFinding]) -> CardGroup:
 
 def _joined(evaluation: Evaluation, finding: Finding, content: Content) -> WordedFinding:
     text = content.rules[evaluation.rule]
-    indicator = text.level(finding.indicator, stale=finding.stale is not None)
+    indicator = finding.level(text)
     weight = content.families.weight.index(evaluation.rule)
     return WordedFinding(evaluation, finding, text, text.card[finding.card], indicator, weight)
 

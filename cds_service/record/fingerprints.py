@@ -72,7 +72,7 @@ class Fingerprinter:
     def indicator(self, evaluation: Evaluation) -> Indicator:
         found = evaluation.finding
         assert found is not None  # noqa: S101 - it was found
-        return self._rules[evaluation.rule].level(found.indicator, stale=found.stale is not None)
+        return found.level(self._rules[evaluation.rule])
 
     def of_unchecked(self) -> Fingerprint:
         """What is kept of a card that says what could not be checked: no finding is like it."""

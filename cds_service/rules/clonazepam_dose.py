@@ -37,7 +37,8 @@ def clonazepam_dose(review: Review) -> Finding:
 
 def _first(review: Review, daily: float) -> Finding:
     """A new start above what the labels start with, for whatever else it is given."""
-    review.only_if("high-first-dose", _starts_above_the_labels(review, daily))
+    above = is_adult(review.facts) and daily > _label_start(review)
+    review.only_if("high-first-dose", _starts_high(review, daily, at_this_age=above))
     facts, order = review.facts, review.order
     purpose, older = indication(order, facts), is_older(facts)
     values: dict[str, Value] = {
@@ -63,25 +64,10 @@ def _label_start(review: Review) -> float:
     return review.number("start-from-65" if is_older(review.facts) else "label-start")
 
 
-def _starts_above_the_labels(review: Review, daily: float) -> Fact[float]:
-    """Known at an age that is surely an adult's, and for a drug that is surely not taken."""
-    age, order = review.facts.age, review.order
-    if daily <= review.number("start-from-65"):
-        return ABSENT
-    if not age.known:
-        return age
-    if not is_adult(review.facts) or daily <= _label_start(review):
-        return ABSENT
-    taken = current_of(order, review.facts)
-    if taken.known:
-        return ABSENT
-    return Known(daily, (order.source, *age.sources)) if taken == ABSENT else taken
-
-
 def _for_rbd(review: Review, daily: float) -> Finding:
     order = review.order
     high = daily > review.number("usual")
-    starts_high = _starts_high(review, daily)
+    starts_high = _starts_high(review, daily, at_this_age=is_older(review.facts))
     review.only_if("over-limit", Known(daily, (order.source,)) if high else starts_high)
     if high:
         review.consider("start-from-65", starts_high)
@@ -110,15 +96,15 @@ def _notes(review: Review, older: bool) -> Iterator[str]:
         yield "age-unknown"
 
 
-def _starts_high(review: Review, daily: float) -> Fact[float]:
-    """A new drug, from 65, above the dose to start with at that age."""
+def _starts_high(review: Review, daily: float, *, at_this_age: bool) -> Fact[float]:
+    """A drug that is surely not taken, above the dose to start with, in someone whose age is known to be meant."""
     age, order = review.facts.age, review.order
     if daily <= review.number("start-from-65"):
         return ABSENT
     if not age.known:
         return age
     taken = current_of(order, review.facts)
-    if taken.known or not is_older(review.facts):
+    if taken.known or not at_this_age:
         return ABSENT
     return Known(daily, (order.source, *age.sources)) if taken == ABSENT else taken
 

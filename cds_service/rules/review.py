@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from cds_service.content.contract import Contract, Named
-from cds_service.content.model import Criterion, RuleContent
+from cds_service.content.model import Criterion, Indicator, RuleContent
 from cds_service.content.triggers import Trigger
 from cds_service.content.wording import Wording
 from cds_service.errors import UnwritableCard
@@ -70,6 +70,10 @@ class Finding(msgspec.Struct, frozen=True):
     def kinds(self) -> tuple[str, ...]:
         """The classes; a rule that names none is as fine as its words and its indicators."""
         return self.classes or (f"{self.indicator}/{self.card}",)
+
+    def level(self, rule: RuleContent) -> Indicator:
+        """How serious it is by the rule's card file; what rests on an old entry is information, whatever it says."""
+        return "info" if self.stale else rule.indicator[self.indicator].indicator
 
 
 class Evaluation(msgspec.Struct, frozen=True):

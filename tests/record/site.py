@@ -22,6 +22,7 @@ from cds_service.settings import Settings
 from tests.case_runs import ruleset
 from tests.charts import KEYS, Json
 
+SELECT, SIGN, VIEW = "order-select", "order-sign", "patient-view"
 NOON = dt.datetime(2026, 6, 15, 12, tzinfo=dt.UTC)
 
 

@@ -18,11 +18,10 @@ from tests.charts import (
     patient,
     request,
 )
-from tests.record.site import site
+from tests.record.site import SELECT, SIGN, VIEW, site
 
 pytestmark = pytest.mark.anyio
 
-SELECT, SIGN, VIEW = "order-select", "order-sign", "patient-view"
 CARD = ["clonazepam-dementia"]
 CHART = (patient(), condition(ALZHEIMER, id="dementia"), condition(RBD, id="rbd"))
 HALF = draft(CLONAZEPAM, id="d1", dosageInstruction=[dosage(0.5)])

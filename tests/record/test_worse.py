@@ -21,11 +21,10 @@ from tests.charts import (
     patient,
     request,
 )
-from tests.record.site import site
+from tests.record.site import SELECT, SIGN, VIEW, site
 
 pytestmark = pytest.mark.anyio
 
-SELECT, SIGN, VIEW = "order-select", "order-sign", "patient-view"
 HALF = draft(CLONAZEPAM, id="d1", dosageInstruction=[dosage(0.5)])
 SERTRALINE_DRAFT = draft(SERTRALINE, id="d1", dosageInstruction=[dosage(50)])
 DEMENTIA = condition(ALZHEIMER, id="dementia")
