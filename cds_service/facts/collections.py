@@ -97,8 +97,8 @@ class Collections(dict[str, Collection]):
         for key in [key for key in self._completed_by if self.chart.has_read(key)]:
             for name in self._completed_by.pop(key):
                 self._forget(name)
-        for name, (kinds, _) in _BUILDERS.items():
-            if not self.chart.grown.isdisjoint((*kinds, *_TELLING.get(name, ()))):
+        for name, kinds in _READ_FROM.items():
+            if not self.chart.grown.isdisjoint(kinds):
                 self._forget(name)
         self.chart.grown.clear()
 
@@ -112,7 +112,7 @@ class Collections(dict[str, Collection]):
 
     def _make(self, name: str) -> Collection:
         kinds, build = _BUILDERS[name]
-        found = () if self.chart.by_type.keys().isdisjoint((*kinds, *_TELLING.get(name, ()))) else build(self)
+        found = () if self.chart.by_type.keys().isdisjoint(_READ_FROM[name]) else build(self)
         whys = [(key, self.chart.why_not(key)) for key in READS[name]]
         gap = "; ".join([f"{key}: {why}" for key, why in whys if why]) or None
         if name == MEDICATIONS and self._unknown:
@@ -382,9 +382,9 @@ _BUILDERS: dict[str, tuple[_Kinds, Callable[[Collections], tuple[Classified, ...
     "allergies": ((fhir.AllergyIntolerance,), Collections.allergies),
     "reports": ((fhir.DiagnosticReport,), Collections.reports),
 }
-"""Each collection with the resources it is read from, without any of which it is empty."""
-_TELLING: Mapping[str, _Kinds] = {_CONDITIONS: (fhir.Encounter,)}
-"""What tells something of a collection where it was read for another; that it was not read leaves no gap."""
+"""Each collection with the resources it is read from."""
+_READ_FROM = {name: kinds for name, (kinds, _) in _BUILDERS.items()} | {_CONDITIONS: (fhir.Condition, fhir.Encounter)}
+"""The same with what tells of a collection only where it was read for another; without any of them it is empty."""
 COLLECTIONS = tuple(_BUILDERS)
 
 
