@@ -23,8 +23,8 @@ Lookup: TypeAlias = Callable[[str], Awaitable[list[str]]]
 _PORTS = {"http": 80, "https": 443}
 _PLAIN = re.compile(r"[!-~]+")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
-_CLOUD_METADATA = ipaddress.ip_address("168.63.129.16")
-"""The one metadata service that answers at a public address."""
+_NUMBER = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
+"""A host that ends in a number is read as an IPv4 address by some, however it is spelt (the URL standard of WHATWG)."""
 _HELD_SECONDS = 60.0
 
 
@@ -140,6 +140,8 @@ class Resolver:
             return False
         if host == "localhost":
             return literal.is_loopback
+        if any(literal in network for network in _METADATA):
+            return False
         return _is_public(literal) or any(literal in network for network in self._permitted)
 
 
@@ -173,7 +175,7 @@ def _parted(url: str) -> _Parts | None:
     scheme, host = parts.scheme.lower(), f"[{host}]" if ":" in host else host
     if scheme not in _PORTS or "@" in parts.netloc or not _HOST.fullmatch(host) or port == 0:
         return None
-    if _climbs(parts.path):
+    if _climbs(parts.path) or (_NUMBER.fullmatch(host) and _literal(host) is None):
         return None
     return _Parts(scheme, host, port or _PORTS[scheme], parts.path, parts.query if "?" in url else None)
 
@@ -192,11 +194,16 @@ def _joined(base: str, url: str) -> str:
 
 
 def _literal(host: str) -> IPv4Address | IPv6Address | None:
+    """The address itself, out of what IPv6 wraps an IPv4 address in; None for a name, and for one bound to a zone."""
     try:
-        found = ipaddress.ip_address(host.strip("[]").partition("%")[0])
+        found = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         return None
-    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
+    if isinstance(found, IPv4Address):
+        return found
+    if found.scope_id is not None:
+        return None
+    return IPv4Address(int(found) & 0xFFFF_FFFF) if any(found in network for network in _TRANSLATED) else found
 
 
 def _network(entry: str) -> Network | None:
@@ -207,15 +214,41 @@ def _network(entry: str) -> Network | None:
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    if not address.is_global or address.is_multicast or address == _CLOUD_METADATA:
+    """By the registries of IANA and not by ``ipaddress``, which takes some of their exceptions for public."""
+    if isinstance(address, IPv6Address) and address not in _UNICAST:
         return False
-    # Addresses that carry an IPv4 address inside lead wherever that one leads.
-    return isinstance(address, IPv4Address) or not (
-        address.sixtofour or address.teredo or address in _NAT64 or address.is_site_local
+    return not any(address in network for network in _SPECIAL)
+
+
+_TRANSLATED = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))
+"""IPv6 spellings of an IPv4 address: a connection leads to that one (RFC 4291, RFC 6052)."""
+
+_UNICAST = IPv6Network("2000::/3")
+"""All that is public in IPv6: what lies outside is local, embeds another address or is not assigned."""
+
+_SPECIAL = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+            *("192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24"),
+            *("192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3"),
+            *("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3ffe::/16", "3fff::/20"),
+        ),
     )
+)
+"""IANA's special-purpose addresses of IPv4, and those of IPv6 within 2000::/3."""
 
-
-_NAT64 = IPv6Network("64:ff9b::/96")
+_METADATA = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("169.254.0.0/16", "168.63.129.16/32", "100.100.100.200/32", "192.0.0.192/32"),
+            *("fe80::/10", "fd00:ec2::/32", "fd20:ce::254/128", "fd00:42::42/128"),
+        ),
+    )
+)
+"""Where clouds hand out credentials: never a FHIR server, whatever network a site has listed around it."""
 
 
 def _outcome(task: asyncio.Task[tuple[str, ...]]) -> tuple[str, ...]:

@@ -52,6 +52,18 @@ def test_an_address_is_taken_apart_and_put_together_again(url, again):
         "https://fhir.example.org:0/r4",
         "https://fhir.example.org:99999/r4",
         "https://[fe80::1%25eth0]/r4",
+        "https://[fe80::1%eth0]/r4",
+        "https://2130706433/r4",
+        "https://0x7f000001/r4",
+        "https://0x7f.0.0.1/r4",
+        "https://0177.0.0.1/r4",
+        "https://017700000001/r4",
+        "https://127.1/r4",
+        "https://127.0.0.1./r4",
+        "https://010.0.0.1/r4",
+        "https://1.2.3.4.5/r4",
+        "https://256.1.1.1/r4",
+        "https://fhir.example.0x7f/r4",
         "https://[::1/r4",
     ],
 )
@@ -160,30 +172,84 @@ def test_a_public_name_leads_to_its_public_addresses():
     )
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "127.0.0.1",
-        "10.20.0.1",
-        "172.16.0.1",
-        "192.168.1.1",
-        "169.254.169.254",
-        "168.63.129.16",
-        "100.100.100.200",
-        "0.0.0.0",
-        "224.0.0.1",
-        "255.255.255.255",
-        "::1",
-        "fe80::1%eth0",
-        "fd00:ec2::254",
-        "::ffff:127.0.0.1",
-        "64:ff9b::7f00:1",
-        "2002:7f00:1::",
-        "not an address",
+INSIDE = {
+    "this network": ["0.0.0.0", "0.1.2.3"],
+    "private": ["10.20.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "fc00::1", "fd12:3456::1"],
+    "carrier-grade NAT": ["100.64.0.1", "100.127.255.255"],
+    "loopback": ["127.0.0.1", "127.8.0.1", "::1"],
+    "link-local": ["169.254.1.1", "fe80::1", "fe80::1%eth0", "febf::1"],
+    "metadata of clouds": [
+        *("169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200", "192.0.0.192"),
+        *("fd00:ec2::254", "fd20:ce::254", "fd00:42::42", "fe80::a9fe:a9fe"),
     ],
+    "protocol assignments": ["192.0.0.1", "192.0.0.9", "192.0.0.10", "192.0.0.170", "2001:1::1", "2001:20::1"],
+    "documentation": ["192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8::1", "3fff::1"],
+    "relays and sinks of all": ["192.88.99.1", "192.31.196.1", "192.52.193.1", "192.175.48.1", "2620:4f:8000::1"],
+    "benchmarks": ["198.18.0.1", "198.19.255.255", "2001:2::1"],
+    "multicast, reserved, broadcast": ["224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255", "ff02::1", "ff0e::1"],
+    "unspecified": ["::"],
+    "site-local": ["fec0::1", "feff::1"],
+    "IPv4-mapped": ["::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:a9fe:a9fe", "::ffff:192.0.0.192"],
+    "IPv4-compatible": ["::127.0.0.1", "::169.254.169.254", "::93.184.215.14"],
+    "IPv4-translated": ["::ffff:0:127.0.0.1", "::ffff:0:10.0.0.1", "::ffff:0:93.184.215.14"],
+    "NAT64": ["64:ff9b::7f00:1", "64:ff9b::10.0.0.1", "64:ff9b::169.254.169.254", "64:ff9b::192.0.0.192"],
+    "local NAT64": ["64:ff9b:1::7f00:1", "64:ff9b:1:ffff::1", "64:ff9b:1::93.184.215.14"],
+    "6to4": ["2002:7f00:1::", "2002:a9fe:a9fe::1", "2002:5db8:d70e::1"],
+    "Teredo": ["2001::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2"],
+    "6bone": ["3ffe::1"],
+    "discard": ["100::1"],
+    "segment routing": ["5f00::1"],
+    "not assigned": ["4000::1", "8000::1", "200::1"],
+    "bound to a zone": ["2606:2800::1%eth0", "::ffff:93.184.215.14%1"],
+    "oddly spelt": ["2130706433", "0x7f.1", "0177.0.0.1", "127.1", "010.0.0.1", "93.184.215.14.", "not an address", ""],
+}
+
+
+@pytest.mark.parametrize(
+    "address", [pytest.param(one, id=f"{kind}: {one}") for kind, all_of_it in INSIDE.items() for one in all_of_it]
 )
 def test_a_name_that_leads_inside_is_not_connected(address):
     assert resolved("fhir.example.org", address) == ()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("1.1.1.1", "9.255.255.255", "100.63.255.255", "100.128.0.1", "172.15.0.1", "172.32.0.1", "192.0.1.1"),
+        *("198.17.0.1", "223.255.255.255", "2001:200::1", "2600::1", "2a00:1450::1", "3fff:1000::1"),
+        *("::ffff:93.184.215.14", "64:ff9b::93.184.215.14"),
+    ],
+)
+def test_what_lies_beside_those_is_connected(address):
+    assert resolved("fhir.example.org", address) == (address,)
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("169.254.169.254", "169.254.0.0/16"),
+        ("100.100.100.200", "100.64.0.0/10"),
+        ("192.0.0.192", "192.0.0.0/24"),
+        ("::ffff:192.0.0.192", "192.0.0.0/24"),
+        ("fd00:ec2::254", "fd00::/8"),
+    ],
+)
+def test_no_listed_network_leads_to_where_credentials_are_handed_out(address, network):
+    assert resolved("fhir.example.org", address, permitted=[network]) == ()
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("::ffff:10.20.3.4", "10.20.0.0/16"),
+        ("64:ff9b::10.20.3.4", "10.20.0.0/16"),
+        ("64:ff9b:1::a14:304", "64:ff9b:1::/48"),
+        ("100.64.0.1", "100.64.0.0/16"),
+        ("fd12::1", "fd12::/16"),
+    ],
+)
+def test_an_address_within_another_is_connected_where_the_site_lists_it(address, network):
+    assert resolved("ehr.hospital.lan", address, permitted=[network]) == (address,)
 
 
 def test_of_several_addresses_only_the_permitted_are_connected():
