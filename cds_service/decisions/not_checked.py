@@ -18,7 +18,7 @@ from cds_service.facts.patient import Order
 from cds_service.facts.queries import DRAFTS, MEDICATIONS
 from cds_service.fhir_client.target import REFERENCES
 from cds_service.hooks.responses import Card, Coding, Source
-from cds_service.rules.review import Evaluation, Outcome
+from cds_service.rules.review import Evaluation, Outcome, data_lacking
 
 
 class _Unchecked(msgspec.Struct, frozen=True):
@@ -87,7 +87,7 @@ def _drug(ruleset: Ruleset, evaluation: Evaluation) -> str:
 
 def _keys(evaluation: Evaluation, lacking: Iterable[str]) -> Iterator[str]:
     """The keys that the rule ended for want of; a drug without its Medication lacks what it refers to."""
-    named = {part.partition(":")[0] for part in evaluation.missing.split("; ")}
+    named = data_lacking(evaluation.missing)
     wanted = named | ({REFERENCES} if MEDICATIONS in named else set())
     yield from (key for key in lacking if key in wanted)
 

@@ -15,6 +15,11 @@ Part: TypeAlias = Literal["answered", "recent", "information", "withdrawals"]
 """Of a patient's past: answered cards; any since a time; informing ones; and what the chart no longer meets."""
 
 
+CALL, LACKS, UNREAD = "call", "lacks ", "unread "
+"""Outcomes of a tally: a call; before a datum, undetermined for want of it; before a collection and a code system, a
+call with codes of that system, which no value set can know."""
+
+
 class Call(msgspec.Struct, frozen=True):
     """Who asks what about whom."""
 

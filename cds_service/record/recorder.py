@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from itertools import chain
+from typing import TypeAlias
 
 import msgspec
 import structlog
@@ -22,15 +23,30 @@ from cds_service.decisions.ruleset import Ruleset
 from cds_service.errors import NotReady, SettingsError
 from cds_service.hooks.feedback import Feedback, FeedbackBatch
 from cds_service.hooks.responses import Card
-from cds_service.record.entries import Call, CardAnswer, Fingerprint, Presented, ShownBefore, ShownCard, Withdrawn
+from cds_service.record.entries import (
+    CALL,
+    LACKS,
+    UNREAD,
+    Call,
+    CardAnswer,
+    Fingerprint,
+    Presented,
+    ShownBefore,
+    ShownCard,
+    Withdrawn,
+)
 from cds_service.record.fingerprints import Evidence, Fingerprinter, Prints
 from cds_service.record.mute_policy import MutePolicy, Now
 from cds_service.record.pseudonyms import Keys, Pseudonymizer, keys_of
 from cds_service.record.store import Store
 from cds_service.record.writer import TallyKey, Writer
-from cds_service.rules.review import Evaluation, Outcome
+from cds_service.rules.review import Evaluation, Outcome, data_lacking
 from cds_service.settings import Settings
 
+UnreadCodes: TypeAlias = Mapping[str, Mapping[str, int]]
+"""By collection and code system, how many codes no value set can know."""
+
+_NONE_UNREAD: UnreadCodes = {}
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STORED_SECONDS = 0.25
 """What a receipt waits for beyond the disk, so that the next call of any process knows of the answer."""
@@ -152,9 +168,9 @@ class CallRecord:
         why = {key: self._recorder.memory.why_muted(one, before, now) for key, one in self._prints.items()}
         return {key: said for key, said in why.items() if said}
 
-    def note(self, decision: Decision) -> None:
+    def note(self, decision: Decision, unread: UnreadCodes = _NONE_UNREAD) -> None:
         """What came of the call; written down soon, waited for by nobody."""
-        self._recorder.writer.later(lambda: self._put_down(decision))
+        self._recorder.writer.later(lambda: self._put_down(decision, unread))
 
     @cached_property
     def _patient(self) -> str:
@@ -176,9 +192,9 @@ class CallRecord:
     def _prints(self) -> Prints:
         return self._recorder.fingerprinter.prints(self._grounds, self._marker)
 
-    def _put_down(self, decision: Decision) -> None:
+    def _put_down(self, decision: Decision, unread: UnreadCodes) -> None:
         writer = self._recorder.writer
-        writer.count(*self._tallied(decision))
+        writer.count(*self._tallied(decision, unread))
         for card, group in zip(decision.cards, decision.groups, strict=True):
             writer.note(self._card(card, *self._findings(group, card)))
         for card in decision.unchecked:
@@ -199,13 +215,15 @@ class CallRecord:
         for key, ids in starts.items():
             yield msgspec.structs.replace(self._prints[key], starts=tuple(ids))
 
-    def _tallied(self, decision: Decision) -> Iterator[TallyKey]:
-        """The call, what each rule came to, and what became of each finding."""
+    def _tallied(self, decision: Decision, unread: UnreadCodes) -> Iterator[TallyKey]:
+        """The call and in which code systems it could not be read, what each rule came to and lacked, and became of."""
         day, versions = self._at.date().isoformat(), self._recorder.fingerprinter.versions
         service, client = self._call.service, self._call.client
-        yield day, service, client, "", "", "call"
+        yield day, service, client, "", "", CALL
+        for collection, systems in unread.items():
+            yield from ((day, service, client, "", "", f"{UNREAD}{collection} {system}") for system in systems)
         evaluated = ((evaluation.rule, evaluation.outcome.value) for evaluation in decision.evaluations)
-        for rule, outcome in chain(evaluated, self._presented(decision)):
+        for rule, outcome in chain(evaluated, _lacking(decision), self._presented(decision)):
             yield day, service, client, rule, versions[rule], outcome
 
     def _presented(self, decision: Decision) -> Iterator[tuple[str, Presented]]:
@@ -264,6 +282,13 @@ def store_of(settings: Settings) -> Store:
         # Others may quote a part of the address, and with it of a password.
         told = fault if isinstance(fault, ArgumentError) else type(fault).__name__
         raise SettingsError([f"CDS_DATABASE_URL: the database cannot be used ({told})."]) from None
+
+
+def _lacking(decision: Decision) -> Iterator[tuple[str, str]]:
+    """For want of what each rule could not tell."""
+    for evaluation in decision.evaluations:
+        if evaluation.outcome is Outcome.UNDETERMINED:
+            yield from ((evaluation.rule, f"{LACKS}{datum}") for datum in data_lacking(evaluation.missing))
 
 
 def _chart_criteria(content: RuleContent) -> frozenset[str]:

@@ -97,6 +97,11 @@ class Evaluation(msgspec.Struct, frozen=True):
         return self.steps[-1].why if self.steps else ""
 
 
+def data_lacking(missing: str) -> frozenset[str]:
+    """The data that a text of :attr:`Evaluation.missing` names, without why each could not be had."""
+    return frozenset([part.partition(":")[0] for part in missing.split("; ")])
+
+
 Shared: TypeAlias = dict[tuple[Callable[..., Any], int], Any]
 """What the rules of one request have worked out once for all of them."""
 

@@ -144,11 +144,12 @@ class Application:
         grant, recall = self._grants[caller.name], record.recall if record else None
         served = offer.services[service.id]
         decided = await self._decisions.answer(hook, served, grant, recall, asked=asked, drafts=opened.drafts, run=run)
-        if record:
-            record.note(decided.decision)
         facts = decided.facts
+        unread = facts.unread_codes if facts else {}
+        if record:
+            record.note(decided.decision, unread)
         metrics.decided(service.id, decided.decision, facts.gaps if facts else {}, decided.unreadable)
-        metrics.codes_unread(caller.name, facts.unread_codes if facts else {})
+        metrics.codes_unread(caller.name, unread)
         profile = PROFILES[caller.client.profile if caller.client else self.settings.profile]
         noted = {name: value for name, value in decided.noted.items() if value}
         return HookAnswer(spoken(decided.response, profile), decided.timings, {**noted, "rules": self._digest})

@@ -33,7 +33,7 @@ from cds_service.fhir_client.target import REFERENCES
 from cds_service.hooks.feedback import FeedbackBatch
 from cds_service.hooks.prefetch import LEFT_OUT, NOT_READ
 from cds_service.hooks.services import Service
-from cds_service.rules.review import Outcome
+from cds_service.rules.review import Outcome, data_lacking
 from cds_service.web.answers import NO_STORE, Written
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -164,7 +164,7 @@ def decided(service: str, decision: Decision, gaps: Mapping[str, str], unreadabl
     for evaluation in decision.evaluations:
         _outcome(evaluation.rule, evaluation.outcome.name.lower()).inc()
     for rule, missing in decision.undetermined.items():
-        for datum in {part.partition(":")[0] for part in missing.split("; ")}:
+        for datum in data_lacking(missing):
             _UNDETERMINED.labels(rule, datum).inc()
     for card in decision.all_cards:
         _CARDS.labels(service, card.source.topic.code if card.source.topic else "").inc()

@@ -70,7 +70,8 @@ class Site:
         who = (request.user_id, request.patient_id, request.encounter_id)
         attendance = self.recorder.attend(Call(service.id, hook, "ehr", "https://ehr.example", within, *who))
         self.answered = await self.decisions.answer(request, service, recall=attendance.recall)
-        attendance.note(self.answered.decision)
+        facts = self.answered.facts
+        attendance.note(self.answered.decision, facts.unread_codes if facts else {})
         return self.answered.response.cards
 
     async def rules(self, hook: str, *chart: Json, **more: Any) -> list[str]:

@@ -12,7 +12,7 @@ from cds_service.errors import NotJson, NotReady
 from cds_service.hooks.feedback import parse_feedback
 from cds_service.record import recorder as recording
 from cds_service.record.tables import ANSWERS, CARDS, TALLIES
-from tests.charts import ALZHEIMER, CLONAZEPAM, condition, dosage, draft, named, patient
+from tests.charts import ALZHEIMER, CLONAZEPAM, coded, condition, dosage, draft, named, patient
 from tests.record.site import site, with_status
 
 pytestmark = pytest.mark.anyio
@@ -60,6 +60,25 @@ async def test_every_call_and_what_each_rule_came_to_are_counted(tmp_path):
         assert found["", "call"] == 3
         assert found["clonazepam-dementia", "found"] == found["clonazepam-dementia", "shown"] == 1
         assert found["clonazepam-dementia", "not met"] == 1
+
+
+async def test_for_want_of_what_a_rule_could_not_tell_is_counted_without_why(tmp_path):
+    async with site(tmp_path) as place:
+        del place.decisions.services["rbd-order-select"].prefetch["conditions"]
+        await place.ask("order-select", patient(), drafts=(HALF,))
+        found = await tallied(place)
+        assert found["clonazepam-dementia", "undetermined"] == 1
+        assert found["clonazepam-dementia", "lacks conditions"] == 1
+
+
+async def test_a_call_with_codes_in_a_system_that_is_not_read_is_counted_once_and_no_code_named(tmp_path):
+    async with site(tmp_path) as place:
+        local = [condition(coded("https://ehr.example/problems", code), id=code) for code in ("4711", "4712")]
+        await place.ask("order-select", patient(), *local, drafts=(HALF,))
+        found = await tallied(place)
+        assert [(key, n) for key, n in found.items() if key[1].startswith("unread ")] == [
+            (("", "unread conditions other"), 1)
+        ]
 
 
 async def test_a_muted_finding_is_counted_as_muted(tmp_path):
