@@ -29,6 +29,7 @@ deploy-check: $(VENV)/.test
 
 pages: $(VENV)/.serve
 	@$(BIN)/cds-service page
+	@for vendor in docs/connecting/*.md; do $(BIN)/cds-service connect $$(basename $$vendor .md) --into $$vendor; done
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

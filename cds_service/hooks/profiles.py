@@ -6,12 +6,12 @@ suggestion and no update of a medication; ``sandbox`` applies one action a sugge
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from cds_service.fhir.code_systems import RXNORM
+from cds_service.fhir.code_systems import ICD_10_CM, RXNORM
 from cds_service.hooks.responses import Action, Card, DeleteById, Response, Suggestion
 
 AnyAction: TypeAlias = Action | DeleteById
@@ -28,8 +28,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """Else a changed medication is drafted anew and its draft removed."""
     takes: frozenset[str] | None = None
     """The resource types that its actions may be about; None for any."""
-    rxnorm: str | None = None
-    """Another name under which it looks for RxNorm codes."""
+    also: Mapping[str, str] = {}
+    """By code system, another name under which it looks for the codes of what is created."""
     alphanumeric_topics: bool = False
     topics: bool = True
     override_reasons: bool = True
@@ -47,7 +47,7 @@ PROFILES = {
             one_action=True,
             medication_updates=False,
             takes=frozenset({"Condition", "MedicationRequest", "ServiceRequest"}),
-            rxnorm="urn:oid:2.16.840.1.113883.6.88",
+            also={RXNORM: "urn:oid:2.16.840.1.113883.6.88", ICD_10_CM: "urn:oid:2.16.840.1.113883.6.90"},
             alphanumeric_topics=True,
         ),
         Profile(name="sandbox", one_action=True),
@@ -62,6 +62,9 @@ PROFILES = {
     )
 }
 DEFAULT = PROFILES["default"]
+_MEDICATION = "medicationCodeableConcept"
+_CODED = {"MedicationRequest": _MEDICATION, "Condition": "code"}
+"""What is created with a code that a client may look for under another name."""
 
 
 def spoken(response: Response, profile: Profile) -> Response:
@@ -112,14 +115,15 @@ def _actions(action: AnyAction, profile: Profile) -> list[AnyAction]:
     if isinstance(action, DeleteById) or action.type == "delete":
         return [_old_delete(action) if profile.deprecated_delete else action]
     resource = _read(action.resource)
-    if resource.get("resourceType") != "MedicationRequest":
+    concept = _CODED.get(str(resource.get("resourceType")))
+    if concept is None:
         return [action]
-    if action.type == "update" and not profile.medication_updates:
+    if concept == _MEDICATION and action.type == "update" and not profile.medication_updates:
         anew = {name: value for name, value in resource.items() if name != "id"}
         draft = f"MedicationRequest/{resource.get('id')}"
         remove = Action(type="delete", description="Remove the draft that is changed", resource_id=draft)
-        return [Action(type="create", description=action.description, resource=_coded(anew, profile)), remove]
-    return [msgspec.structs.replace(action, resource=_coded(resource, profile))] if profile.rxnorm else [action]
+        return [Action(type="create", description=action.description, resource=_coded(anew, concept, profile)), remove]
+    return [msgspec.structs.replace(action, resource=_coded(resource, concept, profile))] if profile.also else [action]
 
 
 def _is_taken(action: AnyAction, profile: Profile) -> bool:
@@ -135,16 +139,19 @@ def _read(resource: object) -> dict[str, Any]:
     return resource if isinstance(resource, dict) else {}
 
 
-def _coded(resource: dict[str, Any], profile: Profile) -> dict[str, Any]:
-    """The medication with its RxNorm codes under the client's own name of RxNorm as well."""
-    concept = resource.get("medicationCodeableConcept")
+def _coded(resource: dict[str, Any], member: str, profile: Profile) -> dict[str, Any]:
+    """The resource with its codes under the client's own names of their systems as well."""
+    concept = resource.get(member)
     codes = concept.get("coding") if isinstance(concept, dict) else None
-    if not profile.rxnorm or not isinstance(concept, dict) or not isinstance(codes, list):
+    if not isinstance(concept, dict) or not isinstance(codes, list):
         return resource
     again = [
-        {**code, "system": profile.rxnorm} for code in codes if isinstance(code, dict) and code.get("system") == RXNORM
+        {**code, "system": name}
+        for code in codes
+        for system, name in profile.also.items()
+        if isinstance(code, dict) and code.get("system") == system
     ]
-    return {**resource, "medicationCodeableConcept": {**concept, "coding": [*codes, *again]}}
+    return {**resource, member: {**concept, "coding": [*codes, *again]}}
 
 
 def _split(suggestion: Suggestion, actions: tuple[AnyAction, ...], profile: Profile) -> list[Suggestion]:

@@ -34,9 +34,19 @@ class SearchParameters(Statement, frozen=True, kw_only=True, forbid_unknown_fiel
     parameters: str
 
 
-class Vendor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """One vendor's FHIR server as far as it is publicly documented; what is not said of it is unknown."""
+class Known(Statement, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    about: str
+    """A key of clients.toml, or a part of CDS Hooks."""
 
+
+class Vendor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """One vendor's FHIR server and CDS Hooks as far as publicly documented; what is not said of them is unknown."""
+
+    title: str
+    client: dict[str, str | tuple[str, ...]] = {}
+    """What is publicly known for a table of clients.toml."""
+    known: tuple[Known, ...] = ()
+    unknown: tuple[str, ...] = ()
     not_served: tuple[NotServed, ...] = ()
     observation_codes: ObservationCodes | None = None
     search_parameters: tuple[SearchParameters, ...] = ()

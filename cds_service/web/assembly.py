@@ -30,7 +30,7 @@ from cds_service.hooks.services import Discovery, Service
 from cds_service.record.audit import Audit
 from cds_service.record.entries import Call
 from cds_service.settings import Settings
-from cds_service.trust.clients import Client, Clients, read_clients, require_known
+from cds_service.trust.clients import Clients, read_clients, require_known
 from cds_service.trust.vendors import code_form
 from cds_service.web import metrics
 from cds_service.web.authentication import Authenticator
@@ -221,13 +221,8 @@ def _offers(
     sets = {"full": None, "lean": decisions.ruleset.content.services.prefetch_lean}
     wishes = {ANYONE.name: (Asking(code_form(None, settings.profile)), settings.prefetch)}
     if clients is not None:
-        wishes = {c.name: (_asking(c), c.prefetch) for c in clients.by_issuer.values()}
+        wishes = {c.name: (Asking.of(c), c.prefetch) for c in clients.by_issuer.values()}
     return {
         name: Offer.of(decisions.services, grants[name].not_served, asking, sets[prefetch])
         for name, (asking, prefetch) in wishes.items()
     }
-
-
-def _asking(client: Client) -> Asking:
-    reports, components = client.diagnostic_reports == "all", client.observation_search == "combo-code"
-    return Asking(client.code_form, client.parameters, reports, components)

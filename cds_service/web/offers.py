@@ -8,6 +8,7 @@ import msgspec
 
 from cds_service.facts.queries import with_all_reports, with_components, with_parameters, with_systems
 from cds_service.hooks.services import Discovery, Service
+from cds_service.trust.clients import Client
 from cds_service.trust.vendors import CodeForm
 
 
@@ -19,6 +20,11 @@ class Asking(msgspec.Struct, frozen=True):
     """By key, what a search must have beside the patient."""
     all_reports: bool = False
     components: bool = False
+
+    @classmethod
+    def of(cls, client: Client) -> Asking:
+        reports, components = client.diagnostic_reports == "all", client.observation_search == "combo-code"
+        return cls(client.code_form, client.parameters, reports, components)
 
     def put(self, templates: Mapping[str, str]) -> dict[str, str]:
         asked = with_all_reports(templates) if self.all_reports else dict(templates)

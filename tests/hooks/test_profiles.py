@@ -187,12 +187,24 @@ def test_a_client_of_version_1_knows_one_selection_behavior() -> None:
     assert in_dialect("v1", told({"resourceType": "Task"}))["selectionBehavior"] == "at-most-one"
 
 
-def test_epic_finds_rxnorm_under_its_own_name_for_it() -> None:
-    code = {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "6711"}
-    drug = {"resourceType": "MedicationRequest", "medicationCodeableConcept": {"coding": [code, None]}}
-    (suggestion,) = in_dialect("epic", told(drug))["suggestions"]
-    codes = suggestion["actions"][0]["resource"]["medicationCodeableConcept"]["coding"]
-    assert codes == [code, None, {"system": "urn:oid:2.16.840.1.113883.6.88", "code": "6711"}]
+@pytest.mark.parametrize(
+    ("kind", "member", "system", "name"),
+    [
+        (
+            "MedicationRequest",
+            "medicationCodeableConcept",
+            "http://www.nlm.nih.gov/research/umls/rxnorm",
+            "urn:oid:2.16.840.1.113883.6.88",
+        ),
+        ("Condition", "code", "http://hl7.org/fhir/sid/icd-10-cm", "urn:oid:2.16.840.1.113883.6.90"),
+    ],
+)
+def test_epic_finds_codes_under_its_own_name_for_their_system(kind, member, system, name) -> None:
+    code = {"system": system, "code": "6711"}
+    resource = {"resourceType": kind, member: {"coding": [code, None, {"system": [], "code": "x"}]}}
+    (suggestion,) = in_dialect("epic", told(resource))["suggestions"]
+    codes = suggestion["actions"][0]["resource"][member]["coding"]
+    assert codes == [code, None, {"system": [], "code": "x"}, {"system": name, "code": "6711"}]
 
 
 def test_a_draft_passed_on_unread_is_drafted_anew_for_epic_too() -> None:

@@ -4,6 +4,7 @@ import datetime as dt
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 
 from cds_service.errors import SettingsError
@@ -13,9 +14,9 @@ from cds_service.trust.vendors import code_form, vendors
 from tests.trust.ehr import CLIENTS, ISSUER
 
 STATEMENTS = [
-    pytest.param(one, id=f"{name}-{getattr(one, 'key', 'codes')}")
+    pytest.param(one, id=f"{name}-{getattr(one, 'key', getattr(one, 'about', 'codes'))}")
     for name, vendor in vendors().items()
-    for one in (*vendor.not_served, *vendor.search_parameters, *filter(None, [vendor.observation_codes]))
+    for one in (*vendor.not_served, *vendor.search_parameters, *filter(None, [vendor.observation_codes]), *vendor.known)
 ]
 
 
@@ -36,6 +37,12 @@ def test_what_a_vendor_does_not_serve_are_keys_each_said_once(name: str) -> None
     keys = [one.key for one in vendors()[name].not_served]
     assert set(keys) <= MAY_BE_UNSERVED
     assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize("name", vendors())
+def test_what_a_vendor_says_for_the_clients_file_are_keys_of_it_and_what_is_not_known_is_said(name: str) -> None:
+    assert vendors()[name].client.keys() <= {field.encode_name for field in msgspec.structs.fields(Client)}
+    assert vendors()[name].unknown
 
 
 def test_a_client_of_a_vendor_takes_what_is_known_of_it(clients_file: Path) -> None:
