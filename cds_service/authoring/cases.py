@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from cds_service.content import places
 from cds_service.content.model import Content, Indicator, RuleContent
 from cds_service.content.overlay import CardFiles
 from cds_service.content.tables import Strict
@@ -93,6 +94,10 @@ class Parts:
         self._folder = folder
         self._read: dict[str, Json] = {}
 
+    @classmethod
+    def shipped(cls) -> Parts:
+        return cls(places.fhir_examples() / "parts")
+
     def __contains__(self, name: str) -> bool:
         return name in self._read or (self._folder / f"{name}.json").is_file()
 
@@ -138,13 +143,27 @@ def _step(holder: Any, name: str) -> Any:
 def read_cases(content: Content, parts: Parts) -> dict[str, tuple[Case, ...]]:
     """The cases of every rule; raises ContentError with every fault found."""
     faults: list[str] = []
-    cases = {rule: _cases(content.files, f"{rule}/{FILE}", faults) for rule in content.rules}
-    for rule, found in cases.items():
-        faults += (f"{rule}/{FILE}: {fault}" for fault in _faults(content.rules[rule], found, parts))
+    cases: dict[str, tuple[Case, ...]] = {}
+    for rule in content.rules:
+        try:
+            cases[rule] = cases_of(content, rule, parts)
+        except ContentError as error:
+            faults += error.faults
     faults = faults or list(_unshown(content, cases))
     if faults:
         raise ContentError(faults)
     return cases
+
+
+def cases_of(content: Content, rule: str, parts: Parts) -> tuple[Case, ...]:
+    """The cases of one rule; raises ContentError with every fault found."""
+    name = f"{rule}/{FILE}"
+    faults: list[str] = []
+    found = _cases(content.files, name, faults)
+    faults += (f"{name}: {fault}" for fault in _faults(content.rules[rule], found, parts))
+    if faults:
+        raise ContentError(faults)
+    return found
 
 
 def _unshown(content: Content, cases: Mapping[str, tuple[Case, ...]]) -> Iterator[str]:

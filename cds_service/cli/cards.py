@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cds_service.cli.start import cases_of, fail, parts
+from cds_service.cli.start import cases_of, fail
 from cds_service.content import places
 from cds_service.settings import Settings
 
@@ -32,6 +32,7 @@ def diff(folder: Path | None) -> None:
 
     Exit codes: 0 told; 1 the cards have faults, or no folder is given.
     """
+    from cds_service.authoring.cases import Parts
     from cds_service.authoring.diff import changes, other_answers
     from cds_service.authoring.run_cases import CaseRunner
     from cds_service.content.load import load
@@ -44,7 +45,7 @@ def diff(folder: Path | None) -> None:
     for line in _written(list(changes(shipped.content, site.content))):
         click.echo(line)
     runner, cases = cases_of(shipped)
-    answers = list(other_answers(runner, CaseRunner(site, parts()), cases))
+    answers = list(other_answers(runner, CaseRunner(site, Parts.shipped()), cases))
     click.echo(f"Cases that are answered otherwise: {len(answers)}.")
     for one in answers:
         click.echo(f"  {one.rule} {one.case}: {one.before} -> {one.after}")

@@ -9,12 +9,12 @@ import time
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
-from urllib.parse import urlencode
 
 import click
 
 from cds_service.content import places
 from cds_service.hooks.hooks import HOOKS
+from cds_service.web.sandbox import DEMO_PORT, at_an_order, demo_fhir
 
 if TYPE_CHECKING:
     from cds_service.authoring.explain import Explained
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SANDBOX = "https://sandbox.cds-hooks.org/"
-DEMO_PORT = 8180
-DEMO_PATIENT = "rbd-dementia"
 NOT_R4_HINT = """\
 The data are of another FHIR release. In the public Sandbox, whose own server is DSTU2, choose the gear, then Change
 FHIR Server, and give an R4 server: https://launch.smarthealthit.org/v/r4/fhir, or cds-service demo-ehr."""
@@ -53,17 +50,10 @@ def demo_ehr(port: int) -> None:
 
 
 def _banner(port: int, patients: dict[str, dict[str, Any]]) -> Iterator[str]:
-    base = f"http://127.0.0.1:{port}/fhir"
-    asked = {
-        "fhirServiceUrl": base,
-        "patientId": DEMO_PATIENT,
-        "serviceDiscoveryURL": "http://127.0.0.1:8000/cds-services",
-        "screen": "rx-view",
-        "hook": "order-select",
-    }
+    base = demo_fhir(port)
     yield "FOR DEMONSTRATION ONLY: synthetic patients, nothing can be written, anyone on this machine may read."
     yield f"  FHIR R4   {base}"
-    yield f"  Sandbox   {SANDBOX}?{urlencode(asked)}"
+    yield f"  Sandbox   {at_an_order('http://127.0.0.1:8000/cds-services', base)}"
     yield "  The examples hold on one day: start the service with CDS_TODAY=2026-06-15."
     yield f"  Patients  {', '.join(patients)}"
 

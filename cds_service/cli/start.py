@@ -14,7 +14,7 @@ from cds_service.errors import SettingsError
 from cds_service.settings import Settings
 
 if TYPE_CHECKING:
-    from cds_service.authoring.cases import Case, Parts
+    from cds_service.authoring.cases import Case
     from cds_service.authoring.run_cases import CaseRunner
     from cds_service.decisions.ruleset import Ruleset
     from cds_service.trust.clients import Clients
@@ -65,18 +65,12 @@ def require_written(settings: Settings) -> None:
         store_of(settings)
 
 
-def parts() -> Parts:
-    from cds_service.authoring.cases import Parts
-
-    return Parts(places.fhir_examples() / "parts")
-
-
 def cases_of(ruleset: Ruleset) -> tuple[CaseRunner, list[tuple[str, Case]]]:
     """The runner, and every case with its rule."""
-    from cds_service.authoring.cases import read_cases
+    from cds_service.authoring.cases import Parts, read_cases
     from cds_service.authoring.run_cases import CaseRunner
 
-    shipped = parts()
+    shipped = Parts.shipped()
     content = ruleset.content
     found = read_cases(content, shipped)
     return CaseRunner(ruleset, shipped), [(rule, case) for rule, cases in found.items() for case in cases]

@@ -12,10 +12,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
+from cds_service.authoring.drawn import Drawer
 from cds_service.content import forms
 from cds_service.errors import CallRefused
 from cds_service.settings import Settings, hand_down
-from cds_service.web import catalogue, endpoints, feedback, leaflets, metrics, pages, tuning
+from cds_service.web import catalogue, endpoints, feedback, leaflets, metrics, pages, start, static_files, tuning
 from cds_service.web.answers import FHIR_JSON
 from cds_service.web.assembly import Application
 from cds_service.web.capacity import Capacity
@@ -51,6 +52,7 @@ def create_app(service: Application) -> Starlette:
 
 def _addresses(service: Application) -> dict[str, Address]:
     settings, cards = service.settings, service.content.files
+    site, drawer = pages.Site.of(service), Drawer(service.ruleset)
     calls = {f"/cds-services/{name}": Address({"POST": endpoints.call}, {"id": name}) for name in service.services}
     answers = {
         f"{path}/feedback": Address({"POST": feedback.take}, address.path_params) for path, address in calls.items()
@@ -63,11 +65,11 @@ def _addresses(service: Application) -> dict[str, Address]:
         "/metrics": get(metrics.metrics),
         "/health/live": get(endpoints.live),
         "/health/ready": get(endpoints.ready),
-        "/": get(pages.start(service.discovery(), settings)),
-        **catalogue.addresses(cards, settings),
+        "/": get(start.start(service.discovery(), site, drawer)),
+        **catalogue.addresses(cards, site),
         **catalogue.attributes(service.content),
         **leaflets.addresses(service.content),
-        "/static/house.css": get(pages.stylesheet),
+        **static_files.addresses(),
     }
 
 

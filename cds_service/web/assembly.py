@@ -69,7 +69,11 @@ class Application:
 
     @property
     def content(self) -> Content:
-        return self._decisions.ruleset.content
+        return self.ruleset.content
+
+    @property
+    def ruleset(self) -> Ruleset:
+        return self._decisions.ruleset
 
     @property
     def services(self) -> Mapping[str, Service]:

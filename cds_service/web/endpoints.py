@@ -67,9 +67,9 @@ def discovery(offered: Callable[[str | None], Discovery]) -> Endpoint:
     return answer
 
 
-def document(body: bytes, media_type: bytes = JSON) -> Endpoint:
-    """A document that is open to all: the screening form, the source attributes of a rule."""
-    send = _unless_known(body, media_type)
+def document(body: bytes, media_type: bytes = JSON, seconds: int = 300) -> Endpoint:
+    """A document that is open to all, which a client may keep so long: the screening form, the stylesheet."""
+    send = _unless_known(body, media_type, seconds)
 
     async def answer(request: Request) -> Response:
         return send(request)
@@ -77,10 +77,10 @@ def document(body: bytes, media_type: bytes = JSON) -> Endpoint:
     return answer
 
 
-def _unless_known(body: bytes, media_type: bytes) -> Callable[[Request], Response]:
+def _unless_known(body: bytes, media_type: bytes, seconds: int = 300) -> Callable[[Request], Response]:
     """A document that does not change while the service runs, sent to those who do not hold it yet."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers: RawHeaders = [(b"etag", etag.encode()), (b"cache-control", b"public, max-age=300")]
+    headers: RawHeaders = [(b"etag", etag.encode()), (b"cache-control", b"public, max-age=%d" % seconds)]
 
     def send(request: Request) -> Response:
         known = request.headers.get("if-none-match", "").replace("W/", "").split(",")

@@ -1,36 +1,72 @@
-"""The pages people read in a browser: rendered here, one stylesheet, no script."""
+"""The pages people read in a browser: rendered here, one stylesheet, script only where a page says so."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_service import __version__
-from cds_service.hooks.services import Discovery
+from cds_service.content.reviews import counted
 from cds_service.settings import Settings
-from cds_service.web.answers import CSS, HTML, RawHeaders, Written
+from cds_service.web.answers import HTML, RawHeaders, Written
+from cds_service.web.assembly import Application
 from cds_service.web.routes import Endpoint
+from cds_service.web.static_files import address
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markdown_it import MarkdownIt
+    from markupsafe import Markup
 
-SANDBOX = "https://sandbox.cds-hooks.org/"
-R4_SERVER = "https://launch.smarthealthit.org/v/r4/fhir"
-PAGE_HEADERS: RawHeaders = [
-    (
-        b"content-security-policy",
-        b"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
-        b"frame-ancestors 'none'",
-    ),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cache-control", b"no-cache"),
-]
+NAVIGATION = {"/": "Start", "/catalogue": "Catalogue"}
+"""What stands at the head of every page; the front page leads to a page of its own accord once it is here."""
+
+
+class Site(msgspec.Struct, frozen=True):
+    """What every page tells of the service: ``site`` in ``base.html``."""
+
+    settings: Settings
+    rules: frozenset[str]
+    reviewed: str
+    version: str = __version__
+
+    @classmethod
+    def of(cls, service: Application) -> Site:
+        content = service.content
+        counts = counted(content, service.settings.today())
+        return cls(service.settings, frozenset(content.rules), _reviewed(counts["signed"], len(content.rules)))
+
+
+def _reviewed(signed: int, rules: int) -> str:
+    if signed == 0:
+        return f"No clinician has reviewed these {rules} rules yet."
+    if signed < rules:
+        return f"A clinician has signed {signed} of {rules} rules; the others are not yet reviewed."
+    return f"A clinician has signed each of the {rules} rules."
+
+
+def page_headers(*, script: bool = False, form: bool = False) -> RawHeaders:
+    """The policy of a page, which lets in nothing but our own stylesheet unless the page needs more."""
+    policy = {
+        "default-src": "'none'",
+        "style-src": "'self'",
+        "img-src": "'self'",
+        "script-src": "'self'" if script else "'none'",
+        "form-action": "'self'" if form else "'none'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    return [
+        (b"content-security-policy", "; ".join(f"{name} {sources}" for name, sources in policy.items()).encode()),
+        (b"referrer-policy", b"no-referrer"),
+        (b"cache-control", b"no-cache"),
+    ]
 
 
 @cache
@@ -38,39 +74,30 @@ def templates() -> Environment:
     """The page templates; jinja2 is loaded when the first page is asked for."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    made = Environment(
         loader=PackageLoader("cds_service.web"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals.update(navigation=NAVIGATION, static=address)
+    made.filters["markdown"] = as_html
+    return made
 
 
-def page(template: str, names: Callable[[], Mapping[str, object]]) -> Endpoint:
-    """A page that is rendered when it is first asked for."""
+def page(template: str, names: Callable[[], Mapping[str, object]], headers: RawHeaders | None = None) -> Endpoint:
+    """A page that is rendered when it is first asked for, while others are answered."""
+    sent = headers or page_headers()
 
     @cache
     def rendered() -> bytes:
         return templates().get_template(template).render(**names()).encode()
 
     async def answer(_: Request) -> Response:
-        return Written(rendered(), HTML, headers=PAGE_HEADERS)
+        return Written(await asyncio.to_thread(rendered), HTML, headers=sent)
 
     return answer
-
-
-def start(offered: Discovery, settings: Settings) -> Endpoint:
-    """GET /: what this is, which services it has, and how to try them."""
-
-    def names() -> dict[str, object]:
-        discovery = f"{settings.public_url}/cds-services"
-        try_it = {"fhirServiceUrl": R4_SERVER, "serviceDiscoveryURL": discovery}
-        sandbox = f"{SANDBOX}?{urlencode(try_it)}"
-        shown = {"version": __version__, "discovery": discovery, "sandbox": sandbox, "settings": settings}
-        return {"services": offered.services, **shown}
-
-    return page("start.html", names)
 
 
 def title_of(markdown: str) -> str:
@@ -78,19 +105,15 @@ def title_of(markdown: str) -> str:
     return markdown.partition("\n")[0].lstrip("# ")
 
 
-def as_html(markdown: str) -> str:
+def as_html(markdown: str) -> Markup:
     """Raw HTML in it is shown, not obeyed."""
-    from markdown_it import MarkdownIt
+    from markupsafe import Markup
 
-    html: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
-    return html
-
-
-async def stylesheet(_: Request) -> Response:
-    """GET /static/house.css: the one stylesheet of every page."""
-    return Written(_stylesheet(), CSS, headers=[(b"cache-control", b"public, max-age=3600")])
+    return Markup(_reader().render(markdown))  # noqa: S704  the reader escapes it
 
 
 @cache
-def _stylesheet() -> bytes:
-    return files("cds_service.web").joinpath("static/house.css").read_bytes()
+def _reader() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
