@@ -87,6 +87,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_body_mb: float = 5
     max_concurrent: int = 100
     """Calls that one worker answers at a time, from the first byte of the body on."""
+    max_connections: int = 500
+    """Connections that one worker holds open; the one longest without a call makes place for the next."""
+    idle_seconds: float = 75
+    """How long a connection may last between two calls: longer than proxies keep theirs."""
     spec_version: str = "3.0.0-ballot"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -365,6 +369,8 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "CDS_PREFETCH": ("prefetch", _one_of("full", "lean")),
     "CDS_MAX_BODY_MB": ("max_body_mb", _number_from(0.001, 1000, float)),
     "CDS_MAX_CONCURRENT": ("max_concurrent", _number_from(1, 10_000, int)),
+    "CDS_MAX_CONNECTIONS": ("max_connections", _number_from(1, 100_000, int)),
+    "CDS_IDLE_SECONDS": ("idle_seconds", _number_from(0.1, 3_600, float)),
     "CDS_SPEC_VERSION": ("spec_version", _version),
     "CDS_LOG_LEVEL": ("log_level", _one_of("debug", "info", "warning", "error")),
 }

@@ -51,6 +51,8 @@ def test_everything_can_be_set(tmp_path):
         "CDS_AUDIT": str(tmp_path),
         "CDS_MAX_BODY_MB": "0.5",
         "CDS_MAX_CONCURRENT": "7",
+        "CDS_MAX_CONNECTIONS": "70",
+        "CDS_IDLE_SECONDS": "5.5",
         "CDS_SPEC_VERSION": "2.0.1",
         "CDS_LOG_LEVEL": "DEBUG",
     }

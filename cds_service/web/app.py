@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from tempfile import TemporaryDirectory
 
 import uvicorn
@@ -23,7 +24,7 @@ from cds_service.web.capacity import Capacity
 from cds_service.web.logs import configure
 from cds_service.web.middleware import CallMiddleware
 from cds_service.web.problems import on_http_exception, on_refusal
-from cds_service.web.protocol import BoundedProtocol
+from cds_service.web.protocol import BoundedProtocol, Limits
 from cds_service.web.routes import Address, ExactRoutes, get
 
 
@@ -93,6 +94,7 @@ def of_environment() -> Starlette:
 
 def run(settings: Settings, *, workers: int = 1) -> None:
     """Serves until it is told to stop; requests under way are answered first."""
+    limits = Limits(settings.max_connections, settings.idle_seconds)
     with TemporaryDirectory(prefix="rbd-cds-") as counted:
         if workers > 1:
             # Read by prometheus_client when a worker imports it.
@@ -103,7 +105,8 @@ def run(settings: Settings, *, workers: int = 1) -> None:
             host=settings.host,
             port=settings.port,
             workers=workers,
-            http=BoundedProtocol,
+            http=partial(BoundedProtocol, limits=limits),  # type: ignore[arg-type]  # called like the class
+            timeout_keep_alive=settings.idle_seconds,  # type: ignore[arg-type]  # a fraction will do
             ws="none",
             loop="uvloop",
             access_log=False,

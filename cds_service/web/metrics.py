@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import cache
 from itertools import product
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from prometheus_client import (
     CollectorRegistry,
@@ -88,6 +88,8 @@ _STARTED = "rbd_cds_worker_start_timestamp_seconds"
 _WORKER = _gauge("worker_start_timestamp_seconds", "When a worker started", "liveall")
 _REVIEWED = _gauge("rules_reviewed", "Active rules by the state of their clinical signature", "mostrecent", "state")
 UNDER_WAY = _gauge("calls_under_way", "Calls being answered", "livesum")
+CONNECTIONS = _gauge("connections", "Connections that are open", "livesum")
+_ENDED = _counter("connections_ended", "Connections that the service ended by itself, and why", "why")
 QUEUE = _gauge("record_queue", "Entries of the record that are not stored yet", "livesum")
 LOST = _gauge("record_lost", "Entries of the record that neither disk nor database would take", "livesum")
 
@@ -99,6 +101,8 @@ _outcome, _call, _missing, _not_started, _charts, _prefetch, _queries = (
 _time, _round_time = cache(_TIME.labels), cache(_ROUND_TIME.labels)
 
 _STAGES = (1, 2)
+End: TypeAlias = Literal["idle", "call", "unread", "full", "pipelined"]
+"""Nothing came, a call had no end, an answer no reader, too many were open, or too many calls were sent ahead."""
 
 
 def reviewed(rules: Mapping[str, int]) -> None:
@@ -187,6 +191,11 @@ def answered(report: FeedbackBatch, service: str, client: str) -> None:
         _FEEDBACK.labels(service, client, entry.outcome).inc()
     if report.unusable:
         _FEEDBACK.labels(service, client, "unusable").inc(report.unusable)
+
+
+def connection_ended(why: End) -> None:
+    """One connection that did not end by itself."""
+    _ENDED.labels(why).inc()
 
 
 def keys_fetched(client: str, outcome: Literal["fetched", "failed"]) -> None:

@@ -2,14 +2,15 @@
 
 import asyncio
 import json
+import socket
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 import uvicorn
 
-from cds_service.web import protocol
 from cds_service.web.app import create_app
-from cds_service.web.protocol import BoundedProtocol
+from cds_service.web.protocol import BoundedProtocol, Limits
 from tests.calling import application_with
 from tests.lateness import slowness
 from tests.trust.ehr import REQUEST, clients_file, token
@@ -25,28 +26,35 @@ HEAD = b"POST /cds-services/rbd-patient-view HTTP/1.1\r\nHost: 127.0.0.1\r\nCont
 
 
 @asynccontextmanager
-async def listening(application):
+async def listening(application, limits=None):
     """The port of the application behind a real server."""
-    config = uvicorn.Config(create_app(application), port=0, http=BoundedProtocol, ws="none", log_config=None)
+    limits = limits or Limits()
+    http, idle = partial(BoundedProtocol, limits=limits), limits.idle_seconds
+    config = uvicorn.Config(
+        create_app(application), port=0, http=http, ws="none", log_config=None, timeout_keep_alive=idle
+    )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110  # it has no event
         await asyncio.sleep(0.01)
+    (listener,) = server.servers[0].sockets
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # what nobody reads is soon more than that
     try:
-        yield server.servers[0].sockets[0].getsockname()[1]
+        yield listener.getsockname()[1]
     finally:
         server.should_exit = True
         await serving
 
 
 @pytest.fixture
-def _impatient(monkeypatch):
-    monkeypatch.setattr(protocol, "HEADER_SECONDS", 0.3 * slowness())
+async def port(application, anyio_backend):
+    async with listening(application) as port:
+        yield port
 
 
 @pytest.fixture
-async def port(application, anyio_backend):
-    async with listening(application) as port:
+async def impatient_port(application, anyio_backend):
+    async with listening(application, Limits(header_seconds=0.3 * slowness())) as port:
         yield port
 
 
@@ -100,16 +108,14 @@ async def test_headers_without_end_are_refused_and_the_connection_is_closed(port
 
 
 @pytest.mark.timing
-@pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("sent", [b"", b"P", HEAD], ids=["nothing", "a letter", "half a head"])
-async def test_a_connection_that_does_not_ask_is_closed(port, sent):
-    assert await said(port, sent) == b""
+async def test_a_connection_that_does_not_ask_is_closed(impatient_port, sent):
+    assert await said(impatient_port, sent) == b""
 
 
 @pytest.mark.timing
-@pytest.mark.usefixtures("_impatient")
-async def test_a_second_head_on_a_kept_connection_has_to_come_in_time_too(port):
-    answered = await said(port, whole().replace(b"Connection: close\r\n", b""), HEAD)
+async def test_a_second_head_on_a_kept_connection_has_to_come_in_time_too(impatient_port):
+    answered = await said(impatient_port, whole().replace(b"Connection: close\r\n", b""), HEAD)
     assert answered.startswith(b"HTTP/1.1 200")
 
 
