@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ class _Group(click.Group):
     """Faults are told in sentences, not as a trace."""
 
     def invoke(self, ctx: click.Context) -> object:
+        if platform.system() == "Windows":
+            fail("cds-service does not run on Windows: run it on Linux or macOS, or in a Linux container.")
         try:
             return super().invoke(ctx)
         except FaultsFound as found:

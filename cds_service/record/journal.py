@@ -1,7 +1,8 @@
 """What is acknowledged but not yet in the store: lines of JSON that outlive the process.
 
 Every process writes a journal of its own and holds a lock on it; a journal that nobody holds was left by a process
-that ended, and is read by the next one that starts. A line counts only when it is whole.
+that ended, and is read by the next one that starts. A line counts only when it is whole; a whole one that cannot be
+read, be it damaged or of another release, is set aside in a file beside the journal.
 """
 
 from __future__ import annotations
@@ -14,12 +15,18 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+import structlog
 
+from cds_service.record import disk
 from cds_service.record.entries import Batch
 
 _SUFFIX = ".jsonl"
+_ASIDE = ".unread"
 _DECODER = msgspec.json.Decoder(Batch)
 _ENCODER = msgspec.json.Encoder()
+_LOG = structlog.get_logger()
+UNREADABLE = (ValueError, RecursionError)
+"""What is raised for a line that is no batch of this release."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -37,6 +44,7 @@ class Journal:
         self._descriptor = descriptor
         self._size = os.fstat(descriptor).st_size
         self._last = 0
+        self._aside: list[bytes] = []
 
     @classmethod
     def new(cls, folder: Path) -> Journal:
@@ -45,7 +53,7 @@ class Journal:
         path = folder / f"{uuid.uuid4()}{_SUFFIX}"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _keep_name(folder)
+        _sync_folder(folder)
         return cls(path, descriptor)
 
     @classmethod
@@ -55,6 +63,9 @@ class Journal:
             try:
                 descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             except FileNotFoundError:
+                continue
+            except OSError as fault:
+                _LOG.error("journal not read", journal=path.stem, fault=type(fault).__name__)
                 continue
             if _lock(descriptor) and path.exists():
                 yield cls(path, descriptor)
@@ -67,12 +78,12 @@ class Journal:
 
     def append(self, batch: Batch, *, durable: bool) -> Place:
         """Writes one line, with ``durable`` through to the disk; OSError, and no trace of it, where that fails."""
-        line = _ENCODER.encode(batch) + b"\n"
+        line = line_of(batch)
         place = Place(self._size, len(line))
         try:
             _write(self._descriptor, line, self._size)
             if durable:
-                os.fdatasync(self._descriptor)
+                disk.sync(self._descriptor)
         except OSError:
             with suppress(OSError):
                 os.ftruncate(self._descriptor, self._size)
@@ -82,15 +93,44 @@ class Journal:
         return place
 
     def read(self, place: Place) -> Batch:
-        return _DECODER.decode(os.pread(self._descriptor, place.length, place.offset))
+        """The batch at a place; one of UNREADABLE where it has been damaged since, and then its line is set aside."""
+        line = os.pread(self._descriptor, place.length, place.offset)
+        try:
+            return _DECODER.decode(line)
+        except UNREADABLE:
+            self.set_aside(line)
+            raise
 
     def batches(self) -> Iterator[Batch]:
         """The batches of whole lines; one that was cut off was never acknowledged."""
+        for line in self._lines():
+            with suppress(*UNREADABLE):
+                yield _DECODER.decode(line)
+
+    def unreadable(self) -> Iterator[bytes]:
+        """The whole lines that are no batches."""
+        for line in self._lines():
+            try:
+                _DECODER.decode(line)
+            except UNREADABLE:
+                yield line
+
+    def set_aside(self, *lines: bytes) -> None:
+        """Keeps lines in a file beside the journal, on the disk; the file of an earlier process is written anew."""
+        self._aside += lines
+        path = self._path.with_suffix(_ASIDE)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            _write(descriptor, b"".join(self._aside), 0)
+            disk.sync(descriptor)
+        finally:
+            os.close(descriptor)
+        _sync_folder(path.parent)
+
+    def _lines(self) -> Iterator[bytes]:
         with os.fdopen(os.dup(self._descriptor), "rb") as file:
             file.seek(0)
-            for line in file:
-                with suppress(msgspec.DecodeError):
-                    yield _DECODER.decode(line)
+            yield from (line for line in file if line.endswith(b"\n"))
 
     def clear(self, through: int) -> None:
         """Forgets everything, if all up to this batch is stored and none came after it."""
@@ -99,9 +139,22 @@ class Journal:
             self._size = 0
 
     def close(self, *, remove: bool) -> None:
+        """May be called again."""
+        if self._descriptor < 0:
+            return
         if remove:
             self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
+        self._descriptor = -1
+
+
+def line_of(batch: Batch) -> bytes:
+    return _ENCODER.encode(batch) + b"\n"
+
+
+def set_aside_in(folder: Path) -> list[Path]:
+    """The files of lines that could not be read, until somebody takes them away."""
+    return sorted(folder.glob(f"*{_ASIDE}"))
 
 
 def _write(descriptor: int, line: bytes, offset: int) -> None:
@@ -119,7 +172,7 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def _keep_name(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """A new file's name is on the disk only when its folder is."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -48,6 +48,8 @@ UnreadCodes: TypeAlias = Mapping[str, Mapping[str, int]]
 
 _NONE_UNREAD: UnreadCodes = {}
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_KEPT_SECONDS = 10.0
+"""What a receipt waits for the disk; a caller that is refused sends again."""
 _STORED_SECONDS = 0.25
 """What a receipt waits for beyond the disk, so that the next call of any process knows of the answer."""
 _UNKEPT_SECONDS = 2.0
@@ -90,6 +92,11 @@ class Recorder:
         finally:
             await self.store.close()
 
+    @property
+    def faults(self) -> dict[str, bool]:
+        """What is wrong with the record, by name."""
+        return {"writer": self.writer.failed, "lines-set-aside": self.writer.set_aside > 0}
+
     def attend(self, call: Call) -> CallRecord:
         """To be asked, and told, about one call."""
         return CallRecord(self, call)
@@ -101,9 +108,10 @@ class Recorder:
         received = _milliseconds(self.now())
         answers = [self._answer(entry, service, client, received) for entry in report.entries]
         receipt = self.writer.submit(answers)
-        kept = await receipt.kept
+        await asyncio.wait([receipt.kept], timeout=_KEPT_SECONDS)
+        kept = receipt.kept.done() and receipt.kept.result() and not self.writer.failed
         await asyncio.wait([receipt.stored], timeout=_STORED_SECONDS if kept else _UNKEPT_SECONDS)
-        if not kept and not receipt.stored.done():
+        if not receipt.stored.done() and (not kept or self.writer.failed):
             raise NotReady
 
     async def prune(self) -> int:

@@ -20,7 +20,7 @@ from sqlalchemy import delete
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from cds_service.record import recall
+from cds_service.record import disk, recall
 from cds_service.record.driver import Execute
 from cds_service.record.engines import READ_SECONDS, postgresql_engine, sqlite_engine, writing_driver
 from cds_service.record.entries import Batch, CardAnswer, Entry, Part, ShownBefore, ShownCard, Tally, Withdrawn
@@ -39,6 +39,8 @@ from cds_service.record.tables import (
 
 T = TypeVar("T")
 _CARD = CARDS.c
+_OF_VALUES = ("22", "23")
+"""The classes of SQLSTATE for values that do not fit a column, and for those that break a constraint."""
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -62,6 +64,12 @@ class Store:
         self.lost = _lost(on_file=on_file)
         """What is raised when the database cannot be had, or is full."""
 
+    def refuses(self, fault: Exception) -> bool:
+        """Whether it is what was to be stored that the database does not take, and not the database that is lost."""
+        told = getattr(fault, "orig", None) or fault
+        kind = getattr(told, "sqlstate", None) or ""
+        return isinstance(told, (sqlite3.IntegrityError, sqlite3.DataError)) or kind[:2] in _OF_VALUES
+
     async def close(self) -> None:
         if self._reader and self._driver and self._thread:
             self._reader.close()
@@ -75,7 +83,7 @@ class Store:
         if self._file and log.exists():
             descriptor = os.open(log, os.O_RDONLY)
             try:
-                os.fdatasync(descriptor)
+                disk.sync(descriptor)
             finally:
                 os.close(descriptor)
 

@@ -3,6 +3,9 @@
 Noting is appending to a list, and so is leaving the work that noting needs to the writer. A batch is written once its
 first note is half a second old, or at once when somebody waits for the receipt, which is given when the batch is on the
 disk: those that wait together share one wait. The store follows; while it is lost or full, batches stay in the journal.
+
+A fault that nobody foresaw ends nothing: it is told, whoever waits learns that nothing is kept, and after a pause the
+writer goes on; until something has been written well again it calls itself failed.
 """
 
 from __future__ import annotations
@@ -20,16 +23,19 @@ import structlog
 
 from cds_service.errors import SettingsError
 from cds_service.record.entries import Batch, Entry, Tally
-from cds_service.record.journal import Journal, Place
+from cds_service.record.journal import UNREADABLE, Journal, Place, line_of, set_aside_in
 from cds_service.record.store import Store
+from cds_service.record.troubles import Troubles
 
 T = TypeVar("T")
 TallyKey: TypeAlias = tuple[str, str, str, str, str, str]
 """Day, service, client, rule, version, outcome."""
 
+_JOURNAL, _STORE = "journal", "store"
 _LINGER = 0.5
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _SECONDS_TO_OPEN, _SECONDS_TO_END = 1.0, 5.0
+_PAUSE_AFTER_FAULT = 1.0
 _MOST_IN_MEMORY = 20_000
 _AT_ONCE = 2_000
 _WORK_AT_ONCE = 16
@@ -77,9 +83,16 @@ class Writer:
         self._acknowledged = 0
         self._settled = 0
         self._unwritten = 0
-        self._troubled: set[str] = set()
+        self._troubles = Troubles()
+        self.set_aside = 0
+        """Lines of journals that could not be read, or that the store refused, and that lie in files of their own."""
         self.lost = 0
         """Entries that neither the disk nor the store would take, and calls that could not be made entries."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether a fault that was not foreseen holds up the journal or the store."""
+        return self._troubles.unforeseen
 
     @property
     def depth(self) -> int:
@@ -115,11 +128,14 @@ class Writer:
     async def running(self) -> AsyncIterator[None]:
         """Writes until the end, and then what is left; what cannot be stored by then waits for the next start."""
         self._journal = await self._in_thread(self._begin)
+        self.set_aside = await self._in_thread(lambda: len(set_aside_in(self._folder)))
         opened = asyncio.create_task(self._insist(self._store.open))
         await asyncio.wait([opened], timeout=_SECONDS_TO_OPEN)
-        tasks = [opened, *(asyncio.create_task(work) for work in (self._write_down(), self._store_all()))]
-        for task in tasks:
-            task.add_done_callback(_tell_end)
+        if opened.done() and isinstance(refusal := opened.exception(), SettingsError):
+            self._journal.close(remove=True)
+            raise refusal
+        works = {_JOURNAL: self._write_down, _STORE: self._store_all}
+        tasks = [opened, *(asyncio.create_task(self._unending(where, work)) for where, work in works.items())]
         try:
             yield
         finally:
@@ -127,7 +143,6 @@ class Writer:
             last = self.submit(())
             await asyncio.wait([last.stored], timeout=_SECONDS_TO_END)
             for task in tasks:
-                task.remove_done_callback(_tell_end)
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._end()
@@ -162,17 +177,22 @@ class Writer:
             await self._noted.wait()
             self._noted.clear()
             batch, receipts = self._taken()
-            if batch is None:
-                continue
-            self._unwritten = len(batch.entries)
-            durable = bool(receipts)
-            self._acknowledged = batch.number if durable else self._acknowledged
-            place = await self._in_thread(lambda: self._append(batch, durable=durable))  # noqa: B023 - awaited here
+            if batch is not None:
+                await self._keep(batch, receipts)
+
+    async def _keep(self, batch: Batch, receipts: list[Receipt]) -> None:
+        self._unwritten = len(batch.entries)
+        durable = bool(receipts)
+        self._acknowledged = batch.number if durable else self._acknowledged
+        place = None
+        try:
+            place = await self._in_thread(lambda: self._append(batch, durable=durable))
+        finally:
             self._unwritten = 0
             self._waiting.append(_Waiting(batch.number, len(batch.entries), batch, place, receipts))
             _settle((receipt.kept for receipt in receipts), place is not None)
-            self._spare_memory()
-            self._journaled.set()
+        self._spare_memory()
+        self._journaled.set()
 
     def _work_off(self) -> None:
         while self._work:
@@ -200,9 +220,12 @@ class Writer:
         try:
             place = self._journal.append(batch, durable=durable)
         except OSError as fault:
-            self._tell("journal", fault)
+            self._troubles.hold_up(_JOURNAL, fault)
             return None
-        self._told_well("journal")
+        except Exception as fault:  # the store may take it all the same
+            self._troubles.fail(_JOURNAL, fault)
+            return None
+        self._troubles.end(_JOURNAL)
         return place
 
     def _spare_memory(self) -> None:
@@ -222,14 +245,15 @@ class Writer:
     # Into the store
 
     async def _store_all(self) -> None:
+        await self._insist(self._store.open)
         await self._adopt()
         while True:
-            await self._journaled.wait()
-            self._journaled.clear()
             while self._waiting:
                 await self._store_next()
             with suppress(OSError):
                 await self._in_thread(self._clear)
+            await self._journaled.wait()
+            self._journaled.clear()
 
     def _clear(self) -> None:
         """The journal lets go only of what the store holds as firmly."""
@@ -260,48 +284,91 @@ class Writer:
     def _whole(self, waiting: _Waiting) -> Batch:
         batch = waiting.batch
         if batch is None and waiting.place:
-            batch = self._journal.read(waiting.place)
+            batch = self._read(waiting.place)
         return batch or Batch(waiting.number, ())
+
+    def _read(self, place: Place) -> Batch | None:
+        try:
+            return self._journal.read(place)
+        except UNREADABLE:
+            self._tell_aside(self._journal, 1)
+            return None
 
     async def _adopt(self) -> None:
         """Stores what ended processes left behind."""
-        for journal in await self._in_thread(lambda: list(Journal.left_behind(self._folder))):
-            for batches in _some(await self._in_thread(lambda: list(journal.batches()))):  # noqa: B023 - awaited here
-                await self._insist(lambda: self._store.apply(journal.name, batches))  # noqa: B023
-            await self._insist(lambda: self._store.forget(journal.name))  # noqa: B023
-            await self._in_thread(lambda: journal.close(remove=True))  # noqa: B023
+        journals = await self._in_thread(lambda: list(Journal.left_behind(self._folder)))
+        try:
+            for journal in journals:
+                await self._take_over(journal)
+        finally:
+            for journal in journals:
+                journal.close(remove=False)
+
+    async def _take_over(self, journal: Journal) -> None:
+        """All that can be read and stored; the other lines are set aside before the journal goes."""
+        try:
+            aside = await self._in_thread(lambda: list(journal.unreadable()))
+            for batches in _some(await self._in_thread(lambda: list(journal.batches()))):
+                aside += await self._refused(journal, batches)
+            if aside:
+                await self._in_thread(lambda: journal.set_aside(*aside))
+                self._tell_aside(journal, len(aside))
+        except OSError as fault:  # its disk; the next start tries again
+            self._troubles.hold_up("journal left behind", fault)
+            return
+        await self._insist(lambda: self._store.forget(journal.name))
+        await self._in_thread(lambda: journal.close(remove=True))
+
+    async def _refused(self, journal: Journal, batches: list[Batch]) -> list[bytes]:
+        """Stores batches, and gives the lines of those for whose own sake the store takes none."""
+        try:
+            await self._insist(lambda: self._store.apply(journal.name, batches))
+        except Exception:
+            if len(batches) == 1:
+                return [line_of(batches[0])]
+            half = len(batches) // 2
+            first = await self._refused(journal, batches[:half])
+            return first + await self._refused(journal, batches[half:])
+        return []
 
     async def _insist(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Again and again until it is done."""
+        """Again and again until it is done, as long as it is the database that fails and not what it is given."""
         pause = _SHORTEST_PAUSE
         while True:
             try:
                 await work()
             except self._store.lost as fault:
-                self._tell("store", fault)
+                if self._store.refuses(fault):
+                    raise
+                self._troubles.hold_up(_STORE, fault)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
-                self._told_well("store")
+                self._troubles.end(_STORE)
                 return
 
-    def _tell(self, where: str, fault: Exception) -> None:
-        """Once, until it works again; without the message, which may quote what was written."""
-        if where not in self._troubled:
-            self._troubled.add(where)
-            _LOG.error("record not written", where=where, fault=type(getattr(fault, "orig", None) or fault).__name__)
+    # What is told
 
-    def _told_well(self, where: str) -> None:
-        if where in self._troubled:
-            self._troubled.discard(where)
-            _LOG.info("record written again", where=where)
+    async def _unending(self, where: str, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except Exception as fault:  # without the writer nothing would be recorded, and nobody would know
+                self._troubles.fail(where, fault)
+                if where == _JOURNAL:
+                    self._give_up()
+                await asyncio.sleep(_PAUSE_AFTER_FAULT)
 
+    def _give_up(self) -> None:
+        """Whoever waits learns that nothing is kept; what could not be made a batch is counted as lost."""
+        self.lost += len(self._entries) + len(self._tallies)
+        receipts, self._entries, self._receipts, self._tallies = self._receipts, [], [], Counter()
+        _settle((receipt.kept for receipt in receipts), False)
+        self._timer = None
 
-def _tell_end(task: asyncio.Task[None]) -> None:
-    """A task of the writer ends before its time only by a fault that was not foreseen."""
-    fault = None if task.cancelled() else task.exception()
-    if fault:
-        _LOG.error("record writer ended", fault=type(fault).__name__)
+    def _tell_aside(self, journal: Journal, lines: int) -> None:
+        self.set_aside += lines
+        _LOG.error("record lines set aside", journal=journal.name, lines=lines)
 
 
 def _tally(key: TallyKey, count: int) -> Tally:

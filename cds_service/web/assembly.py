@@ -167,6 +167,12 @@ class Application:
         if self._recorder:
             metrics.QUEUE.set(self._recorder.writer.depth)
             metrics.LOST.set(self._recorder.writer.lost)
+            metrics.record_faults(self._recorder.faults)
+
+    @property
+    def records(self) -> bool:
+        """Whether the record is written as it should be, or not kept at all."""
+        return self._recorder is None or not self._recorder.writer.failed
 
     def reasons(self, batch: FeedbackBatch) -> Mapping[str, int]:
         known = self.content.overrides

@@ -97,7 +97,10 @@ async def live(_: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """GET /health/ready: the content is loaded and calls can be answered."""
+    """GET /health/ready: the content is loaded, calls can be answered, and what comes of them is recorded."""
     if not request.app.state.ready:
         raise NotReady
+    app: Application = request.app.state.service
+    if not app.records:
+        raise NotReady("The record cannot be written; the log says why.")
     return Written(b'{"status":"ok"}', headers=[NO_STORE])

@@ -91,6 +91,7 @@ UNDER_WAY = _gauge("calls_under_way", "Calls being answered", "livesum")
 CONNECTIONS = _gauge("connections", "Connections that are open", "livesum")
 _ENDED = _counter("connections_ended", "Connections that the service ended by itself, and why", "why")
 QUEUE = _gauge("record_queue", "Entries of the record that are not stored yet", "livesum")
+_FAULTS = _gauge("record_faults", "What is wrong with the record, 1 for each fault", "livesum", "fault")
 LOST = _gauge("record_lost", "Entries of the record that neither disk nor database would take", "livesum")
 
 
@@ -109,6 +110,12 @@ def reviewed(rules: Mapping[str, int]) -> None:
     """How many rules are in each state of review."""
     for state, number in rules.items():
         _REVIEWED.labels(state).set(number)
+
+
+def record_faults(held: Mapping[str, bool]) -> None:
+    """What is wrong with the record of this worker."""
+    for fault, holds in held.items():
+        _FAULTS.labels(fault).set(holds)
 
 
 def begin(rules: Iterable[str], called: Iterable[tuple[str, Service]]) -> None:

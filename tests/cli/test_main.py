@@ -1,6 +1,7 @@
 """The command line: what it prints, where it ends, and with which code."""
 
 import json
+import platform
 import re
 import shlex
 import shutil
@@ -54,6 +55,19 @@ def in_checkout(checkout, *args):
 def test_each_command_has_help_with_exit_codes(command):
     assert "Exit codes: 0" in run(command, "--help")
     assert command in run("--help")
+
+
+@pytest.mark.parametrize("args", [("serve",), ("check",), ("record", "prune"), ("demo-ehr",)])
+def test_windows_is_told_in_one_sentence_that_it_is_not_supported(monkeypatch, args):
+    monkeypatch.setattr(platform, "system", lambda: "Windows")
+    (sentence,) = run(*args, code=1).splitlines()
+    assert "does not run on Windows" in sentence
+
+
+def test_the_command_starts_without_what_windows_does_not_have():
+    missing = "fcntl", "grp", "pwd", "resource", "termios", "uvloop"
+    script = f"import sys; sys.modules.update(dict.fromkeys({missing})); import cds_service.cli.main"
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
 
 
 def test_help_loads_neither_cards_nor_server():

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from cds_service.errors import SettingsError
 from cds_service.record import writer as writing
-from cds_service.record.journal import Journal
+from cds_service.record.journal import Journal, line_of
 from cds_service.record.store import Store
 from cds_service.record.tables import ANSWERS, CARDS, TALLIES
 from cds_service.record.writer import Writer
@@ -243,3 +243,122 @@ async def test_a_call_that_cannot_be_worked_off_costs_no_other(store, folder):
     assert writer.lost == 1
     assert [(line["event"], line["fault"]) for line in lines] == [("call not recorded", "KeyError")]
     assert "MARK" not in str(lines)
+
+
+FAULT = RuntimeError("MARK")
+
+
+def _raise(*_, **__):
+    raise FAULT
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [(Journal, "append"), (Writer, "_taken"), (Writer, "_append"), (Writer, "_spare_memory"), (writing, "_tally")],
+    ids=["encoding", "batching", "thread", "bookkeeping", "counting"],
+)
+async def test_a_fault_that_nobody_foresaw_answers_whoever_waits_and_is_got_over(
+    store, folder, monkeypatch, where, name
+):
+    monkeypatch.setattr(writing, "_PAUSE_AFTER_FAULT", 0.05)
+    writer = Writer(store, folder)
+    with structlog.testing.capture_logs() as lines:
+        async with writer.running():
+            await writer.submit([answer("before")]).stored
+            with monkeypatch.context() as broken:
+                broken.setattr(where, name, _raise)
+                writer.count(KEY)
+                await asyncio.wait_for(writer.submit([answer()]).kept, 5)
+                await asyncio.sleep(0)
+                assert writer.failed
+                await asyncio.wait_for(writer.submit([answer()]).kept, 5)
+            assert await asyncio.wait_for(_well_again(writer), 20)
+            assert not writer.failed
+    events = [line["event"] for line in lines]
+    assert events.count("record writer failed") == events.count("record written again") >= 1
+    assert "MARK" not in str(lines)
+    assert {"before", "after"} <= {row["card"] for row in await rows(store, ANSWERS)}
+
+
+async def _well_again(writer):
+    for _ in range(1000):
+        if await writer.submit([answer("after")]).kept:
+            break
+        await asyncio.sleep(0.02)
+    await writer.submit(()).stored
+    return True
+
+
+async def test_a_fault_of_the_store_that_nobody_foresaw_is_told_and_got_over(store, folder, monkeypatch):
+    monkeypatch.setattr(writing, "_PAUSE_AFTER_FAULT", 0.05)
+    writer = Writer(store, folder)
+    async with writer.running():
+        with monkeypatch.context() as broken:
+            broken.setattr(Store, "apply", _raise)
+            receipt = writer.submit([answer()])
+            assert await receipt.kept
+            while not writer.failed:  # noqa: ASYNC110 - as soon as it is told
+                await asyncio.sleep(0.01)
+            assert not receipt.stored.done()
+        assert await receipt.stored
+        assert not writer.failed
+    assert len(await rows(store, ANSWERS)) == 1
+
+
+def leave(folder, *lines):
+    journal = Journal.new(folder)
+    (path,) = folder.glob(f"{journal.name}*")
+    path.write_bytes(b"".join(lines))
+    journal.close(remove=False)
+    return journal.name
+
+
+async def test_a_line_that_cannot_be_read_is_set_aside_and_told_and_the_others_are_stored(store, folder):
+    broken = b'{"number":2,"entries":"MARK"}\n'
+    left = [line_of(writing.Batch(n, (answer(f"c{n}"),))) for n in (1, 3)]
+    name = leave(folder, left[0], broken, left[1], b'{"cut":')
+    writer = Writer(store, folder)
+    with structlog.testing.capture_logs() as lines:
+        async with writer.running():
+            await writer.submit(()).stored
+            assert [row["card"] for row in await rows(store, ANSWERS)] == ["c1", "c3"]
+            assert writer.set_aside == 1
+    assert [(line["event"], line["lines"]) for line in lines] == [("record lines set aside", 1)]
+    (path,) = folder.iterdir()
+    assert (path.name, path.read_bytes()) == (f"{name}.unread", broken)
+    assert "MARK" not in str(lines)
+    again = Writer(store, folder)
+    async with again.running():
+        assert again.set_aside == 1, "told until somebody takes the file away"
+
+
+@pytest.mark.parametrize("poison", [{"at": 2**70}, {"reason": None}, {"client": "\x00"}])
+async def test_a_line_that_the_store_cannot_take_keeps_no_other_from_it(database_url, folder, poison, anyio_backend):
+    batches = [writing.Batch(n, (answer(f"c{n}", **(poison if n == 2 else {})),)) for n in range(1, 7)]
+    name = leave(folder, *map(line_of, batches))
+    store = Store(database_url)
+    writer = Writer(store, folder)
+    async with writer.running():
+        await writer.submit(()).stored
+    kept = [row["card"] for row in await rows(store, ANSWERS)]
+    aside = {path.name for path in folder.iterdir()}
+    await store.close()
+    assert {"c1", "c3", "c4", "c5", "c6"} <= set(kept)
+    assert ("c2" in kept) == (aside == set()), "stored or set aside, not lost"
+    assert aside <= {f"{name}.unread"}
+
+
+async def test_a_line_that_is_damaged_while_it_waits_is_set_aside(store, folder, monkeypatch):
+    monkeypatch.setattr(writing, "_MOST_IN_MEMORY", 1)
+    writer = Writer(store, folder)
+    async with writer.running():
+        store.gone = True
+        for name in ("c1", "c2", "c3"):
+            await writer.submit([answer(name)]).kept
+        (path,) = folder.glob("*.jsonl")
+        path.write_bytes(path.read_bytes().replace(b'{"number":1', b'{"numb#r":1'))
+        store.gone = False
+        await writer.submit(()).stored
+        assert sorted(row["card"] for row in await rows(store, ANSWERS)) == ["c2", "c3"]
+        assert writer.set_aside == 1
+    assert b"c1" in next(folder.glob("*.unread")).read_bytes()

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from cds_service.record.recorder import opened
 from cds_service.record.tables import ANSWERS
+from cds_service.record.writer import Writer
 from cds_service.settings import Settings
 from tests.calling import application_with, requests
 from tests.contract import speaking_to
@@ -192,3 +193,32 @@ async def test_the_log_counts_outcomes_and_holds_no_comment(client):
     (line,) = (line for line in lines if line["event"] == "call")
     assert (line["service"], line["accepted"], line["overridden"], line["unusable"]) == ("rbd-order-select", 1, 1, 1)
     assert "MARK" not in str(lines)
+
+
+async def test_a_writer_that_fails_is_told_to_whoever_sends_feedback_and_to_whoever_asks(environment, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError
+
+    async with speaking_to(application_with(**environment)) as client:
+        assert (await post(client, ACCEPTED)).status_code == 200
+        assert (await client.get("/health/ready")).status_code == 200
+        assert 'rbd_cds_record_faults{fault="writer"} 0.0' in (await client.get("/metrics")).text
+        with monkeypatch.context() as broken:
+            broken.setattr(Writer, "_append", fail)
+            broken.setattr(Writer, "_apply", fail)
+            refused = await post(client, OVERRIDDEN)
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+            assert (await client.get("/health/ready")).status_code == 503
+            assert 'rbd_cds_record_faults{fault="writer"} 1.0' in (await client.get("/metrics")).text
+            assert (await client.get("/health/live")).status_code == 200
+
+
+async def test_a_store_that_fails_alone_is_told_as_well(environment, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError
+
+    async with speaking_to(application_with(**environment)) as client:
+        with monkeypatch.context() as broken:
+            broken.setattr(Writer, "_apply", fail)
+            assert (await post(client, OVERRIDDEN)).status_code == 503
+            assert (await client.get("/health/ready")).status_code == 503
