@@ -15,6 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from cds_service.content import numbers as spelt
+from cds_service.content.alarms import FILE as ALARMS, Alarms, faults_of_alarms
 from cds_service.content.attribute_words import SourceAttributes
 from cds_service.content.checks import faults_of
 from cds_service.content.families import Families
@@ -113,7 +114,8 @@ def load(folder: Path) -> Content:
     wording = reading.toml("wording.toml", Wording)
     gates = reading.toml("gates.toml", dict[str, Gate])
     value_sets = tuple(_value_sets(reading))
-    if services is None or families is None or evidence is None:
+    alarms = reading.toml(ALARMS, Alarms)
+    if services is None or families is None or evidence is None or alarms is None:
         raise ContentError(reading.faults)
     if overrides is None or memory is None or not_checked is None:
         raise ContentError(reading.faults)
@@ -131,6 +133,7 @@ def load(folder: Path) -> Content:
         evidence=evidence,
         overrides=overrides,
         memory=memory,
+        alarms=alarms,
         not_checked=not_checked,
         not_checked_digest=digest(*files.layers(NOT_CHECKED)),
         suggestions={name: spelt.suggestion_with(one, of_all) for name, one in suggestions.items()},
@@ -147,7 +150,7 @@ def load(folder: Path) -> Content:
         gates=gates,
         reviews=reviews or {},
     )
-    faults = [*reading.faults, *faults_of_form(files), *faults_of(content)]
+    faults = [*reading.faults, *faults_of_form(files), *faults_of(content), *faults_of_alarms(alarms)]
     faults += faults_of_orderables(orderables, content.suggestions, content.resources)
     if faults:
         raise ContentError(faults)

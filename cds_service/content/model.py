@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from cds_service.content.alarms import Alarms
 from cds_service.content.attribute_words import Personal, SourceAttributes
 from cds_service.content.families import Families, Note
 from cds_service.content.overlay import CardFiles
@@ -350,6 +351,7 @@ class Content(msgspec.Struct, frozen=True):
     evidence: dict[str, Source]
     overrides: dict[str, OverrideText]
     memory: MemoryText
+    alarms: Alarms
     not_checked: NotCheckedText
     not_checked_digest: str
     suggestions: dict[str, SuggestionText]

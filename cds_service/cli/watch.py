@@ -1,0 +1,127 @@
+"""The command that says what is no longer as it was. What it needs is imported when it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from cds_service.cli.start import assembled, trusted_clients
+from cds_service.errors import FaultsFound
+from cds_service.settings import Settings
+
+if TYPE_CHECKING:
+    from cds_service.decisions.ruleset import Ruleset
+    from cds_service.record.alarms import Look, Verdict
+    from cds_service.record.history import Series
+
+
+@click.command()
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Judge the days from this one on, of every kind.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+def watch(since: dt.datetime | None, as_json: bool) -> None:
+    """Say which rules have fallen silent, flood or can no longer tell, by what was recorded.
+
+    Each is held against its own past with the same client; cards/alarms.toml says what is enough to ring.
+
+    Exit codes: 0 nothing rings; 1 something does; 2 it could not be looked.
+    """
+    try:
+        settings = Settings.in_force()
+        found = _looked(settings, assembled(settings), since.date() if since else None)
+    except FaultsFound as faults:
+        _not_looked(str(faults))
+    if as_json:
+        click.echo(json.dumps(_as_json(found), indent=2))
+    else:
+        _print(found)
+    sys.exit(1 if found.alarms else 0)
+
+
+def _not_looked(why: str) -> NoReturn:
+    click.echo(f"Could not look: {why}", err=True)
+    sys.exit(2)
+
+
+def _looked(settings: Settings, ruleset: Ruleset, since: dt.date | None) -> Look:
+    from cds_service.record import alarms
+    from cds_service.record.history import History, read_history
+    from cds_service.record.recorder import opened
+
+    today, limits = settings.today(), ruleset.content.alarms
+    if settings.record == "off":
+        _not_looked("CDS_RECORD is off, so nothing is counted.")
+    if settings.database_file and not settings.database_file.is_file():
+        _not_looked(f"there is no record at {settings.database_file}; CDS_VAR or CDS_DATABASE_URL says where it is.")
+    longest = max(change.days for change in limits.kinds.values())
+    first = (since or today - dt.timedelta(days=longest)) - dt.timedelta(days=limits.baseline_days)
+
+    async def history() -> History:
+        async with opened(settings) as store:
+            try:
+                return await read_history(store, first, today)
+            except store.lost as fault:
+                _not_looked(f"the record cannot be read ({type(fault).__name__}).")
+
+    read = asyncio.run(history())
+    callers = trusted_clients(settings, ruleset)
+    clients = {client.name for client in callers.by_issuer.values()} if callers else {"anyone"}
+    shown = _Shown(ruleset, clients)
+    series = ((kind, one) for kind, one in alarms.watched(read, today) if shown.holds(one))
+    return alarms.look(read, series, limits, today, since)
+
+
+class _Shown:
+    """What is asked today: a rule, service or client that was taken away on purpose has not fallen silent."""
+
+    def __init__(self, ruleset: Ruleset, clients: set[str]) -> None:
+        rules = ruleset.content.rules
+        self._clients = clients
+        self._rules = {
+            one.id: {"", *(name for name in one.rules if rules[name].status != "retired")}
+            for one in ruleset.content.services.service
+        }
+
+    def holds(self, series: Series) -> bool:
+        return series.client in self._clients and series.rule in self._rules.get(series.service, ())
+
+
+def _print(found: Look) -> None:
+    from cds_service.record.alarms import told
+
+    for verdict in found.alarms:
+        click.echo(told(verdict))
+    if not found.alarms:
+        click.echo("Nothing rings.")
+    click.echo(f"Judged: {found.judged}. Too little on record to judge: {found.too_little}.", err=True)
+
+
+def _as_json(found: Look) -> dict[str, Any]:
+    return {
+        "judged": found.judged,
+        "too-little": found.too_little,
+        "alarms": [_alarm(verdict) for verdict in found.alarms],
+    }
+
+
+def _alarm(verdict: Verdict) -> dict[str, Any]:
+    one = verdict.series
+    named = {"client": one.client, "service": one.service, "rule": one.rule, "codes": one.what}
+    return {
+        "kind": verdict.kind,
+        **{name: value for name, value in named.items() if value},
+        "since": verdict.since.isoformat(),
+        "recent": {"events": verdict.recent.events, "of": verdict.recent.exposure},
+        "before": {"events": verdict.before.events, "of": verdict.before.exposure},
+        "chance": verdict.chance,
+        "lacks": dict(verdict.lacks),
+        "new-versions": list(verdict.new_versions),
+    }
+
+
+def register(group: click.Group) -> None:
+    group.add_command(watch)
