@@ -73,8 +73,8 @@ def try_(
     REQUEST is a file of JSON, or - for standard input. With --fhir-server the request is built from --patient, --hook
     and, where orders are written, --order; any subject of the order is replaced by the patient.
 
-    Exit codes: 0 answered, with cards or without; 1 the request would be refused, or (with --validate) the request or
-    the answer breaks its schema.
+    Exit codes: 0 answered, with cards or without; 1 the request would be refused, the server has no such patient, or
+    (with --validate) the request or the answer breaks its schema.
     """
     from cds_service.authoring import explain
     from cds_service.decisions.service import DecisionService

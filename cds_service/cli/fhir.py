@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
+from cds_service.cli.start import fail
 from cds_service.content import places
+from cds_service.errors import DataMissing
 from cds_service.hooks.hooks import HOOKS
 from cds_service.web.sandbox import DEMO_PORT, at_an_order, demo_fhir
 
@@ -20,12 +22,14 @@ if TYPE_CHECKING:
     from cds_service.authoring.explain import Explained
     from cds_service.decisions.service import DecisionService
     from cds_service.fhir_client.access import FhirAccess, FhirGrant
+    from cds_service.fhir_client.target import Why
 
 T = TypeVar("T")
 
 NOT_R4_HINT = """\
 The data are of another FHIR release. In the public Sandbox, whose own server is DSTU2, choose the gear, then Change
 FHIR Server, and give an R4 server: https://launch.smarthealthit.org/v/r4/fhir, or cds-service demo-ehr."""
+_NOT_FOUND: Why = "not found"
 _SECONDS = 20.0
 _ANYWHERE = ("0.0.0.0/0", "::/0")
 
@@ -71,7 +75,9 @@ def upload(server: str, patients: tuple[str, ...]) -> None:
 
     All of them, or the PATIENTS named. A patient that is there already is written anew.
 
-    Exit codes: 0 loaded; 1 the server refused one, or could not be reached.
+    A patient counts as loaded only where the server answers a transaction-response with every entry done.
+
+    Exit codes: 0 loaded; 1 the server refused one or a part of one, answered something else, or could not be reached.
     """
     from cds_service.fhir_client.http import post_bundle
 
@@ -148,8 +154,14 @@ async def explained(
     body = built_request(server, patient, hook, order.read() if order else None)
     try:
         found = await _with_progress(explain.explain(body, answering, grant), f"Asking {server}")
+    except DataMissing as missing:
+        if missing.reasons.get("patient") == _NOT_FOUND:
+            click.echo(f"There is no patient {patient} on {server}, or no FHIR server there.", err=True)
+        raise
     finally:
         await access.aclose()
+    if found.gaps.get("patient") == _NOT_FOUND:
+        fail(f"There is no patient {patient} on {server}.")
     if (found.decision.gate or "").startswith("not FHIR R4"):
         click.echo(NOT_R4_HINT, err=True)
     for key, gap in found.gaps.items():

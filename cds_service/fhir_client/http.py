@@ -25,6 +25,7 @@ import httpx
 
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.sources import FhirQuery, Source
+from cds_service.fhir.transactions import fault_in
 from cds_service.fhir_client.egress import Resolver
 from cds_service.fhir_client.fetch import ByteBudget, Fetch, FhirReply, FhirRequest
 from cds_service.fhir_client.target import Bounds, Deadline, Target
@@ -104,14 +105,14 @@ class FhirClient:
 
 
 async def post_bundle(server: str, bundle: bytes) -> str | None:
-    """Posts a transaction to a server that a person has named; why it was not taken, or None."""
+    """Posts a transaction to a server that a person has named; why it was not done as a whole, or None."""
     headers = {"Accept": _HEADERS["Accept"], "Content-Type": _HEADERS["Accept"]}
     try:
         async with httpx.AsyncClient(verify=trusted(), trust_env=False, timeout=_UPLOAD_SECONDS) as http:
             answer = await http.post(server, content=bundle, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL) as fault:
         return f"the server could not be reached ({type(fault).__name__})"
-    return None if answer.is_success else f"the server answered {answer.status_code}"
+    return fault_in(answer.content, bundle) if answer.is_success else f"the server answered {answer.status_code}"
 
 
 class _TooLate(Exception):
