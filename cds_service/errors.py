@@ -68,7 +68,7 @@ class OtherRelease(CdsError):
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        super().__init__(f"not FHIR R4: {kind}")
+        super().__init__(f"not FHIR R4: {kind}; the client has to be set to a FHIR R4 server")
 
 
 class CallRefused(CdsError):

@@ -58,7 +58,8 @@ def _banner(port: int, patients: dict[str, dict[str, Any]]) -> Iterator[str]:
     yield "FOR DEMONSTRATION ONLY: synthetic patients, nothing can be written, anyone on this machine may read."
     yield f"  FHIR R4   {base}"
     yield f"  Sandbox   {at_an_order('http://127.0.0.1:8000/cds-services', base)}"
-    yield "  The examples hold on one day: start the service with CDS_TODAY=2026-06-15."
+    yield "  The examples hold on one day, and come back if nothing is recorded: start the service with"
+    yield "            CDS_TODAY=2026-06-15 CDS_RECORD=off CDS_PROFILE=sandbox"
     yield f"  Patients  {', '.join(patients)}"
 
 

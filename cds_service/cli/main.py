@@ -94,6 +94,8 @@ def _addresses(settings: Settings) -> Iterator[str]:
     yield f"  health    {base}/health/ready"
     if settings.fixed_day:
         yield f"  CDS_TODAY fixes the day at {settings.fixed_day}: for tests and demonstrations only."
+        if settings.record == "on":
+            yield "  A card that is answered stays silent: with CDS_RECORD=off examples come back."
     if settings.mode == "silent":
         yield "  CDS_MODE is silent: nothing is shown."
     yield "A card from a shipped example:"

@@ -325,17 +325,22 @@ async def test_the_token_goes_to_the_named_server_only(answered, sign, ehr):
         assert other.connections == 0
 
 
-@pytest.mark.parametrize("where", ["prefetch", "server"])
-async def test_data_of_another_release_are_no_cards_and_say_why(answered, sign, ehr, where):
+@pytest.mark.parametrize("where", ["prefetch", "server", "draft"])
+async def test_data_of_another_release_are_no_cards_and_say_why_and_what_to_do(answered, sign, ehr, where):
     old = searchset({"resourceType": "MedicationOrder", "id": "m-1"})
     ehr.answers["MedicationRequest"] = sends(old)
     key = "medicationRequests"
-    call = with_value(sign, key, old) if where == "prefetch" else with_access(without(sign, key), ehr)
+    call = {
+        "prefetch": with_value(sign, key, old),
+        "server": with_access(without(sign, key), ehr),
+        "draft": sign | {"context": sign["context"] | {"draftOrders": old}},
+    }[where]
+    why = "not FHIR R4: MedicationOrder; the client has to be set to a FHIR R4 server"
     with structlog.testing.capture_logs() as lines:
         answer = (await answered(call)).json()
     assert answer["cards"] == []
-    assert answer["extension"]["org.rbd-cds.outcomes"]["reason"] == "not FHIR R4: MedicationOrder"
-    assert [line["gate"] for line in lines] == ["not FHIR R4: MedicationOrder"]
+    assert answer["extension"]["org.rbd-cds.outcomes"]["reason"] == why
+    assert [line["gate"] for line in lines] == [why]
 
 
 async def test_neither_token_nor_patient_is_logged_whatever_is_fetched(answered, sign, ehr):
