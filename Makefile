@@ -5,7 +5,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 PIP = PIP_CONSTRAINT=constraints.txt $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: serve test bench check pages deploy-check
+.PHONY: serve test bench soak check pages deploy-check
 
 serve: $(VENV)/.serve
 	@$(BIN)/cds-service serve
@@ -21,6 +21,9 @@ test: $(VENV)/.test
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench $(if $(GROUP),--group $(GROUP)) $(if $(QUICK),--quick)
 
+soak: $(VENV)/.test
+	$(BIN)/python -m tests.soak --minutes $(or $(SOAK_MINUTES),2)
+
 check: $(VENV)/.serve
 	@$(BIN)/cds-service check
 
@@ -29,6 +32,7 @@ deploy-check: $(VENV)/.test
 
 pages: $(VENV)/.serve
 	@$(BIN)/cds-service page
+	@$(BIN)/python -m tests.attacks
 	@for vendor in docs/connecting/*.md; do $(BIN)/cds-service connect $$(basename $$vendor .md) --into $$vendor; done
 
 $(VENV)/bin/python:

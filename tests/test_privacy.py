@@ -29,6 +29,7 @@ def call():
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.attack("Reading the log for what tells of a patient", "nothing there")
 def test_an_answer_leaves_no_mark_in_log_or_header(call, name, caplog):
     caplog.set_level(logging.DEBUG)
     request = marked(name)
@@ -77,6 +78,7 @@ def failed():
 
 
 @pytest.mark.parametrize("way", BROKEN)
+@pytest.mark.attack("Values of a request in the refusal", "none there")
 def test_a_refusal_repeats_nothing(call, way):
     request = marked("order-sign-clonazepam-many-risks")
     kept_quiet(call(request["hook"], BROKEN[way](request), HEADERS))
@@ -101,6 +103,7 @@ def test_an_address_or_a_method_that_is_refused_is_not_repeated(call, method, pa
     assert answer.status in (404, 405, 413, 415)
 
 
+@pytest.mark.attack("Reading the metrics for patients", "nobody there")
 def test_the_metrics_name_nobody(call):
     request = marked("order-sign-clonazepam-many-risks")
     call(request["hook"], as_bytes(request), HEADERS)

@@ -190,6 +190,7 @@ def _with_mistune(text):
 
 @pytest.mark.parametrize("render", [_with_cmark_gfm, _with_markdown_it, _with_mistune])
 @pytest.mark.parametrize("around", ["{}", "Dementia {}", "{} dementia", "Dementia, {}.", "see:{}", "x{}"])
+@pytest.mark.attack("A link or an image in the words of a chart", "text, in three renderers")
 def test_no_renderer_makes_a_link_of_what_a_chart_says(render, around):
     assert "<a " in render("https://evil.example")
     for address in ADDRESSES:
@@ -216,6 +217,7 @@ def test_words_without_an_address_stay_as_they_are(words):
         "x" * 500,
     ],
 )
+@pytest.mark.attack("HTML or Markdown in the words of a chart", "text")
 def test_chart_text_is_inert_markdown(words):
     from markdown_it import MarkdownIt
 

@@ -67,6 +67,7 @@ def test_an_address_is_taken_apart_and_put_together_again(url, again):
         "https://[::1/r4",
     ],
 )
+@pytest.mark.attack("A FHIR server with a user, a query or another scheme in its address", "not called")
 def test_what_is_not_the_plain_address_of_a_server_is_none(url):
     assert Base.of(url) is None
     assert Servers.listed(["https://fhir.example.org"], open=True).base(url) is None
@@ -116,6 +117,7 @@ def test_a_query_is_escaped():
 
 
 @pytest.mark.parametrize("path", ["Patient/..", "Patient/.", "Patient/%2e%2e", "../admin", "Patient/a%2fb"])
+@pytest.mark.attack("An id that leads out of the FHIR server's base", "not called")
 def test_an_id_that_leads_upwards_makes_no_address(path):
     assert EHR.address(path) is None
 
@@ -208,6 +210,7 @@ INSIDE = {
 @pytest.mark.parametrize(
     "address", [pytest.param(one, id=f"{kind}: {one}") for kind, all_of_it in INSIDE.items() for one in all_of_it]
 )
+@pytest.mark.attack("A listed name that leads to a private network", "not connected")
 def test_a_name_that_leads_inside_is_not_connected(address):
     assert resolved("fhir.example.org", address) == ()
 
@@ -234,6 +237,7 @@ def test_what_lies_beside_those_is_connected(address):
         ("fd00:ec2::254", "fd00::/8"),
     ],
 )
+@pytest.mark.attack("A listed network that holds the address where clouds hand out credentials", "not connected")
 def test_no_listed_network_leads_to_where_credentials_are_handed_out(address, network):
     assert resolved("fhir.example.org", address, permitted=[network]) == ()
 

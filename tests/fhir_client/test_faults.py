@@ -102,6 +102,9 @@ async def test_each_fault_of_every_key_at_once_costs_no_time(server, access, fau
     assert all(one.gap for one in found.values())
 
 
+@pytest.mark.attack(
+    "A small answer of a FHIR server that unpacks to a huge one", "unpacked to the limit, then unavailable"
+)
 async def test_a_packed_answer_is_never_unpacked_beyond_the_limit(server, access):
     server.answers = {"Condition": misbehaving.bomb()}
     found = await in_time(access, target(server))
@@ -132,6 +135,7 @@ async def test_a_name_that_hangs_costs_no_time():
 
 
 @pytest.mark.parametrize(("permitted", "why"), [((), "no connection"), (("127.0.0.0/8",), None)])
+@pytest.mark.attack("A listed name that leads to this machine", "not connected")
 async def test_a_name_is_connected_only_where_its_address_may_be(server, permitted, why):
     async def lookup(_):
         return ["127.0.0.1"]
@@ -153,6 +157,7 @@ async def test_the_next_address_of_a_name_is_tried(server):
     assert found["conditions"].gap is None
 
 
+@pytest.mark.attack("A FHIR server with the certificate of another", "not called")
 async def test_the_certificate_must_be_that_of_the_name(monkeypatch, tmp_path):
     authority = x509_for("ehr.example", tmp_path)
 
@@ -195,6 +200,7 @@ def x509_for(name, folder):
     return context
 
 
+@pytest.mark.attack("A FHIR server that redirects or pages to another host", "the token stays at home")
 async def test_the_token_is_seen_by_no_other_host(server, access):
     async with misbehaving.running() as other:
         for answer in (

@@ -168,6 +168,7 @@ async def test_a_page_elsewhere_is_not_asked_for(ehr, fetch, elsewhere):
     assert not other.called
 
 
+@pytest.mark.attack("Pages that go in a circle", "each asked for once")
 async def test_pages_that_go_in_a_circle_are_asked_for_once(ehr, fetch):
     route = ehr.get(url__startswith=EHR).mock(page(resource("Condition", "c-1"), following=f"{EHR}/Condition?page=2"))
     assert (await fetch(CONDITIONS))["Condition"].gap == "more pages"
@@ -178,6 +179,7 @@ async def test_pages_that_go_in_a_circle_are_asked_for_once(ehr, fetch):
     ("bounds", "calls"),
     [(Bounds(pages=3), 3), (Bounds(entries=4), 2), (Bounds(bytes=700), 3), (Bounds(page_bytes=9), 1)],
 )
+@pytest.mark.attack("Pages, entries or bytes without end", "an end to each, then unavailable")
 async def test_there_is_an_end_to_pages_entries_and_bytes(ehr, bounds, calls):
     access = FhirAccess(1.0, bounds=bounds)
     numbers = iter(range(100))
@@ -255,6 +257,7 @@ async def test_what_is_no_resource_is_unreadable(ehr, fetch, content):
     assert (await fetch(PATIENT))["Patient"].gap == "answer unreadable"
 
 
+@pytest.mark.attack("A number without end in an answer of a FHIR server", "not read")
 async def test_an_endless_number_is_not_read(ehr, fetch):
     ehr.get(url__startswith=EHR).respond(200, content=b'{"resourceType":"Bundle","total":' + b"9" * 2_000_000 + b"}")
     assert (await fetch(CONDITIONS))["Condition"].gap == "answer unreadable"
@@ -545,6 +548,7 @@ async def test_an_id_that_leads_elsewhere_is_not_asked_for(ehr, fetch):
     assert not route.called
 
 
+@pytest.mark.attack("A cookie that joins the questions about two patients", "not sent")
 async def test_cookies_of_one_answer_do_not_go_with_the_next_question(ehr, fetch):
     route = ehr.get(url__startswith=EHR).respond(200, json=searchset(), headers={"Set-Cookie": "session=1; Path=/"})
     await fetch(CONDITIONS)

@@ -48,12 +48,14 @@ def test_findings_that_share_a_card_share_their_kinds():
     assert set(alone.classes) < set(both["clonazepam-dementia"].classes)
 
 
+@pytest.mark.attack("Comparing two patients in the record", "nothing in common")
 def test_two_patients_have_no_mark_in_common():
     mine, other = (prints(*DEMENTIA, patient_key=key)["clonazepam-dementia"] for key in "pq")
     assert mine.drug != other.drug
     assert set(mine.classes).isdisjoint(other.classes)
 
 
+@pytest.mark.attack("Reading the record for diagnoses and drugs", "nothing can be read")
 def test_nothing_in_it_can_be_read():
     written = json.dumps(msgspec.to_builtins(prints(*DEMENTIA)["clonazepam-dementia"])).lower()
     for word in ("alzheimer", "26929004", "197527", "dementia/", "the-draft", "low-score", "0.5"):

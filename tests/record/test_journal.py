@@ -100,6 +100,7 @@ def test_a_journal_that_is_done_with_goes(journal, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.attack("Another user of the machine who reads the journal", "no leave")
 def test_only_its_owner_can_read_a_journal(journal, tmp_path):
     (path,) = tmp_path.glob("*.jsonl")
     assert path.stat().st_mode & 0o077 == 0

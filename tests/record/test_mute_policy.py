@@ -279,6 +279,7 @@ async def test_an_answer_is_about_one_patient(tmp_path):
         assert await place.rules("order-select", *other, drafts=(HALF,), patientId="other") == ["clonazepam-dementia"]
 
 
+@pytest.mark.attack("One EHR that answers the cards of another", "the cards are shown all the same")
 async def test_another_client_cannot_answer_a_card(tmp_path):
     async with site(tmp_path) as place:
         (card,) = await place.ask("order-select", *DEMENTIA, drafts=(HALF,))

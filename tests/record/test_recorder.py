@@ -116,6 +116,7 @@ async def test_a_card_that_is_not_on_record_is_kept_all_the_same(tmp_path):
         assert row["card"] == UNKNOWN
 
 
+@pytest.mark.attack("Names and comments in what a client writes freely", "not kept")
 async def test_nothing_that_a_client_writes_freely_is_kept(tmp_path):
     reason = {
         "reason": {"code": "MARK-code", "system": "MARK-system", "display": "MARK"},

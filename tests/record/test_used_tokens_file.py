@@ -36,6 +36,7 @@ async def test_what_has_run_out_is_swept_away(tmp_path: Path) -> None:
     assert held == [(mark("ehr", "b"),)]
 
 
+@pytest.mark.attack("Tokens sent again while the file of used tokens cannot be written", "503")
 async def test_a_store_that_cannot_be_written_admits_nobody(tmp_path: Path) -> None:
     replays = UsedTokensFile(tmp_path / "used.sqlite")
     replays.close()

@@ -45,6 +45,7 @@ async def kept(database_url):
     return found
 
 
+@pytest.mark.attack("A token that is sent again to another host", "401")
 async def test_a_token_is_good_at_one_host(tmp_path, database_url):
     async with Host(tmp_path / "a", database_url) as one, Host(tmp_path / "b", database_url) as other:
         assert await one.first_use("ehr", "t", LATER)

@@ -76,6 +76,7 @@ async def test_what_is_unknown_changes_nothing(post, sign):
 
 
 @pytest.mark.parametrize("odd", ["", {}, None, "Patient/123", "../../metadata", "1?x=y", "1&_count=9999", "x" * 300])
+@pytest.mark.attack("A patient id that leads to another address", "422")
 async def test_a_patient_that_is_no_bare_id_is_422(post, view, odd):
     answer = await post(view | {"context": view["context"] | {"patientId": odd}})
     assert answer.status_code == 422
@@ -113,6 +114,7 @@ async def test_what_is_no_json_is_400(post, body, status):
     assert (await post(None, "patient-view", content=body)).status_code == status
 
 
+@pytest.mark.attack("JSON nested beyond reason", "400")
 async def test_depth_is_limited_and_sixty_four_is_within(post, view):
     for depth, status in ((64, 200), (10_000, 400)):
         body = json.dumps(view | {"extension": "HERE"}).replace('"HERE"', '{"a":' * depth + "1" + "}" * depth)
@@ -150,6 +152,7 @@ async def test_a_body_over_the_limit_is_413(view):
 
 
 @pytest.mark.parametrize("name", ["no-such", "%2e%2e%2f", "<script>"])
+@pytest.mark.attack("An address that is to be repeated in the answer", "404, not repeated")
 async def test_an_unknown_service_is_404_and_not_echoed(client, name):
     answer = await client.post(f"/cds-services/{name}", json={})
     assert answer.status_code == 404

@@ -220,6 +220,7 @@ async def test_a_key_that_was_not_asked_for_is_ignored(answered, sign):
     assert rules(await answered(extra)) == rules(await answered(without(sign, "conditions")))
 
 
+@pytest.mark.attack("Data of another patient among those of this one", "they do not count")
 async def test_resources_of_another_patient_do_not_count(answered, sign, ehr):
     theirs = copy.deepcopy(sign["prefetch"]["conditions"])
     for entry in theirs["entry"]:
@@ -231,6 +232,7 @@ async def test_resources_of_another_patient_do_not_count(answered, sign, ehr):
         assert [line["dropped"] for line in lines if "dropped" in line] == [len(theirs["entry"])]
 
 
+@pytest.mark.attack("The Patient of another id", "422")
 async def test_the_patient_of_another_id_is_refused(answered, sign, ehr):
     other = sign["prefetch"]["patient"] | {"id": "somebody-else"}
     ehr.answers["Patient"] = sends(other)
@@ -252,6 +254,7 @@ async def test_the_patient_of_another_id_is_refused(answered, sign, ehr):
         "not an address",
     ],
 )
+@pytest.mark.attack("A call that names a server inside the network", "not called")
 async def test_a_server_that_is_not_listed_is_not_called(answered, sign, server):
     call = without(sign, "conditions") | {"fhirServer": server, "fhirAuthorization": GRANTED}
     assert unavailable(await answered(call)) == {"conditions": "FHIR server not allowed"}
@@ -259,6 +262,7 @@ async def test_a_server_that_is_not_listed_is_not_called(answered, sign, server)
 
 @pytest.mark.timing
 @pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.attack("A FHIR server that hangs, drips, breaks off or talks nonsense", "the answer leaves in time")
 async def test_whatever_the_server_does_the_answer_leaves_in_time(answered, sign, ehr, fault):
     ehr.answers["Condition"] = FAULTS[fault]
     with in_time():
@@ -289,6 +293,7 @@ async def test_a_token_that_has_run_out_is_not_used(answered, sign, ehr):
     assert (unavailable(answer), ehr.asked) == ({"conditions": "token not usable"}, [])
 
 
+@pytest.mark.attack("An access token of another patient", "not used")
 async def test_a_token_of_another_patient_is_not_used(answered, sign, ehr):
     answer = await answered(with_access(without(sign, "conditions"), ehr, patient="somebody-else"))
     assert (unavailable(answer), ehr.asked) == ({"conditions": "token not usable"}, [])

@@ -90,6 +90,7 @@ def test_keys_of_this_machine_may_be_fetched_without_tls(clients_file: Path) -> 
     assert read_clients(clients_file).by_issuer[ISSUER].jku
 
 
+@pytest.mark.attack("More calls of one EHR than agreed", "429, and nobody else is kept waiting")
 def test_a_client_over_its_rate_is_told_when_to_come_back() -> None:
     clock = [0.0]
     allowance = Allowance(lambda: clock[0])

@@ -46,6 +46,7 @@ async def test_keys_are_fetched_once_and_held() -> None:
     assert address.asked == [CLIENT.jku]
 
 
+@pytest.mark.attack("A flood of tokens with unknown key ids", "one fetch a minute")
 async def test_an_unknown_kid_is_asked_for_once_a_minute_at_most() -> None:
     address = Address()
     ring = address.ring()

@@ -109,6 +109,11 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.attack(
+    "A forged token: unsigned, signed by a stranger or with the public key as a secret, run out, "
+    "for another address, issuer or tenant, oversized, garbled",
+    "the same 401, whatever is wrong",
+)
 async def test_is_refused_with_the_one_answer(case: str, guarded: httpx.AsyncClient) -> None:
     answer = await call(guarded, REFUSED[case])
     assert answer.status_code == 401
@@ -138,26 +143,31 @@ async def test_an_rsa_signature_is_let_in(guarded: httpx.AsyncClient) -> None:
     assert (await call(guarded, token(RSA_KEY))).status_code == 200
 
 
+@pytest.mark.attack("A token that is sent again", "401")
 async def test_a_token_is_good_for_one_call(guarded: httpx.AsyncClient) -> None:
     bearer = token()
     assert [(await call(guarded, bearer)).status_code for _ in range(3)] == [200, 401, 401]
 
 
+@pytest.mark.attack("Two tokens in one call", "401")
 async def test_two_authorization_headers_are_refused(guarded: httpx.AsyncClient) -> None:
     headers = [("Authorization", f"Bearer {token()}"), ("Authorization", f"Bearer {token()}")]
     answer = await guarded.post(CALL, content="{}", headers=[*headers, ("Content-Type", "application/json")])
     assert answer.status_code == 401
 
 
+@pytest.mark.attack("A token in the address", "401")
 async def test_a_token_in_the_address_counts_for_nothing(guarded: httpx.AsyncClient) -> None:
     assert (await call(guarded, None, f"{CALL}?access_token={token()}")).status_code == 401
 
 
+@pytest.mark.attack("A Host header that fits the audience of a token for elsewhere", "401")
 async def test_the_host_header_does_not_make_an_audience(guarded: httpx.AsyncClient) -> None:
     bearer = token(aud=f"https://evil.example{CALL}")
     assert (await call(guarded, bearer, headers={"Host": "evil.example"})).status_code == 401
 
 
+@pytest.mark.attack("A known EHR at a service that it may not call", "403")
 async def test_a_service_outside_the_client_s_list_is_forbidden(guarded: httpx.AsyncClient) -> None:
     path = "/cds-services/rbd-order-sign"
     assert (await call(guarded, token(aud=BASE + path), path)).status_code == 403
@@ -182,6 +192,7 @@ async def test_feedback_takes_a_token_for_its_own_address_or_for_its_service(gua
         assert (await call(guarded, token(aud=BASE + audience), path)).status_code == status
 
 
+@pytest.mark.attack("A page in a browser, of an origin that is not listed", "no leave to read the answer")
 async def test_only_configured_origins_may_call_from_a_browser(guarded: httpx.AsyncClient) -> None:
     for origin, allowed in (("https://ehr.test.example", True), ("https://evil.example", False)):
         answer = await call(guarded, token(), headers={"Origin": origin})
@@ -191,6 +202,7 @@ async def test_only_configured_origins_may_call_from_a_browser(guarded: httpx.As
 # Nobody steers the service to an address
 
 
+@pytest.mark.attack("A token that names an address for its keys", "no call but to the address that is configured")
 async def test_no_refused_token_makes_a_call_but_to_the_configured_address(clients_file: Path) -> None:
     keys = "https://ehr.test.example/keys"
     clients_file.write_text(CLIENTS.replace('jwks = "keys.json"', f'jku = "{keys}"'))
@@ -262,6 +274,7 @@ async def test_the_printed_token_is_refused(tmp_path: Path, at: float, on_trial:
 
 
 @pytest.mark.parametrize("kid", sorted(PUBLISHED_KEYS))
+@pytest.mark.attack("A token signed with a private key that is published", "401, but on a loopback address")
 async def test_a_published_key_counts_on_a_developer_s_machine_only(
     tmp_path: Path, kid: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,6 +296,7 @@ async def test_keys_of_two_kinds_may_share_an_id(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
+@pytest.mark.attack("An RSA key that is too short", "it counts for no key")
 def test_a_short_rsa_key_is_no_key() -> None:
     short = RSAKey.generate_key(1024, {"kid": "k"}).as_dict(private=False)
     with pytest.raises(ValueError, match="no usable key"):

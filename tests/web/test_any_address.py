@@ -121,6 +121,7 @@ def open_to_all(folder, **environment):
 
 
 @pytest.mark.parametrize("mode", [open_to_all, trusting])
+@pytest.mark.attack("Any method, path, headers and body", "an answer, never a fault of ours")
 def test_any_method_path_headers_and_body_are_answered(tmp_path, mode):
     refused = set()
     with mode(tmp_path) as call:

@@ -9,6 +9,7 @@ import os
 from functools import reduce
 from operator import getitem
 
+import pytest
 from hypothesis import given, strategies as st
 
 from cds_service.record.recorder import opened
@@ -57,6 +58,7 @@ def reports(draw):
     return draw(spoilt({"feedback": entries}, most=3, least=0))
 
 
+@pytest.mark.attack("Any JSON as feedback", "the record can be used afterwards")
 def test_whatever_is_sent_as_feedback_leaves_a_record_that_can_be_used(tmp_path):
     asked = as_bytes(marked("order-sign-clonazepam-many-risks"))
     with watched(tmp_path, CDS_TIME_ZONE="America/New_York") as call:

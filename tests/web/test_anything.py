@@ -61,6 +61,7 @@ def test_a_number_in_a_draft_is_passed_on_as_it_was_written(tmp_path, number):
     assert f'"valueDecimal":{number}}}'.encode() in answer.body
 
 
+@pytest.mark.attack("Any JSON and any bytes as a call", "an answer that keeps its schema")
 def test_any_json_and_any_bytes_are_answered(tmp_path):
     with watched(tmp_path) as call:
 

@@ -111,6 +111,7 @@ async def test_refused_and_failing_calls_give_their_room_back(narrow, narrow_app
     assert (await narrow.post(CALL, json=VIEW)).status_code == 200
 
 
+@pytest.mark.attack("A stranger who holds places of a worker with slow bodies", "401, no place taken")
 async def test_a_caller_who_is_not_known_takes_no_room(clients_file):
     async with guarding(clients_file, max_concurrent=1) as guarded:
         body = Upload(REQUEST.encode())
@@ -123,6 +124,7 @@ async def test_a_caller_who_is_not_known_takes_no_room(clients_file):
         assert (await upload).status_code == 200
 
 
+@pytest.mark.attack("One EHR that takes all places of a worker", "503 for it, room for the others")
 def test_one_of_several_callers_leaves_room_for_the_others():
     capacity = Capacity(8, callers=2)
     with ExitStack() as held:

@@ -39,6 +39,7 @@ async def test_an_unknown_rule_is_not_found(browser: httpx.AsyncClient) -> None:
     assert (await browser.get("/catalogue/no-such-rule")).status_code == 404
 
 
+@pytest.mark.attack("A script in a page of the catalogue", "shown as text")
 async def test_html_in_a_page_is_shown_and_not_obeyed() -> None:
     assert "<script>" not in rendered("<script>alert(1)</script>")
 

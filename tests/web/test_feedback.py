@@ -167,6 +167,7 @@ async def test_what_was_overridden_is_not_said_again(environment):
         assert (await client.post(path, json=call)).json()["cards"] == []
 
 
+@pytest.mark.attack("Feedback of very many entries", "422 at once")
 async def test_more_than_ten_thousand_entries_are_refused_at_once(client):
     answer = await client.post(PATH, content=b'{"feedback":[' + b",".join([b"0"] * 20_000) + b"]}")
     assert (answer.status_code, answer.json()["issue"][0]["code"]) == (422, "too-long")

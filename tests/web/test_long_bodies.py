@@ -45,6 +45,7 @@ JSON = {"content-type": "application/json"}
 
 @pytest.mark.timing
 @pytest.mark.parametrize("shape", DEAREST)
+@pytest.mark.attack("The dearest bodies that the limit lets through", "others are answered meanwhile")
 async def test_health_is_answered_within_a_tenth_of_a_second_beside_the_dearest_bodies(shape, client):
     long = post(shape, CHARTS.get(shape, "silent order"))
     allowed = MOST_SECONDS * slowness()

@@ -301,6 +301,7 @@ async def test_metrics_name_no_patient() -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.attack("A line of the audit that is changed, taken out or put in", "the command names it")
 async def test_an_audit_file_holds_a_line_per_call_and_every_change_in_it_shows(tmp_path: Path) -> None:
     await asked(settings(audit=tmp_path), 3)
     (path,) = tmp_path.glob("audit-*.jsonl")

@@ -56,6 +56,7 @@ async def test_a_listed_origin_is_reflected(behind_a_list):
 
 
 @pytest.mark.parametrize("origin", [PAGE, "null", "https://ehr.test.example.evil", ""])
+@pytest.mark.attack("A page in a browser, of an origin that is not listed", "no leave to read the answer")
 async def test_an_origin_off_the_list_gets_nothing(behind_a_list, origin):
     asked = preflight(Origin=origin, **{"Access-Control-Request-Private-Network": "true"})
     answer = await behind_a_list.options(CALL, headers=asked)
@@ -117,6 +118,7 @@ async def sparing(anyio_backend):
         yield client
 
 
+@pytest.mark.attack("A body that is too large", "413, before it is read")
 async def test_a_body_over_the_limit_is_refused_before_it_is_read(sparing):
     async def chunks():
         raise AssertionError("the body was read")
@@ -128,6 +130,7 @@ async def test_a_body_over_the_limit_is_refused_before_it_is_read(sparing):
     assert answer.headers["access-control-allow-origin"] == "*"
 
 
+@pytest.mark.attack("A body that hides its length", "413 at the limit")
 async def test_a_body_that_hides_its_length_is_refused_when_it_passes_the_limit(sparing):
     async def chunks():
         for _ in range(100):
@@ -146,6 +149,7 @@ async def test_a_body_in_pieces_is_put_together(client):
     assert answer.json()["issue"][0]["expression"] == ["context.patientId"]
 
 
+@pytest.mark.attack("A body that comes drop by drop", "408")
 async def test_a_body_that_does_not_arrive_is_given_up(client, monkeypatch):
     async def at_once(request, most):
         return await read_json_body(request, most, seconds=0.01)
@@ -237,6 +241,7 @@ async def test_every_refusal_keeps_its_shape(client):
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", CALL), ("OPTIONS", CALL), ("GET", "/cds-services"), ("GET", "/")]
 )
+@pytest.mark.attack("A rebound name or a proxy before a service without clients", "403")
 async def test_open_mode_answers_only_on_its_own_machine(client, headers, method, path):
     answer = await client.request(method, path, headers=headers)
     assert answer.status_code == 403

@@ -100,6 +100,7 @@ async def test_a_long_body_does_not_count_as_headers(port):
     assert (await said(port, head, b"\n" + padded, pause=0.05)).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.attack("Headers without end", "431, and the connection is closed")
 async def test_headers_without_end_are_refused_and_the_connection_is_closed(port):
     answered = await said(port, HEAD, *[b"X-%d: %s\r\n" % (n, b"y" * 1000) for n in range(200)])
     assert answered.startswith(b"HTTP/1.1 431")
@@ -109,6 +110,7 @@ async def test_headers_without_end_are_refused_and_the_connection_is_closed(port
 
 @pytest.mark.timing
 @pytest.mark.parametrize("sent", [b"", b"P", HEAD], ids=["nothing", "a letter", "half a head"])
+@pytest.mark.attack("A connection that is opened and does not ask", "closed")
 async def test_a_connection_that_does_not_ask_is_closed(impatient_port, sent):
     assert await said(impatient_port, sent) == b""
 
@@ -131,6 +133,7 @@ async def test_a_body_that_nobody_reads_is_not_waited_for(guarded_port):
     assert b"connection: close" in answered
 
 
+@pytest.mark.attack("A token in the trailer of a chunked body", "401")
 async def test_headers_after_the_body_are_not_taken_for_headers(guarded_port):
     """A token that would let the caller in comes in the trailer of a chunked body."""
     chunked = b"Connection: close\r\nTransfer-Encoding: chunked\r\n"
