@@ -60,7 +60,19 @@ def blocks(language: str, text: str) -> list[str]:
 
 
 COMMANDS = sorted({line for text in MANUAL for block in blocks("sh", text) for line in block.splitlines() if line})
-ONLY_HELP = {"serve", "demo-ehr", "new", "feedback", "record", "watch", "--fhir-server", "--to", "our-cards"}
+ONLY_HELP = {
+    "serve",
+    "demo-ehr",
+    "new",
+    "feedback",
+    "record",
+    "watch",
+    "probe",
+    "probe-key",
+    "--fhir-server",
+    "--to",
+    "our-cards",
+}
 """Commands that serve until stopped, that write, or that need what is not there in a test: their help is asked for."""
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cds_service import __version__
-from cds_service.cli import audit, authoring, cards, connect, fhir, record, review, watch
+from cds_service.cli import audit, authoring, cards, connect, fhir, probe, record, review, watch
 from cds_service.cli.start import assembled, cases_of, fail, require_written, short, trusted_clients
 from cds_service.content import places
 from cds_service.errors import ContentError, FaultsFound
@@ -54,6 +54,7 @@ review.register(main)
 cards.register(main)
 connect.register(main)
 watch.register(main)
+probe.register(main)
 
 
 @main.command()
@@ -177,6 +178,8 @@ def _clients_in_force(clients: Clients | None) -> Iterator[str]:
             yield "    asked for observations by the codes of their components too"
         for key, said in client.parameters.items():
             yield f"    asked for {key} with {said}: what that leaves out is not seen"
+        if client.probe:
+            yield "    the probe: what it asks about synthetic patients is not recorded"
         if client.prefetch == "lean":
             yield f"    prefetch: lean, what else is needed is fetched from {' or '.join(client.fhir_servers)}"
 

@@ -30,6 +30,8 @@ from cds_service.hooks.services import Service
 
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")
 _LONGEST_ID = 64
+PROBED_PATIENT = "cds-probe-"
+"""How the ids of the synthetic patients begin about whom a probe asks."""
 _MOST_ORDERS = 500
 """Orders are weighed against each other, so that their number counts twice."""
 
@@ -68,6 +70,11 @@ class HookRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A resource type among the drafts that shows the client speaks another release of FHIR."""
     is_head: bool = False
     """Only what stands before the prefetch was read; whether what follows is JSON was not looked at."""
+
+    @property
+    def is_about_probed(self) -> bool:
+        """Whether the patient is one of a probe's, who does not exist."""
+        return self.patient_id.startswith(PROBED_PATIENT)
 
     @property
     def lacks_selection(self) -> bool:

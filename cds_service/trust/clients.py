@@ -67,6 +67,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Whether reports are asked for by the codes of sleep studies, or all there are."""
     prefetch: PrefetchSet = "full"
     """What discovery asks of it; what it does not ask for is fetched from one of ``fhir_servers``."""
+    probe: bool = False
+    """Whether it is no EHR but the site's own probe: what it asks about synthetic patients is not recorded."""
 
     @property
     def keys_not_served(self) -> frozenset[str]:
@@ -263,6 +265,8 @@ def _client_faults(client: Client) -> Iterator[str]:
             yield f"origins: {address!r} must be written as browsers do: in lower case, without path or usual port"
     if client.prefetch == "lean" and not client.fhir_servers:
         yield "prefetch: 'lean' needs fhir-servers, from which what discovery does not ask for is fetched"
+    if client.probe and client.fhir_servers:
+        yield "probe: it asks about synthetic patients only, so name no fhir-servers"
     if client.name in _RESERVED or not client.name.isprintable():
         yield f"name: {client.name!r} cannot be used"
     if client.calls_per_minute < 1:

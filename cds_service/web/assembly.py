@@ -19,7 +19,7 @@ from cds_service.content.reviews import counted
 from cds_service.decisions.gather import Opened
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.decisions.running import Run
-from cds_service.decisions.service import DecisionService
+from cds_service.decisions.service import DecidedHook, DecisionService
 from cds_service.decisions.sources import Asked
 from cds_service.fhir_client.access import FhirAccess, FhirGrant
 from cds_service.fhir_client.egress import Resolver, Servers, networks
@@ -144,19 +144,25 @@ class Application:
     async def answer(self, opened: Opened, service: Service, caller: Caller, asked: Asked, run: Run) -> HookAnswer:
         """The answer to one hook in the caller's dialect; its record is written after it has left."""
         hook, offer = opened.hook, self._offers[caller.name]
-        record = self._record(hook, service, caller)
+        probes = caller.probes(hook)
+        record = None if probes else self._record(hook, service, caller)
         grant, recall = self._grants[caller.name], record.recall if record else None
         served = offer.services[service.id]
         decided = await self._decisions.answer(hook, served, grant, recall, asked=asked, drafts=opened.drafts, run=run)
+        if not probes:
+            self._count(decided, service, caller, record)
+        profile = PROFILES[caller.client.profile if caller.client else self.settings.profile]
+        noted = {name: value for name, value in {**decided.noted, "probe": probes}.items() if value}
+        return HookAnswer(spoken(decided.response, profile), decided.timings, {**noted, "rules": self._digest})
+
+    def _count(self, decided: DecidedHook, service: Service, caller: Caller, record: CallRecord | None) -> None:
+        """Puts down what a call came to, in the record and in the metrics."""
         facts = decided.facts
         unread = facts.unread_codes if facts else {}
         if record:
             record.note(decided.decision, unread)
         metrics.decided(service.id, decided.decision, facts.gaps if facts else {}, decided.unreadable)
         metrics.codes_unread(caller.name, unread)
-        profile = PROFILES[caller.client.profile if caller.client else self.settings.profile]
-        noted = {name: value for name, value in decided.noted.items() if value}
-        return HookAnswer(spoken(decided.response, profile), decided.timings, {**noted, "rules": self._digest})
 
     def called(self, line: Mapping[str, Any], seconds: float) -> None:
         metrics.called(line, seconds)

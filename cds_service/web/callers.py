@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from cds_service.hooks.requests import HookRequest
 from cds_service.hooks.responses import Response
 from cds_service.trust.clients import Client
 
@@ -21,6 +22,13 @@ class Caller(msgspec.Struct, frozen=True):
     client: Client | None = None
     tenant: str | None = None
     token: str | None = None
+
+    def probes(self, hook: HookRequest) -> bool:
+        """Whether the call only tries the service: by the site's own probe, and about a patient who does not exist.
+
+        In open mode, which anyone on this machine may try out, the patient alone says so.
+        """
+        return hook.is_about_probed and (self.client is None or self.client.probe)
 
     @property
     def told(self) -> dict[str, str]:

@@ -149,7 +149,8 @@ def called(line: Mapping[str, Any], seconds: float) -> None:
     else:
         _call(service, client, status).inc()
         _time(service).observe(seconds)
-        _chart_read(service, client, line)
+        if not line.get("probe"):
+            _chart_read(service, client, line)
 
 
 def _chart_read(service: str, client: str, line: Mapping[str, Any]) -> None:
