@@ -7,6 +7,7 @@
     ├── UnwritableCard            a card without words, or one that would break the response shape
     ├── UndeclaredFact            a rule asked for a fact that its card file does not list in `reads`
     ├── OtherRelease              the FHIR server speaks another release of FHIR than R4
+    ├── Unpasted                  what was given to the test bench cannot be tried
     └── CallRefused               an answer other than 2xx
         ├── NotJson               400  structure
         ├── NotAuthenticated      401  login
@@ -69,6 +70,14 @@ class OtherRelease(CdsError):
     def __init__(self, kind: str) -> None:
         self.kind = kind
         super().__init__(f"not FHIR R4: {kind}; the client has to be set to a FHIR R4 server")
+
+
+class Unpasted(CdsError):
+    """What a person gave to be tried cannot be: in a sentence, with the place in the text where there is one."""
+
+    def __init__(self, text: str, line: int | None = None, column: int | None = None) -> None:
+        self.line, self.column = line, column
+        super().__init__(text)
 
 
 class CallRefused(CdsError):

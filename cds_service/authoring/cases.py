@@ -98,6 +98,10 @@ class Parts:
     def shipped(cls) -> Parts:
         return cls(places.fhir_examples() / "parts")
 
+    def names(self) -> list[str]:
+        """All that can be combined."""
+        return sorted(path.stem for path in self._folder.glob("*.json"))
+
     def __contains__(self, name: str) -> bool:
         return name in self._read or (self._folder / f"{name}.json").is_file()
 
@@ -273,23 +277,34 @@ def _orders(case: Case, drafts: list[Json]) -> Json:
 
 
 def _prefetch(case: Case, chart: list[Json], keys: Iterable[str]) -> Iterator[tuple[str, Any]]:
-    for key in keys:
-        held = [r for r in chart if _key(r) == key]
+    for key, held in by_key(chart, keys).items():
         if key in case.failed:
             issue = {"severity": "error", "code": "exception", "diagnostics": "The search failed."}
             yield key, {"resourceType": "OperationOutcome", "issue": [issue]}
         elif key == "patient" and key not in case.left_out:
             yield key, held[0]
         elif key not in case.left_out:
-            yield key, _bundle(held, paged=key in case.paged)
+            yield key, searchset(held, paged=key in case.paged)
 
 
-def _bundle(held: list[Json], *, paged: bool) -> Json:
+def searchset(held: list[Json], *, paged: bool = False) -> Json:
+    """What a FHIR server answers to a search, or the first page of it."""
     entries = {"entry": [{"resource": resource} for resource in held]} if held else {}
     further = {"link": [{"relation": "next", "url": "https://ehr.example/fhir?page=2"}]} if paged else {}
     return {"resourceType": "Bundle", "type": "searchset", "total": len(held) + paged, **further, **entries}
 
 
-def _key(resource: Json) -> str:
+def by_key(chart: Iterable[Json], keys: Iterable[str]) -> dict[str, list[Json]]:
+    """The resources of a chart that each of these keys brings."""
+    found: dict[str, list[Json]] = {key: [] for key in keys}
+    for resource in chart:
+        key = key_of(resource)
+        if key in found:
+            found[key].append(resource)
+    return found
+
+
+def key_of(resource: Json) -> str | None:
     """The key that brings a resource; a Medication comes along with the requests that name it."""
-    return _KEYS[resource["resourceType"]] if resource["resourceType"] != "Medication" else "medicationRequests"
+    kind = resource.get("resourceType")
+    return "medicationRequests" if kind == "Medication" else _KEYS.get(str(kind))

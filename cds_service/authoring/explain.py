@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from time import perf_counter
 
 import msgspec
 
@@ -14,9 +16,12 @@ from cds_service.content.model import Content, Criterion, RuleContent
 from cds_service.content.text import plain
 from cds_service.content.triggers import Trigger
 from cds_service.decisions.decide import Decision
+from cds_service.decisions.running import Run, at_once
 from cds_service.decisions.service import DecisionService
+from cds_service.decisions.sources import Asked
 from cds_service.errors import CallRefused, ContractBroken, DataMissing, NotJson
 from cds_service.facts.losses import Loss
+from cds_service.facts.patient import PatientFacts
 from cds_service.fhir_client.access import FhirGrant
 from cds_service.hooks.hooks import Hook
 from cds_service.hooks.requests import parse_request
@@ -37,24 +42,50 @@ class Explained(msgspec.Struct, frozen=True):
     """By rule, what is not there."""
     gaps: Mapping[str, str] = {}
     unreadable: tuple[Loss, ...] = ()
+    read: tuple[tuple[str, ...], ...] = ()
+    """The prefetch keys that were read, by stage."""
+    fetched: Mapping[str, str] = {}
+    """Of these the ones that the FHIR server was asked for: ``ok``, or what is still not had."""
+    timings: Mapping[str, float] = {}
+    """Seconds by phase, in the order of their course."""
+    facts: PatientFacts | None = None
 
 
 class _Named(msgspec.Struct):
     hook: str
 
 
-async def explain(body: bytes, answering: DecisionService, grant: FhirGrant | None = None) -> Explained:
+async def explain(
+    body: bytes,
+    answering: DecisionService,
+    grant: FhirGrant | None = None,
+    *,
+    everything: bool = True,
+    run: Run = at_once,
+) -> Explained:
     """What the first service of the request's hook answers; raises CallRefused where it would refuse the request.
 
-    Everything is read, also what no rule needs.
+    Everything is read, also what no rule needs; else stage by stage, as a call is answered.
     """
-    service = _service(body, answering.services)
-    hook = parse_request(body, service)
-    answered = await answering.answer(hook, service, grant, everything=True)
+    started = perf_counter()
+    service = service_of(body, answering.services)
+    hook = await run(partial(parse_request, body, service))
+    parsed, asked = perf_counter() - started, Asked()
+    answered = await answering.answer(hook, service, grant, asked=asked, everything=everything, run=run)
     prepared = (answering.ruleset.rules[name] for name in answered.decision.started.not_started)
     not_started = {one.content.id: _absent(one, hook.hook) for one in prepared}
     gaps = answered.facts.gaps if answered.facts else {}
-    return Explained(answered.decision, answered.response, not_started, gaps, answered.unreadable)
+    return Explained(
+        answered.decision,
+        answered.response,
+        not_started,
+        gaps,
+        answered.unreadable,
+        tuple(asked.read),
+        asked.fetched,
+        {"parse": parsed, **answered.timings},
+        answered.facts,
+    )
 
 
 def _absent(prepared: Prepared, hook: Hook) -> str:
@@ -76,7 +107,8 @@ def _either(names: Iterable[str]) -> str:
     return f"{', '.join(before)} or {last}" if before else last
 
 
-def _service(body: bytes, services: Mapping[str, Service]) -> Service:
+def service_of(body: bytes, services: Mapping[str, Service]) -> Service:
+    """The first service of the hook that a request names; NotJson or ContractBroken where there is none."""
     try:
         named = msgspec.json.decode(body, type=_Named)
     except msgspec.ValidationError:
@@ -128,8 +160,8 @@ def why(content: Content, explained: Explained, *, everything: bool = False) -> 
     shown = {rule for card in explained.decision.cards for rule in (card.extension or {})["org.rbd-cds.rules"]}
     for evaluation in explained.decision.evaluations:
         rule = content.rules[evaluation.rule]
-        hidden = "" if rule.id in shown else _hidden(rule, explained.decision)
-        yield f"{_name(rule, evaluation)}: {_outcome(rule, evaluation)}{hidden}"
+        unseen = "" if rule.id in shown else hidden(rule, explained.decision)
+        yield f"{_name(rule, evaluation)}: {outcome(rule, evaluation)}{unseen}"
         if everything or evaluation.outcome is Outcome.FOUND:
             yield from (line for step in evaluation.steps for line in _step(rule, step))
             yield ""
@@ -142,7 +174,7 @@ def _name(rule: RuleContent, evaluation: Evaluation) -> str:
     return f"{rule.id} {rule.version}{about}"
 
 
-def _hidden(rule: RuleContent, decision: Decision) -> str:
+def hidden(rule: RuleContent, decision: Decision) -> str:
     """Why what was found is on no card."""
     if rule.id not in decision.found:
         return ""
@@ -152,33 +184,35 @@ def _hidden(rule: RuleContent, decision: Decision) -> str:
     return "; not shown, because other cards come first" if cut else "; not shown, because another card stands for it"
 
 
-def _outcome(rule: RuleContent, evaluation: Evaluation) -> str:
+def outcome(rule: RuleContent, evaluation: Evaluation) -> str:
+    """What a rule came to, in words."""
     if evaluation.finding is not None:
         indicator = evaluation.finding.level(rule)
         return f"{indicator}, in the words of {evaluation.finding.card}"
     if evaluation.outcome is Outcome.FAILED:
         return "no card, because the rule failed; the log says where"
     last = evaluation.steps[-1]
-    said = _criterion(rule, last).text
+    said = criterion(rule, last).text
     if evaluation.outcome is Outcome.UNDETERMINED:
         return f"no card, because this cannot be told: {said} ({last.why})"
-    return f"no card, because this is {'so' if _holds(rule, last) else 'not so'}: {said}"
+    return f"no card, because this is {'so' if holds(rule, last) else 'not so'}: {said}"
 
 
 def _step(rule: RuleContent, step: Step) -> Iterator[str]:
     basis = ", ".join(step.sources) or step.why
-    told = f"{_TOLD[_holds(rule, step)]:8}{_criterion(rule, step).text}"
+    told = f"{_TOLD[holds(rule, step)]:8}{criterion(rule, step).text}"
     yield from _wrapped(f"{told} [{basis}]" if basis else told, "  ", " " * 10)
 
 
-def _holds(rule: RuleContent, step: Step) -> bool | None:
+def holds(rule: RuleContent, step: Step) -> bool | None:
     """Whether the sentence of the criterion is true of the patient; a step tells whether the rule may go on."""
-    if step.met is None or _criterion(rule, step).kind != "unless":
+    if step.met is None or criterion(rule, step).kind != "unless":
         return step.met
     return not step.met
 
 
-def _criterion(rule: RuleContent, step: Step) -> Criterion:
+def criterion(rule: RuleContent, step: Step) -> Criterion:
+    """The criterion that a step is about."""
     return next(c for c in rule.criteria if c.id == step.criterion)
 
 

@@ -70,6 +70,8 @@ class Asked(msgspec.Struct):
     fetched: dict[str, str] = {}
     """By key, ``ok`` or what is still not had."""
     rounds: list[Round] = []
+    read: list[tuple[str, ...]] = []
+    """The keys that were read at each stage, sent or fetched."""
 
     @property
     def told(self) -> dict[str, Any]:
@@ -157,6 +159,7 @@ class Sources(Mapping[str, Source]):
         """Reads these keys, and fetches in one round what lacks of them and what they refer to."""
         self._stage += 1
         sent = await run(partial(self._not_obtained, keys))
+        self._asked.read.append(tuple(sent))
         if not isinstance(self._target, Target):
             self._obtained |= sent if self._target is None else self._unasked(sent, self._target)
             return
