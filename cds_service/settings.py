@@ -23,6 +23,8 @@ _OF_CLIENTS = {"CDS_PROFILE": "profile", "CDS_NOT_SERVED": "not-served", "CDS_PR
 """What is set in open mode, and by which key each client says it of itself otherwise."""
 _EACH_CLIENT = "is for open mode and would be ignored: with CDS_CLIENTS each client says it of itself, as `{}`."
 _SHORTEST_SECRET = 32
+BENCH_OFF = ("off",)
+"""``CDS_BENCH`` where there is to be no test bench at all."""
 _PASSWORD = re.compile(r"(//[^/@:]*):.*@")
 _PASSWORD_IN_QUERY = re.compile(r"password=[^&]*")
 
@@ -84,6 +86,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """In open mode, the prefetch keys whose data do not exist at the EHR, separated by commas or blanks."""
     prefetch: PrefetchSet = "full"
     """What discovery asks for in open mode; otherwise each client's own."""
+    bench: tuple[str, ...] = ()
+    """Networks from which the test bench may be used, or ``off``; with none, this machine in open mode."""
     max_body_mb: float = 5
     max_concurrent: int = 100
     """Calls that one worker answers at a time, from the first byte of the body on."""
@@ -306,6 +310,18 @@ def _addresses(text: str) -> tuple[str, ...]:
         raise ValueError("must list http or https addresses, or networks such as 10.20.0.0/16") from None
 
 
+def _bench(text: str) -> tuple[str, ...]:
+    if text.lower() == "off":
+        return BENCH_OFF
+    entries = _names(text)
+    try:
+        if all(map(_is_network, entries)):
+            return entries
+    except OverflowError:
+        raise ValueError("must not list a network that is the whole internet") from None
+    raise ValueError("must be off, or list networks such as 10.20.0.0/16")
+
+
 def _is_network(text: str) -> bool:
     try:
         network = ip_network(text)
@@ -367,6 +383,7 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "CDS_FHIR_SERVERS": ("fhir_servers", _addresses),
     "CDS_NOT_SERVED": ("not_served", _names),
     "CDS_PREFETCH": ("prefetch", _one_of("full", "lean")),
+    "CDS_BENCH": ("bench", _bench),
     "CDS_MAX_BODY_MB": ("max_body_mb", _number_from(0.001, 1000, float)),
     "CDS_MAX_CONCURRENT": ("max_concurrent", _number_from(1, 10_000, int)),
     "CDS_MAX_CONNECTIONS": ("max_connections", _number_from(1, 100_000, int)),

@@ -63,7 +63,9 @@ def words(resource: Json) -> str:
     """What a resource says, in a line."""
     concept = next((resource[member] for member in _CONCEPTS if resource.get(member)), None)
     told = [concept_text(concept[0] if isinstance(concept, list) else concept)]
-    told += [_value(resource) or "", *_dosage(resource), status_of(resource) or "", _reasons(resource)]
+    status = status_of(resource)
+    told += [_value(resource) or "", *_dosage(resource), status if status not in _PLAIN_STATUS and status else ""]
+    told.append(_reasons(resource))
     return ", ".join(one for one in told if one) or str(resource.get("resourceType", ""))
 
 
@@ -124,6 +126,8 @@ def _reasons(resource: Json) -> str:
 # What follows are the members by type.
 
 _CONCEPTS = ("code", "medicationCodeableConcept", "vaccineCode", "type", "category")
+_PLAIN_STATUS = ("draft", "final", "completed", "finished")
+"""What goes without saying."""
 _PLAIN_VALUES = ("valueInteger", "valueString", "valueBoolean", "valueDateTime")
 _DRUG_STATUS = ("active", "on-hold", "completed", "stopped", "cancelled", "entered-in-error", "draft", "unknown")
 _EVENT_STATUS = ("preparation", "in-progress", "not-done", "on-hold", "stopped", "completed", "entered-in-error")

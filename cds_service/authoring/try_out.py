@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from cds_service.authoring import documents, orders
+from cds_service.authoring import documents, fields, orders
 from cds_service.authoring.cases import DAY, by_key, searchset
 from cds_service.authoring.documents import Json
 from cds_service.authoring.edits import Chart, Edit
@@ -21,6 +21,7 @@ from cds_service.errors import Unpasted
 from cds_service.hooks.hooks import HOOKS, Hook
 
 USER = "Practitioner/example"
+_MOST_NAMED = 2
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +57,16 @@ class Bundles:
         if name not in self._read:
             self._read[name] = documents.read((self._folder / f"{name}.json").read_text(encoding="utf-8"))
         return self._read[name]
+
+
+def described(bundle: Json, day: date = DAY) -> str:
+    """A shipped patient in a line: name, age and the first diagnoses."""
+    chart = list(documents.resources_in(bundle))
+    patient = next(one for one in chart if one["resourceType"] == "Patient")
+    name = patient["name"][0]
+    age = next(one.value for one in fields.of(patient, day) if one.name == "age")
+    listed = [fields.concept_text(one["code"]) for one in chart if one["resourceType"] == "Condition"][:_MOST_NAMED]
+    return f"{name['given'][0]} {name['family']}, {patient['gender']}, {age}: {', '.join(listed) or 'no diagnosis'}"
 
 
 def day_of(patient: str, chosen: date | None, today: date) -> date:

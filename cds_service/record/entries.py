@@ -20,6 +20,10 @@ CALL, LACKS, UNREAD = "call", "lacks ", "unread "
 call with codes of that system, which no value set can know."""
 
 
+BENCH = "bench"
+"""Under this name stands what was answered on the test bench; no client may have it, and no number counts it."""
+
+
 class Call(msgspec.Struct, frozen=True):
     """Who asks what about whom."""
 

@@ -11,6 +11,7 @@ from typing import Any, TextIO, TypeAlias
 import msgspec
 from sqlalchemy import Select, func, select
 
+from cds_service.record.entries import BENCH
 from cds_service.record.recall import answered_at, read_findings
 from cds_service.record.store import Store
 from cds_service.record.tables import ANSWERS, CARDS, SHOWN, TALLIES
@@ -112,7 +113,7 @@ def _answers(begin: int) -> Select[Any]:
 
 def _unknown(begin: int, end: int) -> Select[Any]:
     known = select(CARDS.c.card).where(CARDS.c.card == ANSWERS.c.card).exists()
-    given = ANSWERS.c.received >= begin, ANSWERS.c.received < end
+    given = ANSWERS.c.received >= begin, ANSWERS.c.received < end, ANSWERS.c.client != BENCH
     return select(func.count(ANSWERS.c.card.distinct())).where(*given, ~known)
 
 

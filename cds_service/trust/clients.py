@@ -234,6 +234,8 @@ def _repeated(clients: Iterable[Client]) -> Iterator[str]:
 
 
 def _client_faults(client: Client) -> Iterator[str]:
+    if client.name == "bench":
+        yield "name: bench is the name of the test bench in the record"
     if not client.jwks and not client.jku:
         yield "give jwks (a file) or jku (an address)"
     if client.jku and not _is_https(client.jku):

@@ -10,6 +10,7 @@ JSON = b"application/json"
 FHIR_JSON = b"application/fhir+json"
 HTML = b"text/html; charset=utf-8"
 CSS = b"text/css; charset=utf-8"
+SCRIPT = b"text/javascript; charset=utf-8"
 SVG = b"image/svg+xml"
 NO_STORE = (b"cache-control", b"no-store")
 

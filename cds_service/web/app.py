@@ -17,7 +17,7 @@ from cds_service.authoring.drawn import Drawer
 from cds_service.content import forms
 from cds_service.errors import CallRefused
 from cds_service.settings import Settings, hand_down
-from cds_service.web import catalogue, endpoints, feedback, leaflets, metrics, pages, start, static_files, tuning
+from cds_service.web import bench, catalogue, endpoints, feedback, leaflets, metrics, pages, start, static_files, tuning
 from cds_service.web.answers import FHIR_JSON
 from cds_service.web.assembly import Application
 from cds_service.web.capacity import Capacity
@@ -71,6 +71,7 @@ def _addresses(service: Application) -> dict[str, Address]:
         **catalogue.attributes(service.content),
         **leaflets.addresses(service.content),
         **static_files.addresses(),
+        **bench.addresses(service, site),
     }
 
 

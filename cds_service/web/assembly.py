@@ -190,6 +190,19 @@ class Application:
             await self._recorder.take(batch, service.id, caller.name)
         metrics.answered(batch, service.id, caller.name)
 
+    def bench_grant(self, server: str | None) -> FhirGrant | None:
+        """What the test bench may reach: the servers of open mode, on this machine only in open mode."""
+        listed = self.settings.fhir_servers
+        if not self.settings.open and (server is None or Servers.listed(listed).base(server) is None):
+            return None
+        return FhirGrant(self._fhir, Servers.listed(listed, open=True), frozenset(self.settings.not_served))
+
+    async def keep(self, batch: FeedbackBatch, service: Service, name: str) -> bool:
+        """Keeps feedback that is no client's, apart from every count; False where nothing is recorded."""
+        if self._recorder:
+            await self._recorder.take(batch, service.id, name)
+        return self._recorder is not None
+
     def _record(self, hook: HookRequest, service: Service, caller: Caller) -> CallRecord | None:
         if self._recorder is None:
             return None

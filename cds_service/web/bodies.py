@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -19,7 +20,16 @@ _DIGITS = 20
 
 async def read_json_body(request: Request, most: int, seconds: float = BODY_SECONDS) -> bytes:
     """The whole body, of at most ``most`` bytes."""
-    length = _declared_length(request)
+    return await _read(request, most, seconds, _is_json)
+
+
+async def read_form_body(request: Request, most: int) -> bytes:
+    """The whole body of a form as a browser sends it, of at most ``most`` bytes."""
+    return await _read(request, most, BODY_SECONDS, _is_form)
+
+
+async def _read(request: Request, most: int, seconds: float, is_taken: Callable[[bytes], bool]) -> bytes:
+    length = _declared_length(request, is_taken)
     if length > most:
         raise BodyTooLarge
     try:
@@ -47,8 +57,8 @@ async def _receive(request: Request, most: int) -> bytes:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _declared_length(request: Request) -> int:
-    """The length the client announced, 0 if it did not; refuses what is not announced as plain JSON.
+def _declared_length(request: Request, is_taken: Callable[[bytes], bool]) -> int:
+    """The length the client announced, 0 if it did not; refuses what is announced as anything else than is taken.
 
     Of many digits the first will do: Python refuses to read thousands, and what arrives is counted all the same.
     """
@@ -56,11 +66,15 @@ def _declared_length(request: Request) -> int:
     for name, value in request.scope["headers"]:
         if name == b"content-length":
             length = int(value[:_DIGITS]) if value.isdigit() else 0
-        elif (name == b"content-type" and not _is_json(value)) or (
+        elif (name == b"content-type" and not is_taken(value)) or (
             name == b"content-encoding" and value.lower() != b"identity"
         ):
             raise MediaTypeRefused
     return length
+
+
+def _is_form(media_type: bytes) -> bool:
+    return media_type.partition(b";")[0].strip().lower() == b"application/x-www-form-urlencoded"
 
 
 def _is_json(media_type: bytes) -> bool:

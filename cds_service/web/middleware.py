@@ -116,13 +116,13 @@ class CallMiddleware:
 
 def _comes_from_elsewhere(scope: Scope) -> bool:
     """Whether another name than this machine's own was asked, as through a rebound name, or a proxy passed it on."""
-    for name, value in scope["headers"]:
-        if name == b"host":
-            if not _is_here(value):
-                return True
-        elif name in _OF_PROXIES or name.startswith(b"x-forwarded-"):
-            return True
-    return False
+    hosts = (value for name, value in scope["headers"] if name == b"host")
+    return came_through_proxy(scope) or not all(map(_is_here, hosts))
+
+
+def came_through_proxy(scope: Scope) -> bool:
+    """Whether a proxy passed the request on and says so."""
+    return any(name in _OF_PROXIES or name.startswith(b"x-forwarded-") for name, _ in scope["headers"])
 
 
 @lru_cache(_MOST_HOSTS)

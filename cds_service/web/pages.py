@@ -12,8 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_service import __version__
+from cds_service.authoring import fields
 from cds_service.content.reviews import counted
 from cds_service.settings import Settings
+from cds_service.web import bench_access
 from cds_service.web.answers import HTML, RawHeaders, Written
 from cds_service.web.assembly import Application
 from cds_service.web.routes import Endpoint
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markupsafe import Markup
 
-NAVIGATION = {"/": "Start", "/catalogue": "Catalogue"}
-"""What stands at the head of every page; the front page leads to a page of its own accord once it is here."""
+_NAVIGATION = {"/": "Start", "/catalogue": "Catalogue"}
+_BENCH = {"/bench": "Test bench"}
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -34,13 +36,17 @@ class Site(msgspec.Struct, frozen=True):
     settings: Settings
     rules: frozenset[str]
     reviewed: str
+    navigation: Mapping[str, str]
+    """What stands at the head of every page."""
     version: str = __version__
 
     @classmethod
     def of(cls, service: Application) -> Site:
         content = service.content
         counts = counted(content, service.settings.today())
-        return cls(service.settings, frozenset(content.rules), _reviewed(counts["signed"], len(content.rules)))
+        navigation = _NAVIGATION | (_BENCH if bench_access.is_on(service.settings) else {})
+        reviewed = _reviewed(counts["signed"], len(content.rules))
+        return cls(service.settings, frozenset(content.rules), reviewed, navigation)
 
 
 def _reviewed(signed: int, rules: int) -> str:
@@ -58,6 +64,7 @@ def page_headers(*, script: bool = False, form: bool = False) -> RawHeaders:
         "style-src": "'self'",
         "img-src": "'self'",
         "script-src": "'self'" if script else "'none'",
+        "connect-src": "'self'" if script else "'none'",
         "form-action": "'self'" if form else "'none'",
         "base-uri": "'none'",
         "frame-ancestors": "'none'",
@@ -81,8 +88,8 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(navigation=NAVIGATION, static=address)
-    made.filters["markdown"] = as_html
+    made.globals.update(static=address)
+    made.filters.update(markdown=as_html, words=fields.words, capitalize_first=_capitalized)
     return made
 
 
@@ -103,6 +110,10 @@ def page(template: str, names: Callable[[], Mapping[str, object]], headers: RawH
 def title_of(markdown: str) -> str:
     """The heading that a page begins with."""
     return markdown.partition("\n")[0].lstrip("# ")
+
+
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def as_html(markdown: str) -> Markup:

@@ -17,14 +17,19 @@ from cds_service.web.logs import NOTES
 
 def problem(refusal: CallRefused, diagnostics: str | None = None) -> Response:
     """The refusal as an answer; ``diagnostics`` may hold the request id and nothing else."""
+    body = msgspec.json.encode(body_of(refusal, diagnostics))
+    own = [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
+    return Written(body, status=refusal.status, headers=[NO_STORE, *own])
+
+
+def body_of(refusal: CallRefused, diagnostics: str | None = None) -> dict[str, Any]:
+    """The OperationOutcome that says it."""
     issue: dict[str, Any] = {"severity": "error", "code": refusal.code, "details": {"text": refusal.text}}
     if diagnostics:
         issue["diagnostics"] = diagnostics
     if refusal.expression:
         issue["expression"] = refusal.expression
-    body = msgspec.json.encode({"resourceType": "OperationOutcome", "issue": [issue]})
-    own = [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
-    return Written(body, status=refusal.status, headers=[NO_STORE, *own])
+    return {"resourceType": "OperationOutcome", "issue": [issue]}
 
 
 async def on_refusal(request: Request, refusal: Exception) -> Response:

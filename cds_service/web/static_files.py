@@ -6,11 +6,11 @@ import hashlib
 from functools import cache
 from importlib.resources import files
 
-from cds_service.web.answers import CSS, SVG
+from cds_service.web.answers import CSS, SCRIPT, SVG
 from cds_service.web.endpoints import document
 from cds_service.web.routes import Address, get
 
-MEDIA_TYPES = {"house.css": CSS, "icon.svg": SVG}
+MEDIA_TYPES = {"bench.js": SCRIPT, "house.css": CSS, "icon.svg": SVG}
 """What is served, each with its media type; nothing else in the folder can be asked for."""
 _PATH = "/static"
 _A_DAY = 86_400

@@ -47,21 +47,23 @@ def test_a_card_of_the_least_members_is_drawn():
     assert "Tremor" in drawn(LEAST)
 
 
-def test_buttons_do_nothing_unless_an_address_takes_the_answer():
-    assert "<form" not in drawn(CARD)
+def test_buttons_do_nothing_unless_a_form_takes_the_answer():
     assert "<button" not in drawn(CARD)
 
 
-def test_with_an_address_each_suggestion_and_reason_is_a_button_of_a_form():
-    page = drawn(CARD, answer_to="/answers", fields={"turn": "7"})
-    assert page.count('<form method="post" action="/answers">') == 3
-    assert page.count('<input type="hidden" name="card" value="u-1">') == 3
-    assert page.count('<input type="hidden" name="turn" value="7">') == 3
-    assert re.findall(r'name="(suggestion|override)" value="([^"]+)"', page) == [
-        ("suggestion", "s-1"),
-        ("suggestion", "s-2"),
-        ("override", "wrong"),
+def test_with_a_form_each_suggestion_and_reason_is_a_button_of_it():
+    page = drawn(CARD, form="bench", place=2)
+    assert re.findall(r'<button form="bench".* name="do" value="([^"]+)"', page) == [
+        "take 2.0",
+        "take 2.1",
+        "override 2.wrong",
     ]
+
+
+def test_what_a_suggestion_changes_is_told_in_words_and_signs():
+    text = re.sub(r"<[^>]+>|\s+", " ", drawn(CARD, changes=[[("-", "old"), ("+", "new"), (" ", "same")], []]))
+    for words in ("− removes old", "+ adds new", "keeps same"):
+        assert words in " ".join(text.split())
 
 
 @pytest.mark.anyio
