@@ -49,6 +49,7 @@ def test_everything_can_be_set(tmp_path):
         "CDS_FHIR_SERVERS": "10.20.0.0/16",
         "CDS_DISCOVERY": "token",
         "CDS_AUDIT": str(tmp_path),
+        "CDS_BENCH": "10.21.0.0/16",
         "CDS_MAX_BODY_MB": "0.5",
         "CDS_MAX_CONCURRENT": "7",
         "CDS_MAX_CONNECTIONS": "70",
