@@ -61,6 +61,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether answered findings are muted; off, only from order-select to order-sign within one session."""
     secret: Secret | None = None
     """What patients' pseudonyms are made with; the same for all processes and hosts of a site."""
+    secret_old: Secret | None = None
+    """The secret of before, while what was stored under it is still to be found; nothing more is written under it."""
     retention_days: int = 400
     mode: Literal["show", "silent"] = "show"
     show: Literal["all", "signed"] = "all"
@@ -179,6 +181,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 for name, key in _OF_CLIENTS.items()
                 if environ.get(name, "").strip()
             ]
+        if settings.secret_old and settings.secret_old == settings.secret:
+            faults.append("CDS_SECRET_OLD must be another than CDS_SECRET: it is the one of before.")
         if faults:
             raise SettingsError(faults)
         return settings
@@ -372,6 +376,7 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "CDS_RECORD": ("record", _one_of("on", "off")),
     "CDS_MEMORY": ("memory", _one_of("on", "off")),
     "CDS_SECRET": ("secret", _secret),
+    "CDS_SECRET_OLD": ("secret_old", _secret),
     "CDS_RETENTION_DAYS": ("retention_days", _number_from(1, 3650, int)),
     "CDS_MODE": ("mode", _one_of("show", "silent")),
     "CDS_SHOW": ("show", _one_of("all", "signed")),

@@ -40,6 +40,7 @@ def test_everything_can_be_set(tmp_path):
         "CDS_RECORD": "OFF",
         "CDS_MEMORY": "off",
         "CDS_SECRET": "a secret that is long enough to use",
+        "CDS_SECRET_OLD": "a secret that was used before this one",
         "CDS_RETENTION_DAYS": "90",
         "CDS_MODE": "Silent",
         "CDS_SHOW": "signed",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cds_service import __version__
-from cds_service.cli import audit, authoring, cards, connect, fhir, probe, record, review, watch
+from cds_service.cli import audit, authoring, cards, connect, fhir, probe, record, record_state, review, watch
 from cds_service.cli.start import assembled, cases_of, fail, require_written, short, trusted_clients
 from cds_service.content import places
 from cds_service.errors import ContentError, FaultsFound
@@ -72,6 +72,7 @@ def serve(host: str | None, port: int | None, workers: int) -> None:
     settings = Settings.in_force(**given)
     trusted_clients(settings, assembled(settings))
     require_written(settings)
+    record_state.require_schema(settings)
     _require_free(settings.host, settings.port)
     for line in _addresses(settings):
         click.echo(line)
@@ -127,6 +128,8 @@ def check() -> None:
             raise ContentError(faults)
     with _collected(found):
         require_written(settings)
+        for line in record_state.told(settings):
+            click.echo(line)
     for name in settings.unknown_variables():
         click.echo(f"  {name} is set, but is no setting.")
     with _collected(found):
@@ -135,6 +138,7 @@ def check() -> None:
             click.echo(line)
     from cds_service.authoring.run_cases import switched_off
     from cds_service.content.reviews import told as reviews_told
+    from cds_service.record.tables import version_needed
 
     if found or ruleset is None:
         fail("\n".join(map(str, found)))
@@ -146,6 +150,7 @@ def check() -> None:
     )
     over = ", laid over the shipped ones" if content.files.under else ""
     told = ", ".join(f"{n} {what}" for n, what in counted)
+    click.echo(f"Version {__version__}, cards {ruleset.digest}, schema of the record {version_needed()}.")
     click.echo(f"Cards in {short(content.files.folder)}{over}: {told}. No fault found.")
     if over:
         click.echo("What they change, and which of the shipped cases they answer otherwise: cds-service cards diff.")

@@ -36,6 +36,11 @@ class Keys:
     def __init__(self, secret: str) -> None:
         self._key = blake2b(secret.encode()).digest()
 
+    @property
+    def mark(self) -> str:
+        """What tells this secret from others, and tells nothing else."""
+        return self._hash("secret")
+
     def patient(self, issuer: str, within: str, patient_id: str) -> str:
         """A patient of one organization; the same id at another one, or at another EHR, is another patient."""
         return self._hash("patient", issuer, within, patient_id)
@@ -65,10 +70,27 @@ def keys_of(settings: Settings) -> Keys:
         raise SettingsError([f"CDS_VAR: the secret cannot be kept in {settings.var} ({fault.strerror})."]) from None
 
 
+def keys_before(settings: Settings) -> Keys | None:
+    """Those under which is still read what was stored before the secret was changed."""
+    return Keys(settings.secret_old.text) if settings.secret_old else None
+
+
+def known_marks(settings: Settings) -> list[str]:
+    """What tells the secrets under which is read; a secret that is not there is not made for it."""
+    made = settings.secret is not None or (settings.var / SECRET_FILE).exists()
+    return [keys.mark for keys in (keys_of(settings) if made else None, keys_before(settings)) if keys]
+
+
+def is_readable(settings: Settings) -> bool:
+    """Whether others than its owner may read the file of the secret."""
+    path = settings.var / SECRET_FILE
+    return settings.secret is None and path.exists() and bool(path.stat().st_mode & 0o077)
+
+
 def _kept(path: Path) -> str:
     if not path.exists():
         _make(path)
-    secret = path.read_text(encoding="ascii").strip()
+    secret = path.read_text(encoding="ascii", errors="replace").strip()
     if len(secret) < _LEAST:
         raise SettingsError([f"{path} is no secret: it has fewer than {_LEAST} characters."])
     return secret

@@ -6,8 +6,7 @@ import asyncio
 import datetime as dt
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from functools import cached_property
+from contextlib import asynccontextmanager
 from itertools import chain
 from typing import TypeAlias
 
@@ -23,6 +22,7 @@ from cds_service.decisions.ruleset import Ruleset
 from cds_service.errors import NotReady, SettingsError
 from cds_service.hooks.feedback import Feedback, FeedbackBatch
 from cds_service.hooks.responses import Card
+from cds_service.record import secrets_known
 from cds_service.record.entries import (
     CALL,
     LACKS,
@@ -30,14 +30,17 @@ from cds_service.record.entries import (
     Call,
     CardAnswer,
     Fingerprint,
+    Part,
     Presented,
     ShownBefore,
     ShownCard,
     Withdrawn,
 )
-from cds_service.record.fingerprints import Evidence, Fingerprinter, Prints
+from cds_service.record.fingerprints import Fingerprinter
+from cds_service.record.known_as import KnownAs
 from cds_service.record.mute_policy import MutePolicy, Now
-from cds_service.record.pseudonyms import Keys, Pseudonymizer, keys_of
+from cds_service.record.pseudonyms import Keys, is_readable, keys_before, keys_of
+from cds_service.record.retention import Pruned
 from cds_service.record.store import Store
 from cds_service.record.writer import TallyKey, Writer
 from cds_service.rules.review import Evaluation, Outcome, data_lacking
@@ -54,7 +57,8 @@ _STORED_SECONDS = 0.25
 """What a receipt waits for beyond the disk, so that the next call of any process knows of the answer."""
 _UNKEPT_SECONDS = 2.0
 _MOST_ACCEPTED = 32
-_DAY_SECONDS = 86_400
+_DAY_SECONDS, _SECONDS_TO_TRY_AGAIN = 86_400, 60
+_DAY_MILLISECONDS = _DAY_SECONDS * 1000
 _LOG = structlog.get_logger()
 
 
@@ -63,6 +67,8 @@ class Recorder:
 
     def __init__(self, settings: Settings, ruleset: Ruleset, now: Callable[[], dt.datetime] | None = None) -> None:
         self.keys: Keys = keys_of(settings)
+        old = keys_before(settings)
+        self.keys_before = (old,) if old else ()
         self.fingerprinter = Fingerprinter(ruleset)
         offered = {name: p.content.override for name, p in ruleset.rules.items()}
         memory, overrides = ruleset.content.memory, ruleset.content.overrides
@@ -77,25 +83,28 @@ class Recorder:
         self.suggestions = ruleset.content.suggestions
         self._day_is_fixed = settings.fixed_day is not None
         self._retention = dt.timedelta(days=settings.retention_days)
+        self._held = {"secret-changed": False, "secret-readable": is_readable(settings), "clock": False}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Holds the record open; at the end what is left is written."""
         try:
             async with self.writer.running():
-                pruning = asyncio.create_task(self._prune_daily())
+                if self._held["secret-readable"]:
+                    _LOG.warning("secret readable", reason=secrets_known.READABLE)
+                daily = asyncio.create_task(self._daily())
                 try:
                     yield
                 finally:
-                    pruning.cancel()
-                    await asyncio.gather(pruning, return_exceptions=True)
+                    daily.cancel()
+                    await asyncio.gather(daily, return_exceptions=True)
         finally:
             await self.store.close()
 
     @property
     def faults(self) -> dict[str, bool]:
         """What is wrong with the record, by name."""
-        return {"writer": self.writer.failed, "lines-set-aside": self.writer.set_aside > 0}
+        return {"writer": self.writer.failed, "lines-set-aside": self.writer.set_aside > 0, **self._held}
 
     def attend(self, call: Call) -> CallRecord:
         """To be asked, and told, about one call."""
@@ -114,9 +123,25 @@ class Recorder:
         if not receipt.stored.done() and (not kept or self.writer.failed):
             raise NotReady
 
-    async def prune(self) -> int:
-        """Deletes what is older than the retention; the number of rows."""
-        return await self.store.prune(self.now() - self._retention)
+    async def prune(self) -> Pruned:
+        """Deletes what is older than the retention, if the clock can be believed."""
+        pruned = await self.store.prune(self.now(), self._retention)
+        self._held["clock"] = pruned.fault is not None
+        if pruned.fault:
+            _LOG.error("record not pruned", clock=pruned.fault, reason=pruned.told)
+        elif any(pruned.rows.values()):
+            _LOG.info("record pruned", oldest=pruned.oldest.isoformat(), **pruned.rows)
+        return pruned
+
+    async def know_secret(self) -> None:
+        """Notes the secret in force, and tells of any other that the record was written under."""
+        known = [keys.mark for keys in (self.keys, *self.keys_before)]
+        await self.store.open()
+        changed = await self.store.run(secrets_known.foreign, known)
+        await self.store.run(secrets_known.see, self.keys.mark, _milliseconds(self.now()))
+        self._held["secret-changed"] = changed
+        if changed:
+            _LOG.error("secret changed", reason=secrets_known.CHANGED)
 
     def _answer(self, entry: Feedback, service: str, client: str, received: int) -> CardAnswer:
         """What is kept of an entry: no free text, and nothing that a client may have put in its place."""
@@ -134,12 +159,18 @@ class Recorder:
             accepted=" ".join(accepted[:_MOST_ACCEPTED]),
         )
 
-    async def _prune_daily(self) -> None:
-        """Not on a day that was set for a demonstration: it may lie far ahead."""
-        while not self._day_is_fixed:
-            with suppress(*self.store.lost):
-                await self.prune()
-            await asyncio.sleep(_DAY_SECONDS)
+    async def _daily(self) -> None:
+        while True:
+            try:
+                await self.know_secret()
+                # A day that was set for a demonstration may lie far ahead.
+                if not self._day_is_fixed:
+                    await self.prune()
+                pause = _DAY_SECONDS
+            except Exception as fault:  # a lost database, or what nobody foresaw: neither ends it for good
+                _LOG.warning("record not tended", fault=type(fault).__name__)
+                pause = _SECONDS_TO_TRY_AGAIN
+            await asyncio.sleep(pause)
 
 
 class CallRecord:
@@ -152,53 +183,49 @@ class CallRecord:
         self._recorder = recorder
         self._call = call
         self._at = recorder.now()
-        self._grounds = Evidence()
+        self._known = KnownAs(recorder.keys, call, recorder.fingerprinter)
+        """As it is written down."""
+        self._known_before = tuple(KnownAs(keys, call, recorder.fingerprinter) for keys in recorder.keys_before)
+
+    @property
+    def _all_known(self) -> tuple[KnownAs, ...]:
+        return (self._known, *self._known_before)
 
     async def recall(self, judged: Judged) -> Muted:
         """The findings that stay silent; none if the store cannot be read: better a card too many."""
         recorder, memory, hook = self._recorder, self._recorder.memory, self._call.hook
-        self._grounds = recorder.fingerprinter.evidence(judged)
+        grounds = recorder.fingerprinter.evidence(judged)
+        for known in self._all_known:
+            known.grounds = grounds
         if not memory.has_a_say(hook):
             return {}
         parts = memory.needs([recorder.fingerprinter.indicator(evaluation) for evaluation in judged.found], hook)
-        at = _milliseconds(self._at)
         unreadable: tuple[type[Exception], ...] = (*recorder.store.lost, ValueError, TypeError, ArithmeticError)
         try:
-            before = await recorder.store.before(self._patient, parts, memory.session_begins(at))
-            return self._muted(before, at) if before else {}
+            return await self._recalled(parts)
         except unreadable as fault:
             _LOG.warning("memory not read", fault=type(fault).__name__)
             return {}
 
-    def _muted(self, before: list[ShownBefore], at: int) -> Muted:
-        found = frozenset((one.rule, one.evidence) for one in self._prints.values())
-        now = Now(self._at, at, self._call.hook, self._user, self._encounter, found)
-        why = {key: self._recorder.memory.why_muted(one, before, now) for key, one in self._prints.items()}
+    async def _recalled(self, parts: tuple[Part, ...]) -> Muted:
+        at = _milliseconds(self._at)
+        since = self._recorder.memory.session_begins(at)
+        muted: Muted = {}
+        for known in self._all_known:
+            found = await self._recorder.store.before(known.patient, parts, since)
+            before = [past for past in found if not _is_to_come(past, at)]
+            muted = {**self._muted(known, before, at), **muted} if before else muted
+        return muted
+
+    def _muted(self, known: KnownAs, before: list[ShownBefore], at: int) -> Muted:
+        found = frozenset((one.rule, one.evidence) for one in known.prints.values())
+        now = Now(self._at, at, self._call.hook, known.user, known.encounter, found)
+        why = {key: self._recorder.memory.why_muted(one, before, now) for key, one in known.prints.items()}
         return {key: said for key, said in why.items() if said}
 
     def note(self, decision: Decision, unread: UnreadCodes = _NONE_UNREAD) -> None:
         """What came of the call; written down soon, waited for by nobody."""
         self._recorder.writer.later(lambda: self._put_down(decision, unread))
-
-    @cached_property
-    def _patient(self) -> str:
-        return self._recorder.keys.patient(self._call.issuer, self._call.within, self._call.patient_id)
-
-    @cached_property
-    def _user(self) -> str:
-        return self._recorder.keys.user(self._call.issuer, self._call.within, self._call.user_id)
-
-    @cached_property
-    def _marker(self) -> Pseudonymizer:
-        return self._recorder.keys.marker(self._patient)
-
-    @cached_property
-    def _encounter(self) -> str:
-        return self._marker.mark("encounter", self._call.encounter_id)
-
-    @cached_property
-    def _prints(self) -> Prints:
-        return self._recorder.fingerprinter.prints(self._grounds, self._marker)
 
     def _put_down(self, decision: Decision, unread: UnreadCodes) -> None:
         writer = self._recorder.writer
@@ -208,8 +235,8 @@ class CallRecord:
         for card in decision.unchecked:
             writer.note(self._card(card, self._recorder.fingerprinter.of_unchecked()))
         gone = tuple(self._withdrawn(decision))
-        if gone:
-            writer.note(Withdrawn(patient=self._patient, at=_milliseconds(self._at), rules=gone))
+        for known in self._all_known if gone else ():
+            writer.note(Withdrawn(patient=known.patient, at=_milliseconds(self._at), rules=gone))
 
     def _findings(self, group: CardGroup, card: Card) -> Iterator[Fingerprint]:
         """Each finding once, with those of the card's suggestions that were offered for it and start something."""
@@ -221,7 +248,7 @@ class CallRecord:
             own = dict.fromkeys(starting[name] for name in joined.offered(suggestions) if name in starting)
             starts.setdefault(joined.evaluation.key, {}).update(own)
         for key, ids in starts.items():
-            yield msgspec.structs.replace(self._prints[key], starts=tuple(ids))
+            yield msgspec.structs.replace(self._known.prints[key], starts=tuple(ids))
 
     def _tallied(self, decision: Decision, unread: UnreadCodes) -> Iterator[TallyKey]:
         """The call and in which code systems it could not be read, what each rule came to and lacked, and became of."""
@@ -253,9 +280,9 @@ class CallRecord:
             hook=self._call.hook,
             client=self._call.client,
             indicator=card.indicator,
-            patient=self._patient,
-            user=self._user,
-            encounter=self._encounter,
+            patient=self._known.patient,
+            user=self._known.user,
+            encounter=self._known.encounter,
             findings=findings,
             shown=not self._recorder.silent,
         )
@@ -274,10 +301,13 @@ class CallRecord:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Store]:
-    """The store of a site, for as long as a command needs it."""
+    """The store of a site, for as long as a command needs it; SettingsError where it cannot be had."""
     store = store_of(settings)
     try:
         yield store
+    except store.lost as fault:
+        told = type(getattr(fault, "orig", None) or fault).__name__
+        raise SettingsError([f"CDS_DATABASE_URL: the database cannot be used ({told})."]) from None
     finally:
         await store.close()
 
@@ -303,6 +333,11 @@ def _chart_criteria(content: RuleContent) -> frozenset[str]:
     """The criteria that hold a finding up; the first one of a rule about an order or drug says which order or drug."""
     needed = content.criteria if content.about == "patient" else content.criteria[1:]
     return frozenset(criterion.id for criterion in needed if criterion.kind == "only-if")
+
+
+def _is_to_come(past: ShownBefore, now: int) -> bool:
+    """Whether it was written by a clock that was ahead: it would stay silent for as long as that."""
+    return past.at > now + _DAY_MILLISECONDS or (past.outcome is not None and past.answered > now + _DAY_MILLISECONDS)
 
 
 def _milliseconds(at: dt.datetime) -> int:

@@ -18,29 +18,30 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import delete
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
+from cds_service.errors import SettingsError
 from cds_service.record import disk, recall
 from cds_service.record.driver import Execute
 from cds_service.record.engines import READ_SECONDS, postgresql_engine, sqlite_engine, writing_driver
 from cds_service.record.entries import Batch, CardAnswer, Entry, Part, ShownBefore, ShownCard, Tally, Withdrawn
+from cds_service.record.retention import Pruned, prune
 from cds_service.record.statements import Statements
 from cds_service.record.tables import (
-    ANSWERS,
-    CARDS,
     JOURNALS,
     SHOWN,
     SILENT,
     TALLIES,
     TOKENS,
-    WITHDRAWALS,
-    migrate,
+    require,
+    too_old,
+    version_of,
 )
 
 T = TypeVar("T")
-_CARD = CARDS.c
 _OF_VALUES = ("22", "23")
 """The classes of SQLSTATE for values that do not fit a column, and for those that break a constraint."""
+_NOT_PERMITTED = "42501"
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -88,11 +89,24 @@ class Store:
                 os.close(descriptor)
 
     async def open(self) -> None:
-        """Brings the tables up to date, if that was not done yet."""
+        """Brings the tables up to date, if that was not done yet; SettingsError where it may not or cannot be done."""
         if not self._ready:
-            async with self.engine.begin() as connection:
-                await connection.run_sync(migrate)
+            try:
+                await self.run(require)
+            except ProgrammingError as fault:
+                if getattr(fault.orig, "sqlstate", None) != _NOT_PERMITTED:
+                    raise
+                raise SettingsError([too_old(await self.schema())]) from None
             self._ready = True
+
+    async def schema(self) -> int:
+        """The version of the tables."""
+        return await self.run(version_of)
+
+    async def run(self, work: Callable[..., T], *given: Any, **named: Any) -> T:
+        """Something that is done in one transaction; its first argument is the connection."""
+        async with self.engine.begin() as connection:
+            return await connection.run_sync(work, *given, **named)
 
     async def apply(self, journal: str, batches: Sequence[Batch]) -> None:
         """Stores the batches of a journal in one transaction; those that were stored before are passed over."""
@@ -108,21 +122,10 @@ class Store:
         async with self.engine.begin() as connection:
             await connection.execute(delete(JOURNALS).where(JOURNALS.c.name == journal))
 
-    async def prune(self, oldest: dt.datetime) -> int:
-        """Deletes what is older than this instant, and counts of days before its day; the number of rows."""
+    async def prune(self, now: dt.datetime, keep: dt.timedelta, *, said: bool = False) -> Pruned:
+        """Deletes what is older than the retention, if the clock can be believed or somebody vouches for it."""
         await self.open()
-        before = int(oldest.timestamp() * 1000)
-        async with self.engine.begin() as connection:
-            done = [
-                await connection.execute(statement)
-                for statement in (
-                    delete(CARDS).where(_CARD.at < before),
-                    delete(WITHDRAWALS).where(WITHDRAWALS.c.at < before),
-                    delete(ANSWERS).where(ANSWERS.c.received < before),
-                    delete(TALLIES).where(TALLIES.c.day < oldest.date().isoformat()),
-                )
-            ]
-        return sum(result.rowcount for result in done)
+        return await self.run(prune, now, keep, said=said)
 
     async def before(self, patient: str, parts: Iterable[Part], since: int) -> list[ShownBefore]:
         """What was shown and answered for a patient; one of ``lost`` if it cannot be had in time."""

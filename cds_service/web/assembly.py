@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -62,7 +61,10 @@ class Application:
         self._fhir = FhirAccess(settings.deadline_ms / 1000, Resolver(networks(settings.fhir_servers)))
         self._grants = _grants(self._fhir, self._clients, settings)
         self._offers = _offers(self._decisions, self._grants, self._clients, settings)
-        self._digest = _digest(self._decisions.ruleset)
+        cards = self._decisions.ruleset.digest
+        self._digest = f"{__version__}+{cards}"
+        self.build = {"version": __version__, "cards": cards, "schema": _schema(settings)}
+        """Which program, cards and tables are in use."""
         self.long_bodies = LongBodies()
         self._recorder: Recorder | None = None
         self._audit: Audit | None = None
@@ -102,6 +104,7 @@ class Application:
             if offer.not_served:
                 _LOG.info("not served", caller=caller, keys=sorted(offer.not_served))
         metrics.begin(self._decisions.ruleset.rules, self._called())
+        metrics.BUILD.labels(**self.build).set(1)
         metrics.reviewed(counted(self.content, self.settings.today()))
         async with AsyncExitStack() as open_while_running:
             open_while_running.callback(metrics.end)
@@ -226,10 +229,13 @@ def _every_second(work: Callable[[], None]) -> Iterator[None]:
         task.cancel()
 
 
-def _digest(ruleset: Ruleset) -> str:
-    """Which rules decide: the version of the program, and eight characters that change with any card."""
-    versions = sorted(f"{name} {p.digest}\n" for name, p in ruleset.rules.items())
-    return f"{__version__}+{hashlib.sha256(''.join(versions).encode()).hexdigest()[:8]}"
+def _schema(settings: Settings) -> str:
+    """The version of the tables of the record; none where none is kept."""
+    if settings.record == "off":
+        return "none"
+    from cds_service.record.tables import version_needed
+
+    return str(version_needed())
 
 
 def _grants(access: FhirAccess, clients: Clients | None, settings: Settings) -> dict[str, FhirGrant]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from time import perf_counter
@@ -103,4 +104,4 @@ async def ready(request: Request) -> Response:
     app: Application = request.app.state.service
     if not app.records:
         raise NotReady("The record cannot be written; the log says why.")
-    return Written(b'{"status":"ok"}', headers=[NO_STORE])
+    return Written(json.dumps({"status": "ok", **app.build}).encode(), headers=[NO_STORE])

@@ -87,6 +87,7 @@ _KEYS_AT = _gauge("keys_fetched_timestamp_seconds", "When a client's keys were l
 _STARTED = "rbd_cds_worker_start_timestamp_seconds"
 _WORKER = _gauge("worker_start_timestamp_seconds", "When a worker started", "liveall")
 _REVIEWED = _gauge("rules_reviewed", "Active rules by the state of their clinical signature", "mostrecent", "state")
+BUILD = _gauge("build_info", "Which program, cards and tables are in use", "mostrecent", "version", "cards", "schema")
 UNDER_WAY = _gauge("calls_under_way", "Calls being answered", "livesum")
 CONNECTIONS = _gauge("connections", "Connections that are open", "livesum")
 _ENDED = _counter("connections_ended", "Connections that the service ended by itself, and why", "why")

@@ -3,10 +3,14 @@
 import asyncio
 import csv
 import io
+import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 from click.testing import CliRunner
 
+from cds_service import __version__
 from cds_service.cli.main import main
 from tests.charts import ALZHEIMER, CLONAZEPAM, FALL, condition, dosage, draft, patient
 from tests.record.site import site
@@ -81,9 +85,68 @@ def test_a_day_counts_to_its_end(folder):
 def test_pruning_says_what_it_deleted(tmp_path):
     asyncio.run(_fill(tmp_path))
     assert run(tmp_path, "record", "prune").startswith("Deleted 0 rows older than 2025-05-11.")
-    said = run(tmp_path, "record", "prune", "--days", "1", CDS_TODAY="2026-07-01")
-    assert not said.startswith("Deleted 0 rows")
+    refused = run(tmp_path, "record", "prune", "--days", "1", CDS_TODAY="2026-07-01", code=1)
+    assert refused.startswith("Nothing was deleted: the clock is far ahead of 2026-06-15")
+    assert "Nothing was recorded" not in run(tmp_path, "feedback", "report")
+    said = run(tmp_path, "record", "prune", "--days", "1", "--as-of", "2026-07-01", CDS_TODAY="2026-07-01")
+    assert said.startswith("Deleted 23 rows older than 2026-06-30. They were 6 cards, 5 answers")
     assert "Nothing was recorded" in run(tmp_path, "feedback", "report")
+
+
+def test_nobody_can_vouch_for_a_day_that_is_still_to_come(tmp_path):
+    said = run(tmp_path, "record", "prune", "--as-of", "2062-06-15", code=1)
+    assert said == "--as-of: by the clock it is 2026-06-15, and 2062-06-15 is still to come.\n"
+
+
+def test_migrate_says_from_where_to_where(tmp_path):
+    assert run(tmp_path, "record", "migrate") == "Schema 0 was brought to 4.\n"
+    assert run(tmp_path, "record", "migrate") == "Schema 4: up to date.\n"
+
+
+def test_a_database_of_a_newer_program_is_refused_in_a_sentence_by_every_command(tmp_path):
+    run(tmp_path, "record", "migrate")
+    with closing(sqlite3.connect(tmp_path / "cds-service.sqlite")) as database, database:
+        database.execute("UPDATE schema_version SET version = 99")
+    for command in (("serve",), ("check",), ("record", "migrate"), ("record", "prune"), ("feedback", "report")):
+        assert "the database has schema 99, of a newer program" in run(tmp_path, *command, code=1)
+
+
+def test_check_tells_a_secret_that_is_lost_until_somebody_says_that_it_is(tmp_path):
+    asyncio.run(_fill(tmp_path))
+    assert "The secret is not" not in _check(tmp_path)
+    (tmp_path / "secret").unlink()
+    assert "The secret is not the one that this record was written under" in _check(tmp_path)
+    assert not (tmp_path / "secret").exists()
+    assert run(tmp_path, "record", "accept-secret") == "Other secrets forgotten: 1.\n"
+
+
+def test_check_tells_a_secret_that_others_can_read(tmp_path):
+    asyncio.run(_fill(tmp_path))
+    (tmp_path / "secret").chmod(0o640)
+    assert "Others than its owner can read the file of the secret" in _check(tmp_path)
+
+
+def test_check_tells_how_long_the_old_secret_is_needed(tmp_path):
+    asyncio.run(_fill(tmp_path))
+    told = _check(tmp_path, CDS_SECRET="s" * 32, CDS_SECRET_OLD=(tmp_path / "secret").read_text())
+    assert "CDS_SECRET_OLD: what was stored under it is kept until 2027-07-20." in told
+    assert "is not the one" not in told
+
+
+def test_check_tells_lines_that_were_set_aside(tmp_path):
+    (tmp_path / "journal").mkdir()
+    (tmp_path / "journal" / "x.unread").touch()
+    assert "x.unread holds lines of a journal that could not be stored." in _check(tmp_path)
+
+
+def test_check_says_which_program_cards_and_tables_there_are(tmp_path):
+    assert re.search(
+        rf"^Version {re.escape(__version__)}, cards [0-9a-f]{{8}}, schema of the record 4\.$", _check(tmp_path), re.M
+    )
+
+
+def _check(folder, **environ):
+    return run(folder, "check", **environ)
 
 
 @pytest.mark.parametrize("command", [("feedback", "report"), ("record", "prune")])

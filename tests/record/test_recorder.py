@@ -168,14 +168,23 @@ async def test_feedback_that_nothing_can_keep_is_refused_so_that_it_is_sent_agai
             assert await place.ask("order-select", *DEMENTIA, drafts=(HALF,))
 
 
-async def test_what_is_older_than_the_retention_goes_at_the_start(tmp_path):
+async def test_what_is_older_than_the_retention_goes_while_the_service_is_used(tmp_path):
     async with site(tmp_path) as place:
         await place.ask("order-select", *DEMENTIA, drafts=(HALF,))
-        await place.settled()
-        place.passes(days=401)
-        await place.recorder.prune()
+        with structlog.testing.capture_logs() as lines:
+            for _ in range(22):
+                await place.settled()
+                place.passes(days=20)
+                await place.recorder.prune()
+                await place.ask("order-select", patient(), drafts=(HALF,))
+                await place.recorder.take(
+                    parse_feedback(json.dumps({"feedback": [{"card": UNKNOWN} | GIVEN]}).encode()), "s", "ehr"
+                )
         assert await rows(place, CARDS) == []
-        assert await rows(place, TALLIES) == []
+        assert {row["day"] for row in await rows(place, TALLIES)} & {"2026-06-15"} == set()
+    assert [(line["cards"], line["oldest"][:10]) for line in lines if line["event"] == "record pruned"][:1] == [
+        (1, "2026-07-05")
+    ]
 
 
 async def test_no_record_means_no_file(tmp_path):

@@ -7,8 +7,9 @@ import pytest
 import structlog
 from sqlalchemy import select
 
+from cds_service import __version__
 from cds_service.record.recorder import opened
-from cds_service.record.tables import ANSWERS
+from cds_service.record.tables import ANSWERS, version_needed
 from cds_service.record.writer import Writer
 from cds_service.settings import Settings
 from tests.calling import application_with, requests
@@ -223,3 +224,15 @@ async def test_a_store_that_fails_alone_is_told_as_well(environment, monkeypatch
             broken.setattr(Writer, "_apply", fail)
             assert (await post(client, OVERRIDDEN)).status_code == 503
             assert (await client.get("/health/ready")).status_code == 503
+
+
+async def test_program_cards_and_tables_are_told_to_whoever_asks(environment):
+    async with speaking_to(application_with(**environment)) as client:
+        told = (await client.get("/health/ready")).json()
+        assert (told["status"], told["version"], told["schema"]) == ("ok", __version__, str(version_needed()))
+        counted = (await client.get("/metrics")).text
+        assert f'rbd_cds_build_info{{cards="{told["cards"]}",schema="4",version="{__version__}"}} 1.0' in counted
+
+
+async def test_without_a_record_there_are_no_tables_to_tell_of(client):
+    assert (await client.get("/health/ready")).json()["schema"] == "none"
