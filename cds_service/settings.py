@@ -71,6 +71,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The dialect spoken in open mode; otherwise each client's own."""
     discovery: Literal["open", "token"] = "open"
     """Whether discovery asks for a token like every other call."""
+    unchecked_tokens: Literal["refuse", "admit"] = "refuse"
+    """What becomes of a call while PostgreSQL cannot be asked whether another host saw its token."""
     time_zone: str = "UTC"
     fixed_day: dt.date | None = None
     """``CDS_TODAY``: for tests and demonstrations only."""
@@ -382,6 +384,7 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "CDS_SHOW": ("show", _one_of("all", "signed")),
     "CDS_PROFILE": ("profile", _one_of("default", "epic", "sandbox", "v1")),
     "CDS_DISCOVERY": ("discovery", _one_of("open", "token")),
+    "CDS_UNCHECKED_TOKENS": ("unchecked_tokens", _one_of("refuse", "admit")),
     "CDS_TIME_ZONE": ("time_zone", _time_zone),
     "CDS_TODAY": ("fixed_day", _day),
     "CDS_DEADLINE_MS": ("deadline_ms", _number_from(1, 9_000, int)),

@@ -49,6 +49,7 @@ def test_everything_can_be_set(tmp_path):
         "CDS_DEADLINE_MS": "250",
         "CDS_FHIR_SERVERS": "10.20.0.0/16",
         "CDS_DISCOVERY": "token",
+        "CDS_UNCHECKED_TOKENS": "admit",
         "CDS_AUDIT": str(tmp_path),
         "CDS_BENCH": "10.21.0.0/16",
         "CDS_MAX_BODY_MB": "0.5",
@@ -123,6 +124,7 @@ def test_every_fault_is_told_at_once():
         ("LOG_LEVEL", "chatty"),
         ("TIME_ZONE", "../etc"),
         ("PREFETCH", "some"),
+        ("UNCHECKED_TOKENS", "perhaps"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_told_by_name(name, value):

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import delete
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError, TimeoutError as PoolTimeout
 
 from cds_service.errors import SettingsError
 from cds_service.record import disk, recall
@@ -135,9 +135,9 @@ class Store:
             return await recall.read(self.engine, patient, parts, since)
 
     async def use_token(self, mark: str, until: int) -> bool:
-        """Whether nobody who shares this database used it before; one of ``lost`` if that cannot be told in time."""
+        """Whether nobody who shares this database used it before; one of ``lost`` if that cannot be told."""
         used = {"mark": mark, "until": until}
-        async with asyncio.timeout(READ_SECONDS), self._by_itself.begin() as connection:
+        async with self._by_itself.begin() as connection:
             return await connection.scalar(self._statements.use_token, used) is not None
 
     async def forget_tokens(self, now: int) -> None:
@@ -209,6 +209,11 @@ def _lost(*, on_file: bool) -> tuple[type[Exception], ...]:
     import asyncpg  # type: ignore[import-untyped]  # has no type information
 
     return SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError
+
+
+def all_in_use(fault: Exception) -> bool:
+    """Whether PostgreSQL is there and has no connection left, nor this process (SQLSTATE 53300)."""
+    return getattr(getattr(fault, "orig", fault), "sqlstate", None) == "53300" or isinstance(fault, PoolTimeout)
 
 
 def _row(card: ShownCard) -> dict[str, Any]:

@@ -1,31 +1,40 @@
 """Which tokens were used, known to every host that shares a database.
 
-This host's own memory is asked first. While the database is lost it is asked alone: a token used here is still refused
-here, no call goes unanswered for want of the database, and what was admitted meanwhile is told to it once it is back.
+This host's own memory is asked first, then the database. One that is busy is waited for; where it cannot be asked in
+time nobody knows whether another host saw the token, and the site has chosen what becomes of the call. One that is
+admitted so is refused here when it comes again, and told to the database once that is back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Literal, TypeAlias
 
 import structlog
 
-from cds_service.record.store import Store
+from cds_service.errors import NotReady
+from cds_service.record.store import Store, all_in_use
 from cds_service.record.used_tokens_file import mark
 from cds_service.trust.tokens import Replays
 
 _SWEEP_SECONDS = 300.0
 _PAUSE_SECONDS = 1.0
 """How long a lost database is left alone, so that not every call waits for it."""
-_AT_ONCE = 8
-"""As many as the pool has connections, so that nobody takes a crowd for a loss."""
-_TRIES = 2
-"""The connections of before a restart of the database are found dead only when they are used."""
+_ANSWER_SECONDS = 1.0
+"""How long a call waits for the database, which answers late while it is busy."""
+_AGAIN_SECONDS = 0.05
+_TENDING_SECONDS = 60.0
+_AT_ONCE = 7
+"""One fewer than the pool has connections, so that a crowd does not keep the database from being tended."""
 _MOST_UNTOLD = 100_000
 _LOG = structlog.get_logger()
+
+Told: TypeAlias = Callable[[Literal["admitted", "refused"]], None]
+"""Is told what became of a call for which the other hosts could not be asked."""
 
 
 class UsedTokensShared:
@@ -36,16 +45,21 @@ class UsedTokensShared:
         here: Replays,
         store: Store,
         clock: Callable[[], float] = time.time,
-        alone: Callable[[], None] = lambda: None,
+        *,
+        admit: bool = False,
+        told: Told = lambda _: None,
     ) -> None:
         self._here = here
         self._store = store
         self._clock = clock
-        self._alone = alone
+        self._admit = admit
+        self._told = told
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._untold: list[tuple[str, int]] = []
         self._open = asyncio.Event()
         self._asked_again = 0.0
+        self._answered = 0.0
+        self._swept = float("-inf")
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -62,43 +76,68 @@ class UsedTokensShared:
             await self._store.close()
 
     async def first_use(self, issuer: str, token_id: str, until: float) -> bool:
-        """As :class:`Replays` says."""
+        """As :class:`Replays` says; NotReady where that cannot be told and nobody is to be admitted unasked."""
         if not await self._here.first_use(issuer, token_id, until):
             return False
         used = mark(issuer, token_id), round(until)
-        if not self._open.is_set() or time.monotonic() < self._asked_again:
-            return self._admitted_alone(used)
-        for tried in range(_TRIES):
+        first = await self._asked(used) if self._may_ask() else None
+        return self._unasked(used) if first is None else first
+
+    def _may_ask(self) -> bool:
+        return self._open.is_set() and time.monotonic() >= self._asked_again
+
+    async def _asked(self, used: tuple[str, int]) -> bool | None:
+        """Whether the token is used for the first time; None where that could not be told in time."""
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS), self._slots:
+                first = await self._answer(used) if self._may_ask() else None
+        except self._store.lost as fault:
+            # One that has answered others meanwhile is busy: it is asked again by the next call.
+            if not isinstance(fault, TimeoutError) or self._answered < began:
+                self._asked_again = time.monotonic() + _PAUSE_SECONDS
+                _LOG.warning("used tokens not shared", fault=type(fault).__name__)
+            return None
+        return first
+
+    async def _answer(self, used: tuple[str, int]) -> bool:
+        """Asks again where a restart of the database had left the connection dead, or where all of them are in use."""
+        for tried in itertools.count():
             try:
-                async with self._slots:
-                    if time.monotonic() < self._asked_again:
-                        return self._admitted_alone(used)
-                    return await self._store.use_token(*used)
+                first = await self._store.use_token(*used)
+                break
             except self._store.lost as fault:
                 # What was not answered in time may have been done: asked again, the token would seem used.
-                if isinstance(fault, TimeoutError) or tried == _TRIES - 1:
-                    self._asked_again = time.monotonic() + _PAUSE_SECONDS
-                    _LOG.warning("used tokens not shared", fault=type(fault).__name__)
-                    break
-        return self._admitted_alone(used)
+                if isinstance(fault, TimeoutError) or (tried and not all_in_use(fault)):
+                    raise
+            await asyncio.sleep(_AGAIN_SECONDS if tried else 0)
+        self._answered = time.monotonic()
+        return first
 
-    def _admitted_alone(self, used: tuple[str, int]) -> bool:
-        self._alone()
+    def _unasked(self, used: tuple[str, int]) -> bool:
+        if not self._admit:
+            self._told("refused")
+            _LOG.info("call refused", reason="used tokens could not be asked for")
+            raise NotReady
+        self._told("admitted")
         if len(self._untold) < _MOST_UNTOLD:
             self._untold.append(used)
         return True
 
     async def _tend(self) -> None:
-        swept = float("-inf")
         while True:
             with suppress(*self._store.lost):
-                await self._store.open()
-                if time.monotonic() - swept >= _SWEEP_SECONDS:
-                    await self._store.forget_tokens(int(self._clock()))
-                    swept = time.monotonic()
-                self._open.set()
-                await self._tell_all()
+                async with asyncio.timeout(_TENDING_SECONDS):
+                    await self._tend_once()
             await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _tend_once(self) -> None:
+        await self._store.open()
+        if time.monotonic() - self._swept >= _SWEEP_SECONDS:
+            await self._store.forget_tokens(int(self._clock()))
+            self._swept = time.monotonic()
+        self._open.set()
+        await self._tell_all()
 
     async def _tell_all(self) -> None:
         while self._untold:

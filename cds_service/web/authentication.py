@@ -48,7 +48,7 @@ class Authenticator:
             yield
 
     async def authenticate(self, request: Request) -> Caller:
-        """The client of a call; raises NotAuthenticated, NotEntitled or TooManyCalls."""
+        """The client of a call; raises NotAuthenticated, NotEntitled, TooManyCalls or NotReady."""
         tokens = request.headers.getlist("authorization")
         path = request.scope.get("known_path") or request.url.path
         client, claims = await self._verifier.verify(tokens, path, request.path_params.get("id"))
@@ -62,4 +62,5 @@ def _shared(here: UsedTokensFile, settings: Settings) -> UsedTokensShared:
     from cds_service.record.recorder import store_of
     from cds_service.record.used_tokens_shared import UsedTokensShared
 
-    return UsedTokensShared(here, store_of(settings), alone=metrics.TOKENS_ALONE.inc)
+    admit = settings.unchecked_tokens == "admit"
+    return UsedTokensShared(here, store_of(settings), admit=admit, told=metrics.token_not_shared)

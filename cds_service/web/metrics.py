@@ -81,7 +81,7 @@ _FEEDBACK_CALLS = _counter(
     "feedback_calls", "Feedback calls by service, client and status", "service", "client", "status"
 )
 _FEEDBACK = _counter("feedback", "Answers to cards by service, client and outcome", "service", "client", "outcome")
-TOKENS_ALONE = _counter("tokens_not_shared", "Calls admitted without asking the other hosts")
+_TOKENS_ALONE = _counter("tokens_not_shared", "Calls whose token the other hosts could not be asked about", "outcome")
 _KEYS = _counter("key_fetches", "Fetches of key sets by client and outcome", "client", "outcome")
 _KEYS_AT = _gauge("keys_fetched_timestamp_seconds", "When a client's keys were last fetched", "mostrecent", "client")
 _STARTED = "rbd_cds_worker_start_timestamp_seconds"
@@ -123,6 +123,8 @@ def begin(rules: Iterable[str], called: Iterable[tuple[str, Service]]) -> None:
     """Call when a worker starts: every rule is there from then on, and every key of what each caller may call."""
     for rule, outcome in product(rules, Outcome):
         _OUTCOMES.labels(rule, outcome.name.lower())
+    for unasked in ("admitted", "refused"):
+        _TOKENS_ALONE.labels(unasked)
     for client, service in called:
         _charts(service.id, client)
         for key, use in product(service.prefetch, ("read", "unread", "fetched", "changed")):
@@ -205,6 +207,11 @@ def answered(report: FeedbackBatch, service: str, client: str) -> None:
 def connection_ended(why: End) -> None:
     """One connection that did not end by itself."""
     _ENDED.labels(why).inc()
+
+
+def token_not_shared(outcome: Literal["admitted", "refused"]) -> None:
+    """One call whose token the other hosts could not be asked about."""
+    _TOKENS_ALONE.labels(outcome).inc()
 
 
 def keys_fetched(client: str, outcome: Literal["fetched", "failed"]) -> None:

@@ -24,6 +24,7 @@ def _busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (engines, store):
         monkeypatch.setattr(module, "READ_SECONDS", 10.0)
     monkeypatch.setattr(used_tokens_shared, "_PAUSE_SECONDS", 10.0)
+    monkeypatch.setattr(used_tokens_shared, "_ANSWER_SECONDS", 10.0)
 
 
 @pytest.fixture(scope="session")

@@ -149,6 +149,19 @@ async def test_a_token_is_good_for_one_call(guarded: httpx.AsyncClient) -> None:
     assert [(await call(guarded, bearer)).status_code for _ in range(3)] == [200, 401, 401]
 
 
+@pytest.mark.parametrize(("chosen", "status"), [("refuse", 503), ("admit", 200)])
+async def test_a_token_of_which_other_hosts_may_know_is_refused_unless_the_site_chose_otherwise(
+    clients_file: Path, chosen: str, status: int
+) -> None:
+    nowhere = "postgresql://nobody@127.0.0.1:9/none"
+    async with guarding(clients_file, database_url=nowhere, unchecked_tokens=chosen) as guarded:
+        bearer = token()
+        answer = await call(guarded, bearer)
+        assert (answer.status_code, answer.headers.get("retry-after")) == (status, "1" if status == 503 else None)
+        assert (await call(guarded, bearer)).status_code == 401
+        assert f'rbd_cds_tokens_not_shared_total{{outcome="{chosen}' in (await guarded.get("/metrics")).text
+
+
 @pytest.mark.attack("Two tokens in one call", "401")
 async def test_two_authorization_headers_are_refused(guarded: httpx.AsyncClient) -> None:
     headers = [("Authorization", f"Bearer {token()}"), ("Authorization", f"Bearer {token()}")]
