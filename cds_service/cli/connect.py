@@ -64,7 +64,7 @@ def _client(settings: Settings, vendor: str, name: str | None) -> Client:
         profile = vendors()[vendor].client.get("profile", "default")
         return Client(name="any", issuer="", vendor=vendor, profile=str(profile))
     clients = trusted_clients(settings, None)
-    named = [one for one in clients.by_issuer.values() if (one.name, one.vendor) == (name, vendor)] if clients else []
+    named = [one for one in clients.by_name.values() if (one.name, one.vendor) == (name, vendor)] if clients else []
     if not named:
         fail(f"{settings.clients or 'CDS_CLIENTS, which is not set,'} names no {name} of the vendor {vendor}.")
     return named[0]

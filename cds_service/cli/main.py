@@ -172,7 +172,7 @@ def _clients_in_force(clients: Clients | None) -> Iterator[str]:
     if clients is None:
         return
     yield "Trusted EHRs"
-    for client in clients.by_issuer.values():
+    for client in clients.by_name.values():
         keys = " and ".join(filter(None, (client.jwks, client.jku)))
         yield f"  {client.name}: {client.issuer}, keys of {keys} by {', '.join(client.algorithms)}, {client.profile}"
         if client.keys_not_served:
@@ -196,7 +196,7 @@ def _lean_in_force(settings: Settings, clients: Clients | None) -> Iterator[str]
             allowed = ["servers on this machine", *(entry for entry in settings.fhir_servers if "://" in entry)]
             yield f"Prefetch: lean, what else is needed is fetched from {' or '.join(allowed)}"
         return
-    callers = clients.by_issuer.values()
+    callers = clients.by_name.values()
     if settings.discovery == "open" and len(callers) > 1 and any(client.prefetch == "lean" for client in callers):
         yield "Discovery asks each of them for the full set: only with CDS_DISCOVERY=token does it know who asks."
 

@@ -39,11 +39,11 @@ class UsedTokensFile:
             path.rename(path.with_name(f"{path.name}.damaged-{time.time_ns()}"))
             self._connection = _opened(path)
 
-    async def first_use(self, issuer: str, token_id: str, until: float) -> bool:
+    async def first_use(self, signer: str, token_id: str, until: float) -> bool:
         """Takes some microseconds, so it runs where it is called."""
         try:
             self._sweep()
-            self._connection.execute("INSERT INTO used_tokens VALUES (?, ?)", (mark(issuer, token_id), until))
+            self._connection.execute("INSERT INTO used_tokens VALUES (?, ?)", (mark(signer, token_id), until))
         except sqlite3.IntegrityError:
             return False
         except sqlite3.Error as fault:
@@ -76,6 +76,6 @@ def _opened(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def mark(issuer: str, token_id: str) -> str:
+def mark(signer: str, token_id: str) -> str:
     """What is kept of a token: a client may put anything into its id."""
-    return blake2b(f"{issuer}\n{token_id}".encode(), digest_size=16).hexdigest()
+    return blake2b(f"{signer}\n{token_id}".encode(), digest_size=16).hexdigest()

@@ -75,11 +75,11 @@ class UsedTokensShared:
             await asyncio.gather(task, return_exceptions=True)
             await self._store.close()
 
-    async def first_use(self, issuer: str, token_id: str, until: float) -> bool:
+    async def first_use(self, signer: str, token_id: str, until: float) -> bool:
         """As :class:`Replays` says; NotReady where that cannot be told and nobody is to be admitted unasked."""
-        if not await self._here.first_use(issuer, token_id, until):
+        if not await self._here.first_use(signer, token_id, until):
             return False
-        used = mark(issuer, token_id), round(until)
+        used = mark(signer, token_id), round(until)
         first = await self._asked(used) if self._may_ask() else None
         return self._unasked(used) if first is None else first
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -16,6 +18,7 @@ from joserfc.jwk import JWKRegistry, Key, KeySet, RSAKey
 
 from cds_service.errors import SettingsError
 from cds_service.facts.queries import MAY_BE_UNSERVED, TEMPLATES
+from cds_service.fhir_client.egress import Base
 from cds_service.hooks.profiles import PROFILES
 from cds_service.settings import PrefetchSet
 from cds_service.trust.vendors import CodeForm, code_form, vendors
@@ -47,6 +50,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     audiences: tuple[str, ...] = ()
     """Further public base addresses under which it knows this service."""
     tenants: tuple[str, ...] = ()
+    """Empty for any; two clients of one issuer are told apart by these, or by their ``jku``."""
     subject: str | None = None
     fhir_servers: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
@@ -70,6 +74,13 @@ class Client(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     probe: bool = False
     """Whether it is no EHR but the site's own probe: what it asks about synthetic patients is not recorded."""
 
+    def may_have_said(self, tenant: object, jku: object) -> bool:
+        """Whether what a token says is not another's of the same issuer."""
+        return (not self.tenants or tenant in self.tenants) and (not self.jku or jku in (None, self.jku))
+
+    def is_of_other_tenants(self, other: Client) -> bool:
+        return bool(self.tenants and other.tenants) and set(self.tenants).isdisjoint(other.tenants)
+
     @property
     def keys_not_served(self) -> frozenset[str]:
         if self.not_served is not None:
@@ -88,14 +99,29 @@ class Client(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Clients(msgspec.Struct, frozen=True):
-    """All trusted EHRs by issuer, with the keys that were given out of band."""
+    """All trusted EHRs, with the keys that were given out of band, both by the EHR's name."""
 
-    by_issuer: dict[str, Client]
+    by_name: dict[str, Client]
     static_keys: dict[str, KeySet]
 
     @property
     def origins(self) -> frozenset[str]:
-        return frozenset(origin for client in self.by_issuer.values() for origin in client.origins)
+        return frozenset(origin for client in self.by_name.values() for origin in client.origins)
+
+    def of(self, issuer: object, tenant: object, jku: object) -> Client | None:
+        """The only client whose key may have signed a token that says this; None where it leaves that open.
+
+        The keys of the others of its issuer never count for it, whatever their ids are.
+        """
+        found = [client for client in self.by_name.values() if client.issuer == issuer]
+        if len(found) > 1:
+            found = [client for client in found if client.may_have_said(tenant, jku)]
+        return found[0] if len(found) == 1 else None
+
+    def namespace(self, client: Client) -> str:
+        """Within which an id of a patient is that of one patient, given the tenant or the FHIR server."""
+        others = (one for one in self.by_name.values() if one.issuer == client.issuer and one.name != client.name)
+        return client.issuer if all(map(client.is_of_other_tenants, others)) else f"{client.issuer} {client.jku}"
 
 
 def read_clients(path: Path, services: Container[str] | None = None) -> Clients:
@@ -106,10 +132,10 @@ def read_clients(path: Path, services: Container[str] | None = None) -> Clients:
         raise SettingsError([f"{path.name}: {error}"]) from None
     reading = _Reading(path.parent, services)
     found = [client for client in reading.clients(document) if client]
-    reading.faults += _repeated(found)
+    reading.faults += [*_repeated(found), *_not_told_apart(found)]
     if reading.faults:
         raise SettingsError([f"{path.name}: {fault}" for fault in reading.faults])
-    return Clients({client.issuer: client for client in found}, reading.keys)
+    return Clients({client.name: client for client in found}, reading.keys)
 
 
 class _Reading:
@@ -149,12 +175,12 @@ class _Reading:
             return
         try:
             document = json.loads((self._folder / client.jwks).read_bytes())
-            self.keys[client.issuer] = public_keys(document)
+            self.keys[client.name] = public_keys(document)
         except (OSError, ValueError) as error:
             yield f"jwks: {type(error).__name__}, the file is no JWK Set"
             return
         fitting = {KEY_OF[name[:2]] for name in client.algorithms if name[:2] in KEY_OF}
-        if not any(key.key_type in fitting for key in self.keys[client.issuer].keys):
+        if not any(key.key_type in fitting for key in self.keys[client.name].keys):
             yield f"jwks: no key of the file fits {', '.join(client.algorithms)}"
         if any("d" in key for key in document["keys"] if isinstance(key, dict)):
             yield "jwks: the file holds a private key; ask the EHR for a new pair and its public half"
@@ -226,11 +252,20 @@ def _member_faults(table: dict[str, object]) -> Iterator[str]:
 
 
 def _repeated(clients: Iterable[Client]) -> Iterator[str]:
-    found = list(clients)
-    for field in ("name", "issuer"):
-        values = [getattr(client, field) for client in found]
-        for twice in sorted({value for value in values if values.count(value) > 1}):
-            yield f"{field}: {twice!r} stands twice"
+    for name, times in Counter(client.name for client in clients).items():
+        if times > 1:
+            yield f"name: {name!r} stands twice"
+
+
+def _not_told_apart(clients: Iterable[Client]) -> Iterator[str]:
+    """Of two of one issuer it must be plain whose key counts, before any is looked up."""
+    for one, other in combinations(clients, 2):
+        by_address = one.jku and other.jku and one.jku != other.jku
+        if one.issuer == other.issuer and not by_address and not one.is_of_other_tenants(other):
+            yield (
+                f"{one.name}, {other.name}: issuer: {one.issuer!r} stands twice, and no token would say whose it is: "
+                "give each its own tenants, or each its own jku"
+            )
 
 
 def _client_faults(client: Client) -> Iterator[str]:
@@ -240,6 +275,8 @@ def _client_faults(client: Client) -> Iterator[str]:
         yield "give jwks (a file) or jku (an address)"
     if client.jku and not _is_https(client.jku):
         yield "jku: must begin with https://, or name a loopback address"
+    if client.jku and _is_https(client.jku) and not _is_plain_https(client.jku.partition("?")[0]):
+        yield "jku: must have no user and no fragment"
     if not client.algorithms:
         yield "algorithms: name at least one"
     for name in client.algorithms:
@@ -255,6 +292,9 @@ def _client_faults(client: Client) -> Iterator[str]:
         for address in getattr(client, field):
             if not _is_plain_https(address):
                 yield f"{field.replace('_', '-')}: {address!r} must be an https address without user, query or fragment"
+    for address in client.fhir_servers:
+        if _is_plain_https(address) and Base.of(address) is None:
+            yield f"fhir-servers: {address!r} is no address that is called: write it plainly, a number as 192.0.2.1"
     for field in ("audiences", "origins"):
         for address in getattr(client, field):
             if address.endswith("/"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import time
 from collections.abc import Callable
 from typing import Any, NoReturn, Protocol, TypeGuard
@@ -35,8 +36,8 @@ _LOG = structlog.get_logger()
 class Replays(Protocol):
     """Remembers which tokens were used."""
 
-    async def first_use(self, issuer: str, token_id: str, until: float) -> bool:
-        """Whether this is the first use; the memory may end at ``until``, in seconds since the epoch."""
+    async def first_use(self, signer: str, token_id: str, until: float) -> bool:
+        """Whether this is the first use of a signer's id; the memory may end at ``until``, seconds since the epoch."""
 
 
 class Verifier:
@@ -59,8 +60,8 @@ class Verifier:
         self._clock = clock
         # RFC 7515, section 4: members of the header that are not understood are passed over.
         self._registries = {
-            client.issuer: JWSRegistry(algorithms=list(client.algorithms), strict_check_header=False)
-            for client in clients.by_issuer.values()
+            client.name: JWSRegistry(algorithms=list(client.algorithms), strict_check_header=False)
+            for client in clients.by_name.values()
         }
         self._untrusted = frozenset() if on_trial else PUBLISHED_KEYS
 
@@ -71,11 +72,9 @@ class Verifier:
         """
         token = _bearer(authorization)
         header, unverified = _peek(token)
-        client = self._clients.by_issuer.get(
-            unverified.get("iss", "") if isinstance(unverified.get("iss"), str) else ""
-        )
+        client = self._said_by(header, unverified)
         if client is None:
-            _refuse("issuer not trusted")
+            _refuse("no one client has this issuer, tenant and key address")
         kid = _checked_header(header, client)
         if kid in self._untrusted:
             _refuse("a key whose private half is published", client)
@@ -87,15 +86,23 @@ class Verifier:
             key = next((key for key in keys.keys if (key.kid, key.key_type) == (kid, fitting)), None)
             if key is None:
                 _refuse("algorithm does not fit the key", client)
-            claims = jwt.decode(token, key, registry=self._registries[client.issuer]).claims
+            signed = jwt.decode(token, key, registry=self._registries[client.name])
         except (JoseError, ValueError, TypeError) as fault:
             _refuse(f"signature: {type(fault).__name__}", client)
+        claims = signed.claims
+        # What chose the key was read before it was signed by anyone.
+        if self._said_by(signed.header, claims) is not client:
+            _refuse("another issuer, tenant or key address than at first reading", client)
         self._check_claims(claims, client, path)
-        if not await self._replays.first_use(client.issuer, claims["jti"], claims["exp"] + LEEWAY):
+        signer = _signer(signed.header, claims)
+        if not await self._replays.first_use(signer, claims["jti"], claims["exp"] + LEEWAY):
             _refuse("used before", client)
         if client.services and service is not None and service not in client.services:
             raise NotEntitled
         return client, claims
+
+    def _said_by(self, header: dict[str, Any], claims: dict[str, Any]) -> Client | None:
+        return self._clients.of(claims.get("iss"), claims.get("tenant"), header.get("jku"))
 
     def _check_claims(self, claims: dict[str, Any], client: Client, path: str) -> None:
         now = self._clock()
@@ -136,8 +143,10 @@ def _bearer(authorization: list[str]) -> str:
         _refuse("no token" if not authorization else "two tokens")
     scheme, _, token = authorization[0].partition(" ")
     token = token.strip()
-    if scheme.lower() != "bearer" or not token.isascii() or len(token) > LONGEST_TOKEN:
-        _refuse("no bearer token of a fit size")
+    if scheme.lower() != "bearer" or not token.isascii():
+        _refuse("no bearer token")
+    if len(token) > LONGEST_TOKEN:
+        _refuse(f"longer than {LONGEST_TOKEN} characters")
     if len(token.split(".")) != 3 or not all(token.split(".")):
         _refuse("not a signed token")
     return token
@@ -174,6 +183,12 @@ def _checked_header(header: dict[str, Any], client: Client) -> str:
     if not isinstance(kid, str) or not kid:
         _refuse("no key id", client)
     return kid
+
+
+def _signer(header: dict[str, Any], claims: dict[str, Any]) -> str:
+    """Whose ids of tokens are one row: what a tenant uses up must not be lacking to another of its issuer."""
+    said = claims["iss"], claims.get("tenant"), header.get("jku")
+    return json.dumps([one if isinstance(one, str) else None for one in said])
 
 
 def _is_time(value: object) -> TypeGuard[float]:

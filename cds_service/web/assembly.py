@@ -90,7 +90,7 @@ class Application:
 
     @property
     def callers(self) -> int:
-        return len(self._clients.by_issuer) if self._clients else 1
+        return len(self._clients.by_name) if self._clients else 1
 
     @property
     def origins(self) -> frozenset[str] | None:
@@ -122,7 +122,7 @@ class Application:
 
     def _called(self) -> Iterator[tuple[str, Service]]:
         """Each caller with each service that it may call, as its server is asked for its data."""
-        callers = self._clients.by_issuer.values() if self._clients else ()
+        callers = self._clients.by_name.values() if self._clients else ()
         limited = {client.name: client.services for client in callers}
         for name, offer in self._offers.items():
             yield from ((name, offer.services[one]) for one in limited.get(name) or offer.services)
@@ -209,7 +209,7 @@ class Application:
     def _record(self, hook: HookRequest, service: Service, caller: Caller) -> CallRecord | None:
         if self._recorder is None:
             return None
-        issuer = caller.client.issuer if caller.client else caller.name
+        issuer = self._clients.namespace(caller.client) if self._clients and caller.client else caller.name
         within = caller.tenant or (hook.fhir_server or "").rstrip("/")
         ids = (hook.user_id, hook.patient_id, hook.encounter_id)
         return self._recorder.attend(Call(service.id, service.hook, caller.name, issuer, within, *ids))
@@ -245,7 +245,7 @@ def _grants(access: FhirAccess, clients: Clients | None, settings: Settings) -> 
         servers = Servers.listed(settings.fhir_servers, open=True)
         return {ANYONE.name: FhirGrant(access, servers, frozenset(settings.not_served))}
     return {
-        c.name: FhirGrant(access, Servers.listed(c.fhir_servers), c.keys_not_served) for c in clients.by_issuer.values()
+        c.name: FhirGrant(access, Servers.listed(c.fhir_servers), c.keys_not_served) for c in clients.by_name.values()
     }
 
 
@@ -256,7 +256,7 @@ def _offers(
     sets = {"full": None, "lean": decisions.ruleset.content.services.prefetch_lean}
     wishes = {ANYONE.name: (Asking(code_form(None, settings.profile)), settings.prefetch)}
     if clients is not None:
-        wishes = {c.name: (Asking.of(c), c.prefetch) for c in clients.by_issuer.values()}
+        wishes = {c.name: (Asking.of(c), c.prefetch) for c in clients.by_name.values()}
     return {
         name: Offer.of(decisions.services, grants[name].not_served, asking, sets[prefetch])
         for name, (asking, prefetch) in wishes.items()

@@ -32,7 +32,7 @@ class Authenticator:
         beside = settings.database_file.parent if settings.database_file else settings.var
         here = UsedTokensFile(beside / "tokens.sqlite")
         self._shared = None if settings.database_file else _shared(here, settings)
-        audiences = (audience for client in clients.by_issuer.values() for audience in client.audiences)
+        audiences = (audience for client in clients.by_name.values() for audience in client.audiences)
         on_trial = settings.on_trial and all(is_loopback(urlsplit(one).hostname or "") for one in audiences)
         self._verifier = Verifier(clients, self._keys, self._shared or here, (settings.public_url,), on_trial=on_trial)
         self._allowance = Allowance()

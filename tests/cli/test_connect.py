@@ -65,7 +65,7 @@ def test_each_type_that_is_searched_or_followed_has_a_scope_and_no_other(vendor:
 def test_the_table_for_the_clients_file_is_valid(vendor: str, tmp_path: Path) -> None:
     (block,) = re.findall(r"^```toml\n(.*?)^```$", run(vendor), re.MULTILINE | re.DOTALL)
     (tmp_path / "clients.toml").write_text(block)
-    (client,) = read_clients(tmp_path / "clients.toml").by_issuer.values()
+    (client,) = read_clients(tmp_path / "clients.toml").by_name.values()
     assert client.vendor == vendor
 
 

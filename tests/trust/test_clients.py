@@ -8,12 +8,12 @@ import pytest
 from cds_service.errors import SettingsError, TooManyCalls
 from cds_service.trust.clients import read_clients
 from cds_service.trust.limits import Allowance
-from tests.trust.ehr import CLIENTS, EC_KEY, ISSUER
+from tests.trust.ehr import CLIENTS, EC_KEY
 
 
 def test_a_good_file_is_read(clients_file: Path) -> None:
     found = read_clients(clients_file)
-    assert found.by_issuer[ISSUER].name == "test-ehr"
+    assert found.by_name["test-ehr"].name == "test-ehr"
     assert found.origins == {"https://ehr.test.example"}
 
 
@@ -48,6 +48,9 @@ def test_a_good_file_is_read(clients_file: Path) -> None:
             "audiences: .* end with a slash",
         ),
         (CLIENTS + 'fhir-servers = ["https://["]', "fhir-servers: 'https://\\[' must be"),
+        (CLIENTS + 'fhir-servers = ["https://2130706433/r4"]', "fhir-servers: .* is no address that is called"),
+        (CLIENTS + 'fhir-servers = ["https://127.1/r4"]', "fhir-servers: .* is no address that is called"),
+        (CLIENTS.replace('jwks = "keys.json"', 'jku = "https://u:p@x.example/keys"'), "jku: must have no user"),
         (CLIENTS + 'prefetch = "lean"', "clients.toml: test-ehr: prefetch: 'lean' needs fhir-servers"),
         (CLIENTS + 'prefetch = "lean"\nfhir-servers = []', "prefetch: 'lean' needs fhir-servers"),
         (CLIENTS + 'prefetch = "some"', "prefetch: Invalid enum value 'some'"),
@@ -87,7 +90,7 @@ def test_a_file_with_a_private_key_is_refused(clients_file: Path) -> None:
 
 def test_keys_of_this_machine_may_be_fetched_without_tls(clients_file: Path) -> None:
     clients_file.write_text(CLIENTS.replace('jwks = "keys.json"', 'jku = "http://127.0.0.1:9/keys"'))
-    assert read_clients(clients_file).by_issuer[ISSUER].jku
+    assert read_clients(clients_file).by_name["test-ehr"].jku
 
 
 @pytest.mark.attack("More calls of one EHR than agreed", "429, and nobody else is kept waiting")

@@ -34,7 +34,7 @@ class Address:
 
     def ring(self) -> KeyRing:
         return KeyRing(
-            Clients({ISSUER: CLIENT}, {}), self.fetch, lambda: self.now, lambda *told: self.told.append(told)
+            Clients({CLIENT.name: CLIENT}, {}), self.fetch, lambda: self.now, lambda *told: self.told.append(told)
         )
 
 

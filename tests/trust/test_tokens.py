@@ -258,7 +258,7 @@ WHEN_PRINTED = 1311281000
 
 async def printed_is_let_in(tmp_path: Path, at: float, *, on_trial: bool) -> bool:
     ehr = Client(name="ehr", issuer="https://fhir-ehr.example.com/", jku="https://fhir-ehr.example.com/jwk_uri")
-    clients = Clients({ehr.issuer: ehr}, {ehr.issuer: public_keys({"keys": [PRINTED_KEY]})})
+    clients = Clients({ehr.name: ehr}, {ehr.name: public_keys({"keys": [PRINTED_KEY]})})
     replays = UsedTokensFile(tmp_path / "used.sqlite")
     ring = KeyRing(clients, fetch_key_set)
     verifier = Verifier(clients, ring, replays, ("https://cds.example.org",), lambda: at, on_trial=on_trial)
@@ -292,7 +292,7 @@ async def test_a_published_key_counts_on_a_developer_s_machine_only(
     tmp_path: Path, kid: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = ECKey.generate_key("P-384", {"kid": kid})
-    clients = Clients({ISSUER: Client(name="ehr", issuer=ISSUER)}, {ISSUER: KeySet([known])})
+    clients = Clients({"ehr": Client(name="ehr", issuer=ISSUER)}, {"ehr": KeySet([known])})
     for base, status in ((BASE, 401), ("http://127.0.0.1:8000", 200)):
         monkeypatch.setattr(assembly, "read_clients", lambda *_: clients)
         async with guarding(tmp_path / "clients.toml", base) as guarded:
@@ -301,7 +301,7 @@ async def test_a_published_key_counts_on_a_developer_s_machine_only(
 
 async def test_keys_of_two_kinds_may_share_an_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     both = [RSAKey.generate_key(2048, {"kid": "k"}), ECKey.generate_key("P-384", {"kid": "k"})]
-    clients = Clients({ISSUER: Client(name="ehr", issuer=ISSUER)}, {ISSUER: KeySet(both)})
+    clients = Clients({"ehr": Client(name="ehr", issuer=ISSUER)}, {"ehr": KeySet(both)})
     monkeypatch.setattr(assembly, "read_clients", lambda *_: clients)
     async with guarding(tmp_path / "clients.toml") as guarded:
         for key in both:

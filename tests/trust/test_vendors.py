@@ -11,7 +11,7 @@ from cds_service.errors import SettingsError
 from cds_service.facts.queries import MAY_BE_UNSERVED
 from cds_service.trust.clients import Client, read_clients
 from cds_service.trust.vendors import code_form, vendors
-from tests.trust.ehr import CLIENTS, ISSUER
+from tests.trust.ehr import CLIENTS
 
 STATEMENTS = [
     pytest.param(one, id=f"{name}-{getattr(one, 'key', getattr(one, 'about', 'codes'))}")
@@ -22,7 +22,7 @@ STATEMENTS = [
 
 def client(clients_file: Path, said: str) -> Client:
     clients_file.write_text(CLIENTS + said)
-    return read_clients(clients_file).by_issuer[ISSUER]
+    return read_clients(clients_file).by_name["test-ehr"]
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
