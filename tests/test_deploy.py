@@ -6,6 +6,7 @@ import shutil
 import ssl
 import subprocess
 import time
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -65,52 +66,122 @@ def test_the_proxy_lets_as_long_a_body_through_as_the_service():
     assert re.search(rf"client_body_buffer_size +{size};", PROXY)
 
 
-@pytest.fixture
-def behind(tmp_path, clients_file):
-    """The service behind a real nginx with the shipped configuration, and the folder in which nginx keeps bodies."""
+@contextmanager
+def proxied(folder, clients_file, restrictions=None):
+    """The address of the service behind a real nginx with the shipped configuration."""
     nginx = program("nginx", "nginx-light")
-    certificate(tmp_path)
+    certificate(folder, "cds", "cds.example.org")
     trusted = {"CDS_CLIENTS": str(clients_file), "CDS_PUBLIC_URL": BASE, "CDS_TODAY": "", "CDS_RECORD": "off"}
-    with serving(tmp_path / "var", **trusted) as (_, port):
+    with serving(folder / "var", **trusted) as (_, port):
         listening = free_port()
-        (tmp_path / "site.conf").write_text(
+        (folder / "site.conf").write_text(
             PROXY.replace("127.0.0.1:8000", f"127.0.0.1:{port}")
             .replace("listen 443", f"listen 127.0.0.1:{listening}")
-            .replace("/etc/nginx/tls", str(tmp_path))
+            .replace("/etc/nginx/tls", str(folder))
+            .replace("/etc/nginx/cds-service.d", str(restrictions or folder / "none"))
         )
-        (tmp_path / "bodies").mkdir()
-        (tmp_path / "nginx.conf").write_text(
-            f"pid {tmp_path}/pid; error_log {tmp_path}/error.log; daemon off; user root;\n"
+        (folder / "bodies").mkdir()
+        (folder / "nginx.conf").write_text(
+            f"pid {folder}/pid; error_log {folder}/error.log; daemon off; user root;\n"
             f"events {{}}\n"
-            f"http {{ access_log off; client_body_temp_path {tmp_path}/bodies; include {tmp_path}/site.conf; }}\n"
+            f"http {{ access_log off; client_body_temp_path {folder}/bodies; include {folder}/site.conf; }}\n"
         )
-        process = subprocess.Popen([nginx, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")])
+        process = subprocess.Popen([nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")])
         try:
             address = f"https://127.0.0.1:{listening}"
-            trusting = ssl.create_default_context(cafile=tmp_path / "cds.crt")
-            with httpx.Client(base_url=address, verify=trusting, trust_env=False) as client:
-                assert eventually(lambda: answers(client)), (tmp_path / "error.log").read_text()
-                yield client, tmp_path / "bodies"
+            with calling(address, folder) as client:
+                assert eventually(lambda: answers(client)), (folder / "error.log").read_text()
+            yield address
         finally:
             process.terminate()
             process.wait(20)
 
 
+@pytest.fixture
+def behind(tmp_path, clients_file):
+    """The service behind the proxy, and the folder in which nginx keeps bodies."""
+    with proxied(tmp_path, clients_file) as address, calling(address, tmp_path) as client:
+        yield client, tmp_path / "bodies"
+
+
+def calling(address, folder, presenting=None):
+    """A client that believes the proxy, with a certificate of its own where one is named."""
+    trusting = ssl.create_default_context(cafile=folder / "cds.crt")
+    if presenting:
+        trusting.load_cert_chain(folder / f"{presenting}.crt", folder / f"{presenting}.key")
+    return httpx.Client(base_url=address, verify=trusting, trust_env=False)
+
+
 _NAMED = ["-addext", "subjectAltName=IP:127.0.0.1"]
 
 
-def certificate(folder):
+def certificate(folder, name, subject, by=None):
+    """A certificate and its key, signed by another one or by itself."""
     openssl = program("openssl", "openssl")
-    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=cds.example.org", *_NAMED]
-    files = ["-keyout", str(folder / "cds.key"), "-out", str(folder / "cds.crt")]
-    subprocess.run([openssl, *made, *files], check=True, capture_output=True)
+    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", f"/CN={subject}", *_NAMED]
+    files = ["-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.crt")]
+    signed = ["-CA", str(folder / f"{by}.crt"), "-CAkey", str(folder / f"{by}.key")] if by else []
+    subprocess.run([openssl, *made, *files, *signed], check=True, capture_output=True)
 
 
 def answers(client):
     try:
-        return client.get("/cds-services").status_code == 200
+        return client.get("/catalogue").status_code == 200
     except httpx.TransportError:
         return False
+
+
+@pytest.fixture
+def restricted(tmp_path, clients_file):
+    """What the shipped restrictions make of a call: with whose certificate, from a network that is listed or not."""
+    for authority in ("ehr-authorities", "elsewhere"):
+        certificate(tmp_path, authority, authority)
+    certificate(tmp_path, "ehr", "ehr.example.org", "ehr-authorities")
+    certificate(tmp_path, "other", "other.example.org", "ehr-authorities")
+    certificate(tmp_path, "disguised", "other.example.org/O=x,CN=ehr.example.org", "ehr-authorities")
+    certificate(tmp_path, "longer", "ehr.example.org.evil.example", "ehr-authorities")
+    certificate(tmp_path, "stranger", "ehr.example.org", "elsewhere")
+
+    @contextmanager
+    def from_network(network):
+        folder = tmp_path / "restrictions"
+        folder.mkdir()
+        for path in (DEPLOY / "nginx" / "cds-service.d").iterdir():
+            text = path.read_text().replace("/etc/nginx/tls", str(tmp_path)).replace("192.0.2.0/24", network)
+            (folder / path.name).write_text(text)
+        with proxied(tmp_path, clients_file, folder) as address:
+
+            def called(presenting, path=CALL):
+                headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token()}"}
+                with calling(address, tmp_path, presenting) as client:
+                    if path == CALL:
+                        return client.post(path, content=REQUEST, headers=headers).status_code
+                    return client.get(path).status_code
+
+            yield called
+
+    return from_network
+
+
+def test_the_proxy_demands_a_certificate_of_an_ehr_where_it_is_told_to(restricted):
+    with restricted("127.0.0.0/8") as called:
+        assert called("ehr") == 200
+        assert {name: called(name) for name in (None, "other", "disguised", "longer")} == {
+            None: 403,
+            "other": 403,
+            "disguised": 403,
+            "longer": 403,
+        }
+        assert called("stranger") == 400
+        assert called(None, "/cds-services") == 403
+        assert called(None, "//cds-services/../cds-services") == 403
+        assert called(None, "/catalogue") == 200
+
+
+def test_the_proxy_lets_in_nobody_from_elsewhere_where_it_is_told_to(restricted):
+    with restricted("192.0.2.0/24") as called:
+        assert called("ehr") == 403
+        assert called(None, "/catalogue") == 200
 
 
 def test_the_service_answers_through_the_proxy_and_keeps_inside_what_belongs_there(behind):
