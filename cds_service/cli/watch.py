@@ -69,7 +69,7 @@ def _looked(settings: Settings, ruleset: Ruleset, since: dt.date | None) -> Look
 
     read = asyncio.run(history())
     callers = trusted_clients(settings, ruleset)
-    clients = {client.name for client in callers.by_issuer.values()} if callers else {"anyone"}
+    clients = {client.name for client in callers.by_name.values()} if callers else {"anyone"}
     shown = _Shown(ruleset, clients)
     series = ((kind, one) for kind, one in alarms.watched(read, today) if shown.holds(one))
     return alarms.look(read, series, limits, today, since)
