@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -15,6 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from cds_service.errors import SettingsError
+from cds_service.hiding import hidden
 
 T = TypeVar("T")
 PrefetchSet: TypeAlias = Literal["full", "lean"]
@@ -25,8 +25,6 @@ _EACH_CLIENT = "is for open mode and would be ignored: with CDS_CLIENTS each cli
 _SHORTEST_SECRET = 32
 BENCH_OFF = ("off",)
 """``CDS_BENCH`` where there is to be no test bench at all."""
-_PASSWORD = re.compile(r"(//[^/@:]*):.*@")
-_PASSWORD_IN_QUERY = re.compile(r"password=[^&]*")
 
 
 class Secret(msgspec.Struct, frozen=True):
@@ -137,11 +135,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return dt.datetime.combine(self.fixed_day, now.timetz()) if self.fixed_day else now
 
     def told(self) -> dict[str, str]:
-        """What each variable stands at, fit to be printed: the password of a database is left out."""
+        """What each variable stands at, fit to be printed."""
         values = {variable: getattr(self, field) for variable, (field, _) in _READERS.items()}
-        values["CDS_DATABASE_URL"] = _PASSWORD_IN_QUERY.sub(
-            "password=...", _PASSWORD.sub(r"\1:...@", self.database_url)
-        )
         return {variable: _spelled(value) for variable, value in values.items()}
 
     @classmethod
@@ -193,7 +188,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def _spelled(value: object) -> str:
     if value is None or value == ():
         return "not set"
-    return ", ".join(map(str, value)) if isinstance(value, (tuple, frozenset)) else str(value)
+    return ", ".join(hidden(str(one)) for one in (value if isinstance(value, (tuple, frozenset)) else (value,)))
 
 
 def hand_down(variable: str, value: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "cds_service"
 ABOVE_ALL = "__main__"
 LAYERS = (
-    ("__init__", "errors", "settings"),
+    ("__init__", "errors", "hiding", "settings"),
     ("fhir",),
     ("terminology", "fhir_client", "hooks"),
     ("facts",),

@@ -163,6 +163,10 @@ def restricted(tmp_path, clients_file):
     return from_network
 
 
+@pytest.mark.attack(
+    "A call without the certificate of an EHR, where the proxy asks for one",
+    "403, or 400 for a certificate of a stranger",
+)
 def test_the_proxy_demands_a_certificate_of_an_ehr_where_it_is_told_to(restricted):
     with restricted("127.0.0.0/8") as called:
         assert called("ehr") == 200

@@ -202,15 +202,3 @@ def test_what_would_be_wrong_where_others_call_is_told(tmp_path, given, said):
     clients.touch()
     with pytest.raises(SettingsError, match=said):
         Settings.read({"CDS_CLIENTS": str(clients), **given})
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "postgresql://u:MARK@h/db",
-        "postgresql://u:MARK/MARK@MARK@h/db",
-        "postgresql://h/db?password=MARK&sslmode=require",
-    ],
-)
-def test_no_password_of_a_database_is_printed(address):
-    assert "MARK" not in str(Settings(database_url=address).told())

@@ -13,7 +13,8 @@ from cds_service import __version__
 from cds_service.cli import audit, authoring, cards, connect, fhir, probe, record, record_state, review, watch
 from cds_service.cli.start import assembled, cases_of, fail, require_written, short, trusted_clients
 from cds_service.content import places
-from cds_service.errors import ContentError, FaultsFound
+from cds_service.errors import ContentError, FaultsFound, SettingsError
+from cds_service.hiding import hidden
 from cds_service.settings import Settings
 
 if TYPE_CHECKING:
@@ -108,10 +109,12 @@ def _addresses(settings: Settings) -> Iterator[str]:
 
 
 @main.command()
-def check() -> None:
+@click.option("--try", "trying", is_flag=True, help="Try the database, the key addresses and the FHIR servers, too.")
+def check(*, trying: bool) -> None:
     """Report every fault of settings, trusted EHRs, cards and cases.
 
-    Prints the settings and the EHRs in force; a fault is told with its file and key.
+    Prints the settings and the EHRs in force; a fault is told with its file and key. With --try it also connects to
+    what they name, as the service would, and prints a line for each; each may take five seconds.
 
     Exit codes: 0 no fault; 1 faults.
     """
@@ -134,8 +137,10 @@ def check() -> None:
         click.echo(f"  {name} is set, but is no setting.")
     with _collected(found):
         clients = trusted_clients(settings, ruleset)
-        for line in (*_clients_in_force(clients), *_lean_in_force(settings, clients)):
+        for line in (*_clients_in_force(clients), *_lean_in_force(settings, clients), *_database_in_force(settings)):
             click.echo(line)
+        if trying:
+            _try(settings, clients)
     from cds_service.authoring.run_cases import switched_off
     from cds_service.content.reviews import told as reviews_told
     from cds_service.record.tables import version_needed
@@ -160,6 +165,17 @@ def check() -> None:
         click.echo(line)
 
 
+def _try(settings: Settings, clients: Clients | None) -> None:
+    from cds_service.cli.reach import tried
+
+    click.echo("Tried")
+    attempts = tried(settings, clients)
+    for one in attempts:
+        click.echo(str(one))
+    if faults := [one for one in attempts if one.fault]:
+        raise SettingsError(f"{one.what}: {one.found}" for one in faults)
+
+
 @contextmanager
 def _collected(found: list[FaultsFound]) -> Iterator[None]:
     try:
@@ -173,7 +189,7 @@ def _clients_in_force(clients: Clients | None) -> Iterator[str]:
         return
     yield "Trusted EHRs"
     for client in clients.by_name.values():
-        keys = " and ".join(filter(None, (client.jwks, client.jku)))
+        keys = " and ".join(filter(None, (client.jwks, client.jku and hidden(client.jku))))
         yield f"  {client.name}: {client.issuer}, keys of {keys} by {', '.join(client.algorithms)}, {client.profile}"
         if client.keys_not_served:
             yield f"    not served, and taken for empty: {', '.join(sorted(client.keys_not_served))}"
@@ -187,6 +203,17 @@ def _clients_in_force(clients: Clients | None) -> Iterator[str]:
             yield "    the probe: what it asks about synthetic patients is not recorded"
         if client.prefetch == "lean":
             yield f"    prefetch: lean, what else is needed is fetched from {' or '.join(client.fhir_servers)}"
+
+
+def _database_in_force(settings: Settings) -> Iterator[str]:
+    if settings.database_file or (settings.record == "off" and settings.open):
+        return
+    from sqlalchemy.engine import make_url
+
+    from cds_service.record.postgresql_tls import unverified
+
+    if risk := unverified(make_url(settings.database_url)):
+        yield f"WARNING: the database is not verified: {risk}. Set sslmode=verify-full and sslrootcert."
 
 
 def _lean_in_force(settings: Settings, clients: Clients | None) -> Iterator[str]:

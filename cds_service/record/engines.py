@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from cds_service.record.driver import Driver
+from cds_service.record.postgresql_tls import TLS_PARAMETERS, tls_arguments
 from cds_service.record.sqlite_files import write_ahead
 
 READ_SECONDS = 0.1
@@ -68,11 +70,13 @@ def postgresql_engine(url: URL) -> AsyncEngine:
 
     A pool that grew and shrank would connect again and again.
     """
-    unknown = sorted(set(url.query) - {*_SAME, *_RENAMED, *_ARGUMENTS})
+    unknown = sorted(set(url.query) - known_parameters())
     if unknown:
-        raise ArgumentError(f"unknown parameter {unknown[0]!r}")
-    query = {_RENAMED.get(name, name): value for name, value in url.query.items() if name not in _ARGUMENTS}
-    arguments: dict[str, Any] = {}
+        # What is no name may be a part of a password.
+        named = f"{unknown[0]!r}; known" if re.fullmatch("[a-z_]+", unknown[0]) else "in the address; known"
+        raise ArgumentError(f"unknown parameter {named} are {', '.join(sorted(known_parameters()))}")
+    query = {name: value for name, value in url.query.items() if name in _SAME}
+    arguments = tls_arguments(url)
     for name in _ARGUMENTS.keys() & url.query.keys():
         arguments |= _ARGUMENTS[name](url.query[name])
     address = url.set(drivername="postgresql+asyncpg", query=query)
@@ -81,8 +85,11 @@ def postgresql_engine(url: URL) -> AsyncEngine:
 
 
 _SAME = ("host", "port", "target_session_attrs")
-_RENAMED = {"sslmode": "ssl"}
 _ARGUMENTS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "connect_timeout": lambda value: {"timeout": float(value)},
     "application_name": lambda value: {"server_settings": {"application_name": value}},
 }
+
+
+def known_parameters() -> frozenset[str]:
+    return frozenset((*_SAME, *_ARGUMENTS, *TLS_PARAMETERS))

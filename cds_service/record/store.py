@@ -49,7 +49,7 @@ class Store:
     """An open database."""
 
     def __init__(self, database_url: str) -> None:
-        url = make_url(database_url)
+        self.url = url = make_url(database_url)
         on_file = url.get_backend_name() == "sqlite"
         self._statements = Statements(on_file=on_file)
         self.engine = sqlite_engine(url) if on_file else postgresql_engine(url)

@@ -19,6 +19,7 @@ from joserfc.jwk import JWKRegistry, Key, KeySet, RSAKey
 from cds_service.errors import SettingsError
 from cds_service.facts.queries import MAY_BE_UNSERVED, TEMPLATES
 from cds_service.fhir_client.egress import Base
+from cds_service.hiding import hidden
 from cds_service.hooks.profiles import PROFILES
 from cds_service.settings import PrefetchSet
 from cds_service.trust.vendors import CodeForm, code_form, vendors
@@ -291,7 +292,8 @@ def _client_faults(client: Client) -> Iterator[str]:
     for field in ("audiences", "fhir_servers", "origins"):
         for address in getattr(client, field):
             if not _is_plain_https(address):
-                yield f"{field.replace('_', '-')}: {address!r} must be an https address without user, query or fragment"
+                named = f"{field.replace('_', '-')}: {hidden(address)!r}"
+                yield f"{named} must be an https address without user, query or fragment"
     for address in client.fhir_servers:
         if _is_plain_https(address) and Base.of(address) is None:
             yield f"fhir-servers: {address!r} is no address that is called: write it plainly, a number as 192.0.2.1"

@@ -18,7 +18,7 @@ async def fetch_key_set(address: str) -> bytes:
         async with asyncio.timeout(_SECONDS):
             return await _read(address)
     except httpx.HTTPError as fault:
-        raise OSError(type(fault).__name__) from None
+        raise OSError(f"{type(fault).__name__} {fault}".strip()) from None
 
 
 async def _read(address: str) -> bytes:

@@ -7,7 +7,8 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,13 @@ def _busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The address of a server that lives as long as the tests, up to the name of a database."""
+    with server() as folder:
+        yield f"postgresql://postgres@/%s?host={folder}"
+
+
+@contextmanager
+def server(prepare: Callable[[Path, str], str] = lambda _, __: "-c listen_addresses=") -> Iterator[Path]:
+    """The folder of a running server's socket; ``prepare`` is given it and the server's user, and gives options."""
     binaries = _binaries()
     if binaries is None:
         left_out("PostgreSQL is not installed (Debian: apt-get install postgresql)")
@@ -40,12 +48,12 @@ def postgresql() -> Iterator[str]:
     shutil.chown(folder, user)
     control = [*_as(user), str(binaries / "pg_ctl"), "-D", str(folder / "data"), "-s", "-w"]
     subprocess.run([*control, "-o", "-A trust -U postgres -E UTF8 --no-sync", "initdb"], check=True, cwd="/")
-    # A socket in the folder and nothing on the network; no waiting for the disk, which is not what is tested.
-    options = f"-k {folder} -c listen_addresses= -c fsync=off"
+    # No waiting for the disk, which is not what is tested.
+    options = f"-k {folder} -c fsync=off {prepare(folder, user)}"
     log = str(folder / "log")
     subprocess.run([*control, "-o", options, "-l", log, "start"], check=True, cwd="/", stdout=subprocess.DEVNULL)
     try:
-        yield f"postgresql://postgres@/%s?host={folder}"
+        yield folder
     finally:
         subprocess.run([*control, "-m", "immediate", "stop"], check=True, cwd="/")
         shutil.rmtree(folder)

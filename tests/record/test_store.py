@@ -192,15 +192,9 @@ async def test_a_card_shown_a_thousand_times_is_told_a_few_times(store):
 
 
 def test_a_database_that_is_no_file_is_refused():
-    from sqlalchemy.exc import ArgumentError
 
     with pytest.raises(ArgumentError):
         Store("sqlite://")
-
-
-def test_the_encryption_that_libpq_calls_sslmode_is_asked_of_the_driver():
-    store = Store("postgresql://user@host/cds?sslmode=require&host=db")
-    assert dict(store.engine.url.query) == {"ssl": "require", "host": "db"}
 
 
 async def test_an_older_store_is_brought_up_to_date_with_what_it_holds(database_url, monkeypatch):
@@ -230,8 +224,3 @@ async def test_parameters_of_libpq_are_taken(postgresql, query):
     async with opened.engine.connect() as connection:
         assert await connection.scalar(select(1)) == 1
     await opened.close()
-
-
-def test_a_parameter_that_is_not_known_is_told():
-    with pytest.raises(ArgumentError, match="unknown parameter 'sslrootcert'"):
-        Store("postgresql://cds@127.0.0.1/cds?sslrootcert=x")

@@ -210,6 +210,9 @@ async def all_connections_in_use(address, _, hosts):
             await connection.close()
 
 
+@pytest.mark.attack(
+    "A thousand used tokens, sent to another host while the database is busy", "401 or 503, none admitted"
+)
 @pytest.mark.timing
 @pytest.mark.parametrize("busy", [a_lock_held, slow, all_connections_in_use])
 async def test_of_a_thousand_replays_a_busy_database_admits_none(tmp_path, work, busy, monkeypatch):

@@ -82,6 +82,7 @@ async def test_the_tenant_says_whose_key_counts(tmp_path: Path) -> None:
         assert await who(token(SOUTH, tenant="south")) == "south"
 
 
+@pytest.mark.attack("An EHR that signs for another of its issuer", "401")
 @pytest.mark.parametrize("tenant", ["south", "south-2", "west", "", None, ..., ["north"], {"north": 1}, 1, True])
 async def test_a_key_signs_for_no_tenant_but_its_own(tmp_path: Path, tenant: Any) -> None:
     async with trusting(tmp_path, own_tenants) as who:
@@ -94,6 +95,7 @@ async def test_the_key_address_says_whose_key_counts(tmp_path: Path) -> None:
             assert await who(token(key, header={"jku": ADDRESS[name]})) == name
 
 
+@pytest.mark.attack("A token that names the key address of another EHR of its issuer", "401")
 @pytest.mark.parametrize(
     "jku",
     [ADDRESS["south"], ADDRESS["north"] + "#", ADDRESS["north"] + "/", "https://evil.example/keys", ...],
