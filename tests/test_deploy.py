@@ -195,6 +195,8 @@ def test_the_service_answers_through_the_proxy_and_keeps_inside_what_belongs_the
     padded = REQUEST[:-1] + " " * 3_000_000 + "}"
     assert client.post(CALL, content=padded, headers=headers).status_code == 200
     assert client.post(CALL, content=REQUEST).status_code == 401
+    oversized = {"Authorization": "Bearer " + 60_000 * "a" + ".b.c"}
+    assert client.post(CALL, content=REQUEST, headers=oversized).status_code == 401
     assert client.post(CALL, content=b" " * 5_300_000).status_code == 413
     assert client.get("/catalogue").status_code == 200
     assert client.get("/rules/rbd-untreated/source-attributes.json").status_code == 200

@@ -121,7 +121,7 @@ def check(*, trying: bool) -> None:
     settings = Settings.in_force()
     click.echo("Settings in force")
     for variable, value in settings.told().items():
-        click.echo(f"  {variable:18}{value}")
+        click.echo(f"  {variable:22}{value}")
     found: list[FaultsFound] = []
     ruleset = None
     with _collected(found):
@@ -208,11 +208,9 @@ def _clients_in_force(clients: Clients | None) -> Iterator[str]:
 def _database_in_force(settings: Settings) -> Iterator[str]:
     if settings.database_file or (settings.record == "off" and settings.open):
         return
-    from sqlalchemy.engine import make_url
+    from cds_service.record.postgresql_tls import risk_of
 
-    from cds_service.record.postgresql_tls import unverified
-
-    if risk := unverified(make_url(settings.database_url)):
+    if risk := risk_of(settings.database_url):
         yield f"WARNING: the database is not verified: {risk}. Set sslmode=verify-full and sslrootcert."
 
 

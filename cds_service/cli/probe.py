@@ -79,7 +79,7 @@ def _tokens(settings: Settings, ruleset: Ruleset, name: str | None, key: Path | 
         return lambda _: None
     if clients is None or name is None or key is None:
         raise SettingsError(["With CDS_CLIENTS, and only then, give --client and --key."])
-    client = next((one for one in clients.by_issuer.values() if one.name == name), None)
+    client = next((one for one in clients.by_name.values() if one.name == name), None)
     if client is None or not client.probe:
         raise SettingsError([f"{name!r} is no client of {settings.clients} with probe = true."])
     from cds_service.trust.signing import Signer

@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 
 import msgspec
 
+from cds_service.errors import FaultsFound
 from cds_service.fhir_client.egress import Base, Resolver, networks
 from cds_service.fhir_client.fetch import ByteBudget, FhirReply, FhirRequest
 from cds_service.fhir_client.http import FhirClient
@@ -62,6 +63,8 @@ async def _in_time(what: str, attempt: Awaitable[str]) -> Tried:
         return Tried(what, f"no answer within {_SECONDS:g} seconds", fault=True)
     except _Fault as fault:
         return Tried(what, str(fault), fault=True)
+    except FaultsFound as found:
+        return Tried(what, " ".join(found.faults), fault=True)
 
 
 class _Fault(Exception):
@@ -100,7 +103,7 @@ async def _keys(client: Client) -> str:
     except (ValueError, RecursionError):
         raise _Fault(f"{where} holds no usable key") from None
     fitting = {KEY_OF[name[:2]] for name in client.algorithms}
-    usable = sorted(f"{key.kid} ({key.key_type})" for key in found.keys if key.key_type in fitting)
+    usable = sorted(f"{ascii(key.kid)[1:-1]} ({key.key_type})" for key in found.keys if key.key_type in fitting)
     if not usable:
         raise _Fault(f"{where} holds no key for {', '.join(client.algorithms)}")
     return f"{where} holds {', '.join(usable)}"
@@ -128,7 +131,7 @@ def _statement(reply: FhirReply) -> str:
         told = None
     if not isinstance(told, dict) or told.get("resourceType") != "CapabilityStatement":
         raise _Fault("what it has under /metadata is no CapabilityStatement")
-    release = str(told.get("fhirVersion"))
+    release = ascii(told.get("fhirVersion")).strip("'")
     if not release.startswith("4.0"):
         raise _Fault(f"it speaks FHIR {release}, not R4")
     return f"FHIR {release}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from cds_service.settings import is_loopback
@@ -47,6 +47,14 @@ def unverified(url: URL) -> str | None:
     if mode == "require":
         return "what goes there is encrypted, for whoever answers"
     return "what goes there need not be encrypted, and whoever answers is believed"
+
+
+def risk_of(address: str) -> str | None:
+    """What :func:`unverified` says of an address; nothing of one that is none, whose fault is told where it is used."""
+    try:
+        return unverified(make_url(address))
+    except (ArgumentError, ValueError):
+        return None
 
 
 def is_verified(url: URL) -> bool:

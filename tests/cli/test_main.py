@@ -79,8 +79,8 @@ def test_help_loads_neither_cards_nor_server():
 
 def test_check_prints_the_settings_in_force_and_what_was_read():
     said = run("check", CDS_PORT="9000", CDS_DATABASE_URL="postgresql://cds:very-secret@db/cds")
-    assert "CDS_PORT          9000" in said
-    assert "CDS_TODAY         2026-06-15" in said
+    assert "CDS_PORT              9000" in said
+    assert "CDS_TODAY             2026-06-15" in said
     assert "very-secret" not in said
     assert "No fault found." in said
 
@@ -98,7 +98,7 @@ def test_check_tells_what_an_ehr_does_not_serve(tmp_path):
     assert "asked for all diagnosticReports, whatever their codes" in said
     assert "asked for observations by the codes of their components too" in said
     assert "asked for medicationRequests with intent=order,plan: what that leaves out is not seen" in said
-    assert "CDS_NOT_SERVED    tasks" in run("check", CDS_NOT_SERVED="tasks")
+    assert "CDS_NOT_SERVED        tasks" in run("check", CDS_NOT_SERVED="tasks")
     assert "CDS_NOT_SERVED: 'task' is none of" in run("check", code=1, CDS_NOT_SERVED="task")
 
 
