@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markupsafe import Markup
 
-_NAVIGATION = {"/": "Start", "/catalogue": "Catalogue"}
-_BENCH = {"/bench": "Test bench"}
+NAVIGATION = {"/": "Start", "/catalogue": "Catalogue", "/bench": "Test bench"}
+"""What stands at the head of every page, as far as it is switched on."""
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -37,14 +37,14 @@ class Site(msgspec.Struct, frozen=True):
     rules: frozenset[str]
     reviewed: str
     navigation: Mapping[str, str]
-    """What stands at the head of every page."""
     version: str = __version__
 
     @classmethod
     def of(cls, service: Application) -> Site:
         content = service.content
         counts = counted(content, service.settings.today())
-        navigation = _NAVIGATION | (_BENCH if bench_access.is_on(service.settings) else {})
+        there = bench_access.is_on(service.settings)
+        navigation = {path: title for path, title in NAVIGATION.items() if there or path != "/bench"}
         reviewed = _reviewed(counts["signed"], len(content.rules))
         return cls(service.settings, frozenset(content.rules), reviewed, navigation)
 
