@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cds_service import __version__
-from cds_service.cli import audit, authoring, cards, connect, fhir, probe, record, record_state, review, watch
+from cds_service.cli import audit, authoring, cards, connect, fhir, probe, record, record_state, review, sbom, watch
 from cds_service.cli.start import assembled, cases_of, fail, require_written, short, trusted_clients
 from cds_service.content import places
 from cds_service.errors import ContentError, FaultsFound, SettingsError
@@ -56,6 +56,7 @@ cards.register(main)
 connect.register(main)
 watch.register(main)
 probe.register(main)
+sbom.register(main)
 
 
 @main.command()
