@@ -44,8 +44,10 @@ def section() -> str:
 
 
 def written(page: str) -> str:
-    """The page with the section as it is now, which is its last one."""
-    return page.partition(HEADING)[0] + section()
+    """The page with the section as it is now, wherever it stands."""
+    before, _, after = page.partition(HEADING)
+    _, mark, rest = after.partition("\n## ")
+    return f"{before}{section()}{mark}{rest}"
 
 
 if __name__ == "__main__":

@@ -102,6 +102,8 @@ def _addresses(settings: Settings) -> Iterator[str]:
             yield "  A card that is answered stays silent: with CDS_RECORD=off examples come back."
     if settings.mode == "silent":
         yield "  CDS_MODE is silent: nothing is shown."
+    if not settings.open:
+        return
     yield "A card from a shipped example:"
     example = places.fhir_examples() / "requests" / f"{EXAMPLE}.json"
     yield (

@@ -85,6 +85,20 @@ def test_check_prints_the_settings_in_force_and_what_was_read():
     assert "No fault found." in said
 
 
+def test_check_parts_every_setting_from_its_value():
+    told = [line.split() for line in run("check").splitlines() if line.startswith("  CDS_")]
+    assert all(len(words) >= 2 for words in told)
+
+
+def test_the_line_that_gets_a_card_is_told_only_where_no_token_is_asked_for():
+    from cds_service.cli.main import _addresses
+    from cds_service.settings import Settings
+
+    where = {"clients": Path("clients.toml"), "public_url": "https://cds.example.org"}
+    assert any("curl" in line for line in _addresses(Settings()))
+    assert not any("curl" in line for line in _addresses(Settings(**where)))
+
+
 def test_check_tells_what_an_ehr_does_not_serve(tmp_path):
     keys = {"keys": [EC_KEY.as_dict(private=False)]}
     (tmp_path / "keys.json").write_text(json.dumps(keys))

@@ -11,6 +11,7 @@ from cds_service.decisions.service import DecisionService
 from tests.calling import answered_to, as_bytes, requests, searchset, without_uuids
 from tests.case_runs import ruleset
 from tests.hapi import charts, server
+from tests.hapi.__main__ import once
 from tests.real_parts import left_out
 
 DECISIONS = DecisionService(ruleset(), lambda: DAY)
@@ -38,6 +39,19 @@ def test_what_is_fetched_from_it_gives_the_cards_of_a_whole_prefetch(hapi):
     long = charts.lengthened(as_found(requests()["order-sign-rbd-dementia"]), **LONG)
     charts.load(hapi, long)
     asyncio.run(are_answered_alike(hapi, [long]))
+
+
+def test_what_is_measured_is_an_answer_for_which_every_query_was_answered(hapi):
+    charts.load_examples(hapi)
+    body = json.dumps(charts.unsent(requests()["order-sign-rbd-dementia"], hapi)).encode()
+
+    async def measured():
+        async with charts.granted(hapi) as grant:
+            return await once(DECISIONS, "order-sign", body, grant)
+
+    seconds, queries = asyncio.run(measured())
+    assert seconds > 0
+    assert queries > 5
 
 
 async def are_answered_alike(address, bodies):
