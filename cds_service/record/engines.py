@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from cds_service.record.driver import Driver
 from cds_service.record.postgresql_tls import TLS_PARAMETERS, tls_arguments
-from cds_service.record.sqlite_files import write_ahead
+from cds_service.record.sqlite_files import make_private, write_ahead
 
 READ_SECONDS = 0.1
 """What a request waits for at most."""
@@ -28,11 +26,7 @@ _BUSY_SECONDS = 5
 def sqlite_engine(url: URL) -> AsyncEngine:
     if url.database in (None, "", ":memory:"):
         raise ArgumentError("no file is named")
-    path = Path(url.database or "")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Closing any other descriptor of a database in use would drop SQLite's locks on it.
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    make_private(Path(url.database or ""))
     engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), pool_size=1, max_overflow=0)
 
     event.listen(engine.sync_engine, "connect", lambda connection, _: _prepare(connection))

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from cds_service.errors import NotReady, SettingsError
-from cds_service.record.sqlite_files import write_ahead
+from cds_service.record.sqlite_files import make_private, write_ahead
 
 _SWEEP_SECONDS = 300.0
 _BUSY_SECONDS = 0.25
@@ -30,7 +30,6 @@ class UsedTokensFile:
         self._swept = clock()
         self._troubled = False
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._connection = _opened(path)
         except (OSError, sqlite3.OperationalError) as fault:
             raise SettingsError([f"{path}: used tokens cannot be kept there ({fault})."]) from None
@@ -69,6 +68,7 @@ class UsedTokensFile:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
+    make_private(path)
     connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
     write_ahead(connection)
     connection.execute("PRAGMA synchronous=OFF")

@@ -68,3 +68,16 @@ def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match="used tokens cannot be kept there"):
         UsedTokensFile(tmp_path / "file" / "used.sqlite")
+
+
+async def test_nobody_else_reads_the_file_in_a_folder_that_lets_others_in(tmp_path: Path) -> None:
+    folder = tmp_path / "var"
+    folder.mkdir(mode=0o755)
+    used = UsedTokensFile(folder / "used.sqlite")
+    try:
+        await used.first_use("ehr", "a", 2e9)
+        modes = {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
+    finally:
+        used.close()
+    assert modes
+    assert set(modes.values()) == {0o600}
