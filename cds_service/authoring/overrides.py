@@ -10,11 +10,14 @@ from cds_service.content.model import Content, RuleContent
 def overrides(content: Content, rule: RuleContent) -> Iterator[str]:
     """The section in lines of Markdown."""
     yield from ("## Reasons to override", "")
-    yield from (
-        f"- {rule.override_display.get(code, content.overrides[code].display)}{_only(content, rule, code)}"
-        for code in rule.override
-    )
+    yield from (f"- {reason}" for reason in reasons(content, rule))
     yield ""
+
+
+def reasons(content: Content, rule: RuleContent) -> Iterator[str]:
+    """Each reason, and when it is offered."""
+    for code in rule.override:
+        yield f"{rule.override_display.get(code, content.overrides[code].display)}{_only(content, rule, code)}"
 
 
 def _only(content: Content, rule: RuleContent, code: str) -> str:

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from cds_service.authoring.drawn import Drawer
+from cds_service.authoring.examples import Examples
 from cds_service.content import forms
 from cds_service.errors import CallRefused
 from cds_service.settings import Settings, hand_down
@@ -53,7 +53,7 @@ def create_app(service: Application) -> Starlette:
 
 def _addresses(service: Application) -> dict[str, Address]:
     settings, cards = service.settings, service.content.files
-    site, drawer = pages.Site.of(service), Drawer(service.ruleset)
+    site, examples = pages.Site.of(service), Examples(service.ruleset)
     calls = {f"/cds-services/{name}": Address({"POST": endpoints.call}, {"id": name}) for name in service.services}
     answers = {
         f"{path}/feedback": Address({"POST": feedback.take}, address.path_params) for path, address in calls.items()
@@ -66,8 +66,8 @@ def _addresses(service: Application) -> dict[str, Address]:
         "/metrics": get(metrics.metrics),
         "/health/live": get(endpoints.live),
         "/health/ready": get(endpoints.ready),
-        "/": get(start.start(service.discovery(), site, drawer)),
-        **catalogue.addresses(cards, site),
+        "/": get(start.start(service.discovery(), site, examples)),
+        **catalogue.addresses(service.content, site, examples),
         **catalogue.attributes(service.content),
         **leaflets.addresses(service.content),
         **static_files.addresses(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from time import perf_counter
 
 from starlette.requests import Request
@@ -74,6 +74,16 @@ def document(body: bytes, media_type: bytes = JSON, seconds: int = 300) -> Endpo
 
     async def answer(request: Request) -> Response:
         return send(request)
+
+    return answer
+
+
+def made_document(make: Callable[[], bytes], media_type: bytes) -> Endpoint:
+    """A document that is made when it is first asked for."""
+    send = cache(lambda: _unless_known(make(), media_type))
+
+    async def answer(request: Request) -> Response:
+        return send()(request)
 
     return answer
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from functools import cache
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Mapping
+from datetime import date
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -13,7 +14,7 @@ from starlette.responses import Response
 
 from cds_service import __version__
 from cds_service.authoring import fields
-from cds_service.content.reviews import counted
+from cds_service.content.reviews import unsigned
 from cds_service.settings import Settings
 from cds_service.web import bench_access
 from cds_service.web.answers import HTML, RawHeaders, Written
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markupsafe import Markup
 
+A = TypeVar("A", bound=Hashable)
+_KEPT = 8
 NAVIGATION = {"/": "Start", "/catalogue": "Catalogue", "/bench": "Test bench"}
 """What stands at the head of every page, as far as it is switched on."""
 
@@ -41,12 +44,11 @@ class Site(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, service: Application) -> Site:
-        content = service.content
-        counts = counted(content, service.settings.today())
+        rules = frozenset(service.content.rules)
         there = bench_access.is_on(service.settings)
         navigation = {path: title for path, title in NAVIGATION.items() if there or path != "/bench"}
-        reviewed = _reviewed(counts["signed"], len(content.rules))
-        return cls(service.settings, frozenset(content.rules), reviewed, navigation)
+        reviewed = _reviewed(len(rules - unsigned(service.content)), len(rules))
+        return cls(service.settings, rules, reviewed, navigation)
 
 
 def _reviewed(signed: int, rules: int) -> str:
@@ -89,20 +91,33 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     made.globals.update(static=address)
-    made.filters.update(markdown=as_html, words=fields.words, capitalize_first=_capitalized)
+    made.filters.update(markdown=as_html, inline=inline, spelt=spelt, words=fields.words, capitalize_first=_capitalized)
     return made
 
 
 def page(template: str, names: Callable[[], Mapping[str, object]], headers: RawHeaders | None = None) -> Endpoint:
-    """A page that is rendered when it is first asked for, while others are answered."""
+    """A page that is rendered when it is first asked for."""
+    return asked_page(template, lambda _: None, lambda _: names(), headers)
+
+
+def asked_page(
+    template: str,
+    read: Callable[[Mapping[str, str]], A],
+    names: Callable[[A], Mapping[str, object]],
+    headers: RawHeaders | None = None,
+) -> Endpoint:
+    """A page that answers to its query, rendered while others are answered; the last few are kept.
+
+    ``read`` makes of the query what ``names`` needs to know, and nothing else changes the page.
+    """
     sent = headers or page_headers()
 
-    @cache
-    def rendered() -> bytes:
-        return templates().get_template(template).render(**names()).encode()
+    @lru_cache(_KEPT)
+    def rendered(asked: A) -> bytes:
+        return templates().get_template(template).render(**names(asked)).encode()
 
-    async def answer(_: Request) -> Response:
-        return Written(await asyncio.to_thread(rendered), HTML, headers=sent)
+    async def answer(request: Request) -> Response:
+        return Written(await asyncio.to_thread(rendered, read(request.query_params)), HTML, headers=sent)
 
     return answer
 
@@ -121,6 +136,17 @@ def as_html(markdown: str) -> Markup:
     from markupsafe import Markup
 
     return Markup(_reader().render(markdown))  # noqa: S704  the reader escapes it
+
+
+def spelt(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def inline(markdown: str) -> Markup:
+    """Markdown within a line."""
+    from markupsafe import Markup
+
+    return Markup(_reader().renderInline(markdown))  # noqa: S704  the reader escapes it
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cds_service.authoring.drawn import Drawer
+from cds_service.authoring.examples import Examples
 from cds_service.hooks.services import Discovery
 from cds_service.web import sandbox
 from cds_service.web.pages import Site, page
@@ -11,14 +11,14 @@ from cds_service.web.routes import Endpoint
 _CARD_OF = "clonazepam-dementia"
 
 
-def start(offered: Discovery, site: Site, drawer: Drawer) -> Endpoint:
+def start(offered: Discovery, site: Site, examples: Examples) -> Endpoint:
     """GET /: what this is, which services it has, and how to try them."""
     discovery, fhir = f"{site.settings.public_url}/cds-services", sandbox.demo_fhir()
 
     def names() -> dict[str, object]:
         return {
             "site": site,
-            "drawn": drawer.card(_CARD_OF) if _CARD_OF in site.rules else None,
+            "drawn": examples.card(_CARD_OF) if _CARD_OF in site.rules else None,
             "services": offered.services,
             "discovery": discovery,
             "fhir": fhir,

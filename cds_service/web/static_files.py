@@ -1,4 +1,4 @@
-"""Stylesheet and icon of the pages: a table of names, each with an address that changes with its content."""
+"""Stylesheet, script and icon of the pages: a table of names, each with an address that changes with its content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cds_service.web.answers import CSS, SCRIPT, SVG
 from cds_service.web.endpoints import document
 from cds_service.web.routes import Address, get
 
-MEDIA_TYPES = {"bench.js": SCRIPT, "house.css": CSS, "icon.svg": SVG}
+MEDIA_TYPES = {"bench.js": SCRIPT, "house.css": CSS, "icon.svg": SVG, "live.js": SCRIPT}
 """What is served, each with its media type; nothing else in the folder can be asked for."""
 _PATH = "/static"
 _A_DAY = 86_400

@@ -10,11 +10,15 @@ from tests.browser.visits import Visits
 PAGES = (
     *NAVIGATION,
     "/catalogue/clonazepam-dementia",
+    "/catalogue/clonazepam-dementia?view=print",
     "/catalogue/statements",
+    "/catalogue/value-sets",
+    "/catalogue/value-sets/opioid",
+    "/catalogue/screening-form",
     "/catalogue/myoclonus-types",
     "/leaflets/safe-bedroom",
 )
-"""One of each kind; whoever adds a kind of page adds one here, unless it stands at the head of every page."""
+"""One of each kind; whoever adds a kind of page adds one here."""
 MOST_BYTES = 150_000
 PHONE = 400
 

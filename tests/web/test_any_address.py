@@ -27,6 +27,7 @@ PAGES = [
     "/static/house.css",
 ]
 PAGES += ["/catalogue", "/catalogue/statements", "/catalogue/clonazepam-falls"]
+PAGES += ["/catalogue/value-sets", "/ValueSet/ssri"]
 ADDRESSES = [*SERVICES, *(f"{path}/feedback" for path in SERVICES), *PAGES]
 ODD_PATHS = [
     "",
