@@ -1,4 +1,4 @@
-"""Calls to FHIR servers; the one module that knows httpx.
+"""Calls to FHIR servers; the module that knows httpx.
 
 A server may be slow, wrong or hostile: every call ends in a reply or a short reason, and its connection is then
 either fit for use or gone. The pool of httpx 0.28 keeps a connection for ever when a call is cancelled while it
@@ -28,6 +28,7 @@ from cds_service.fhir.sources import FhirQuery, Source
 from cds_service.fhir.transactions import fault_in
 from cds_service.fhir_client.egress import Resolver
 from cds_service.fhir_client.fetch import ByteBudget, Fetch, FhirReply, FhirRequest
+from cds_service.fhir_client.heads import BoundedHeads, HeadTooLong
 from cds_service.fhir_client.target import Bounds, Deadline, Target
 from cds_service.fhir_client.tls import trusted
 
@@ -43,6 +44,8 @@ _CLOSING_SECONDS = 1.0
 _UPLOAD_SECONDS = 60.0
 _IDLE_CONNECTIONS = 64
 _ADDRESSES = 3
+_TURN = 64
+"""Pieces of a body after which others may go on: a server may send a byte at a time, faster than it can be taken."""
 
 _LOADED = (anyio.connect_tcp, anyio.streams.tls)
 """Parts of anyio that load when they are first named, and so would within the first call's deadline."""
@@ -171,6 +174,8 @@ class _Call:
             return await self._exchange()
         except (httpx.TimeoutException, _TooLate):
             return FhirReply(why="not in time")
+        except HeadTooLong:
+            return FhirReply(why="answer unreadable")
         except httpx.ConnectError:
             return FhirReply(why="no connection")
         except (httpx.HTTPError, httpx.InvalidURL, OSError):
@@ -230,6 +235,8 @@ class _Call:
             self._budget.fill(len(chunk))
             size += len(chunk)
             chunks.append(chunk)
+            if len(chunks) % _TURN == 0:
+                await asyncio.sleep(0)
         return FhirReply(status, b"".join(chunks))
 
 
@@ -281,7 +288,8 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
         for tried, address in enumerate(addresses):
             share = deadline.remaining / (len(addresses) - tried)
             try:
-                return await self._network.connect_tcp(address, port, share, local_address, socket_options)
+                stream = await self._network.connect_tcp(address, port, share, local_address, socket_options)
+                return BoundedHeads(stream)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as refusal:
                 failure = refusal
         raise failure

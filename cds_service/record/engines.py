@@ -20,6 +20,8 @@ from cds_service.record.sqlite_files import make_private, write_ahead
 READ_SECONDS = 0.1
 """What a request waits for at most."""
 
+CONNECTIONS = 8
+_CONNECT_SECONDS = 5.0
 _BUSY_SECONDS = 5
 
 
@@ -70,11 +72,11 @@ def postgresql_engine(url: URL) -> AsyncEngine:
         named = f"{unknown[0]!r}; known" if re.fullmatch("[a-z_]+", unknown[0]) else "in the address; known"
         raise ArgumentError(f"unknown parameter {named} are {', '.join(sorted(known_parameters()))}")
     query = {name: value for name, value in url.query.items() if name in _SAME}
-    arguments = tls_arguments(url)
+    arguments = {"timeout": _CONNECT_SECONDS, **tls_arguments(url)}
     for name in _ARGUMENTS.keys() & url.query.keys():
         arguments |= _ARGUMENTS[name](url.query[name])
     address = url.set(drivername="postgresql+asyncpg", query=query)
-    options: dict[str, Any] = {"pool_size": 8, "max_overflow": 0, "pool_timeout": READ_SECONDS}
+    options: dict[str, Any] = {"pool_size": CONNECTIONS, "max_overflow": 0, "pool_timeout": READ_SECONDS}
     return create_async_engine(address, connect_args=arguments, **options)
 
 

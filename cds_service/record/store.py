@@ -11,20 +11,22 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError, TimeoutError as PoolTimeout
 
 from cds_service.errors import SettingsError
 from cds_service.record import disk, recall
 from cds_service.record.driver import Execute
-from cds_service.record.engines import READ_SECONDS, postgresql_engine, sqlite_engine, writing_driver
+from cds_service.record.engines import CONNECTIONS, READ_SECONDS, postgresql_engine, sqlite_engine, writing_driver
 from cds_service.record.entries import Batch, CardAnswer, Entry, Part, ShownBefore, ShownCard, Tally, Withdrawn
+from cds_service.record.reachable import Reachable
 from cds_service.record.retention import Pruned, prune
 from cds_service.record.statements import Statements
 from cds_service.record.tables import (
@@ -42,6 +44,8 @@ T = TypeVar("T")
 _OF_VALUES = ("22", "23")
 """The classes of SQLSTATE for values that do not fit a column, and for those that break a constraint."""
 _NOT_PERMITTED = "42501"
+_APPLY_SECONDS = 30.0
+_CLOSE_SECONDS = 2.0
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -64,6 +68,7 @@ class Store:
         """How far each journal is stored, as long as no transaction has left that in doubt."""
         self.lost = _lost(on_file=on_file)
         """What is raised when the database cannot be had, or is full."""
+        self._reachable = Reachable(self._probe, self.lost)
 
     def refuses(self, fault: Exception) -> bool:
         """Whether it is what was to be stored that the database does not take, and not the database that is lost."""
@@ -76,7 +81,10 @@ class Store:
             self._reader.close()
             await asyncio.to_thread(self._thread.shutdown)
             self._driver.close()
-        await self.engine.dispose()
+        await self._reachable.close()
+        # One that hangs would not see its connections closed.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.engine.dispose(), _CLOSE_SECONDS)
 
     def settle(self) -> None:
         """Waits until what was stored is on the disk; SQLite's log is there only after its next checkpoint."""
@@ -131,14 +139,19 @@ class Store:
         """What was shown and answered for a patient; one of ``lost`` if it cannot be had in time."""
         if self._reader:
             return self._reader.read(patient, parts, since)
-        async with asyncio.timeout(READ_SECONDS):
-            return await recall.read(self.engine, patient, parts, since)
+        return await self._reachable.ask(recall.read(self.engine, patient, parts, since), READ_SECONDS)
 
     async def use_token(self, mark: str, until: int) -> bool:
         """Whether nobody who shares this database used it before; one of ``lost`` if that cannot be told."""
         used = {"mark": mark, "until": until}
         async with self._by_itself.begin() as connection:
             return await connection.scalar(self._statements.use_token, used) is not None
+
+    async def _probe(self) -> None:
+        """By each connection of the pool, which hands them out in turn: one that hangs must not wait for a call."""
+        for _ in range(CONNECTIONS):
+            async with self._by_itself.connect() as connection:
+                await connection.execute(select(1))
 
     async def forget_tokens(self, now: int) -> None:
         """Those that would be refused for their age."""
@@ -149,7 +162,7 @@ class Store:
         """A file is written in a thread and past SQLAlchemy's layers: rows then cost a fraction."""
         if self._thread and self._driver:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._driver.transact, work)
-        async with self.engine.begin() as connection:
+        async with asyncio.timeout(_APPLY_SECONDS), self.engine.begin() as connection:
             return await connection.run_sync(lambda begun: work(begun.execute))
 
     def _apply(self, execute: Execute, journal: str, batches: Sequence[Batch], applied: int | None) -> int:

@@ -134,6 +134,19 @@ async def drips_headers(_: FhirServer, __: Asked, writer: asyncio.StreamWriter) 
     await _drop_by_drop(writer, b"x", 0.01)
 
 
+def floods(first: bytes, more: bytes) -> Answer:
+    """Sends the first, and then more and more, as fast as it is taken."""
+
+    async def answer(_: FhirServer, __: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(first)
+        while not writer.is_closing():
+            writer.write(more * 500)
+            await writer.drain()
+            await asyncio.sleep(0.001)
+
+    return answer
+
+
 async def _drop_by_drop(writer: asyncio.StreamWriter, drop: bytes, seconds: float = 1.0) -> None:
     while not writer.is_closing():
         writer.write(drop)
@@ -182,6 +195,10 @@ FAULTS: dict[str, Answer] = {
     "hangs": hangs,
     "drips a byte a second": drips,
     "drips its headers": drips_headers,
+    "floods with what is no answer yet": floods(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    "floods with headers": floods(b"HTTP/1.1 200 OK\r\n", b"a:b\r\n"),
+    "floods with headers of what is no answer yet": floods(b"HTTP/1.1 103 Early Hints\r\n", b"a:b\r\n"),
+    "floods with single bytes": floods(head(Transfer_Encoding="chunked"), b"1\r\n \r\n"),
     "resets": resets,
     "hangs up": hangs_up,
     "redirects": redirects("http://127.0.0.1:1/elsewhere"),

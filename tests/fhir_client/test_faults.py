@@ -38,6 +38,10 @@ SHORT = {
     "hangs": "not in time",
     "drips a byte a second": "not in time",
     "drips its headers": "not in time",
+    "floods with what is no answer yet": "answer unreadable",
+    "floods with headers": "answer unreadable",
+    "floods with headers of what is no answer yet": "answer unreadable",
+    "floods with single bytes": "not in time",
     "resets": "no connection",
     "hangs up": "no connection",
     "redirects": "redirected",
@@ -100,6 +104,19 @@ async def test_each_fault_of_every_key_at_once_costs_no_time(server, access, fau
     server.answers = {asked.kind.__name__: FAULTS[fault] for asked in QUERIES.values()}
     found = await in_time(access, target(server))
     assert all(one.gap for one in found.values())
+
+
+async def test_a_few_answers_before_the_answer_are_passed_over(server, access):
+    hints = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+    body = b'{"resourceType": "Bundle", "type": "searchset", "total": 0,' + b"\n" * 1_000 + b'"entry": []}'
+
+    async def hinting(_, __, writer):
+        writer.write(hints * 10 + misbehaving.head(Content_Length=len(body)) + body)
+
+    server.answers = {"Condition": hinting}
+    for _ in range(2):  # also on a connection that was used before
+        found = await access.fetch(target(server), QUERIES, deadline=Deadline(LONG))
+        assert found["conditions"].gap is None
 
 
 @pytest.mark.attack(
