@@ -41,7 +41,7 @@ class CdsError(Exception):
 class FaultsFound(CdsError):
     """Faults found together, so that they can be put right together."""
 
-    subject: ClassVar[str]
+    subject: ClassVar[str] = "Settings and cards"
 
     def __init__(self, faults: Iterable[str]) -> None:
         self.faults = tuple(faults)

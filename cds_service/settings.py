@@ -97,6 +97,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Connections that one worker holds open; the one longest without a call makes place for the next."""
     idle_seconds: float = 75
     """How long a connection may last between two calls: longer than proxies keep theirs."""
+    drain_seconds: float = 5
+    """After SIGTERM, how long calls are still taken while readiness is red; none after SIGINT."""
     spec_version: str = "3.0.0-ballot"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -149,10 +151,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def unknown_variables() -> list[str]:
         """What is set in the environment and looks like a setting, but is none."""
         return sorted(name for name in os.environ if name.startswith("CDS_") and name not in _READERS)
-
-    @classmethod
-    def of_environment(cls) -> Settings:
-        return cls.read(os.environ)
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Settings:
@@ -391,6 +389,7 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "CDS_MAX_CONCURRENT": ("max_concurrent", _number_from(1, 10_000, int)),
     "CDS_MAX_CONNECTIONS": ("max_connections", _number_from(1, 100_000, int)),
     "CDS_IDLE_SECONDS": ("idle_seconds", _number_from(0.1, 3_600, float)),
+    "CDS_DRAIN_SECONDS": ("drain_seconds", _number_from(0, 3_600, float)),
     "CDS_SPEC_VERSION": ("spec_version", _version),
     "CDS_LOG_LEVEL": ("log_level", _one_of("debug", "info", "warning", "error")),
 }

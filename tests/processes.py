@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import httpx
 
@@ -18,17 +19,24 @@ _SECONDS = 120
 
 
 @contextmanager
-def serving(folder: Path, *options: str, **environment: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """``cds-service serve`` with nothing in its environment but this, ready to answer; killed on the way out."""
+def serving(
+    folder: Path, *options: str, output: IO[bytes] | None = None, port: int | None = None, **environment: str
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """``cds-service serve`` with nothing in its environment but this, ready to answer; killed on the way out.
+
+    ``output`` takes in all that it writes.
+    """
     folder.mkdir(exist_ok=True)
-    port = free_port()
+    port = port or free_port()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}
-    given = {"CDS_TODAY": "2026-06-15", "CDS_VAR": str(folder), "CDS_LOG_LEVEL": "warning", "PYTHONPATH": str(ROOT)}
+    quick = {"CDS_LOG_LEVEL": "warning", "CDS_DRAIN_SECONDS": "0", "PYTHONPATH": str(ROOT)}
+    given = {"CDS_TODAY": "2026-06-15", "CDS_VAR": str(folder), **quick}
     process = subprocess.Popen(
         [sys.executable, "-m", "cds_service", "serve", "--port", str(port), *options],
         cwd=folder,
         env={**kept, **given, **environment},
-        stdout=subprocess.DEVNULL,
+        stdout=output or subprocess.DEVNULL,
+        stderr=output,
     )
     try:
         assert eventually(lambda: process.poll() is not None or _is_ready(port)), "the server did not start"

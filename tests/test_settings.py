@@ -56,6 +56,7 @@ def test_everything_can_be_set(tmp_path):
         "CDS_MAX_CONCURRENT": "7",
         "CDS_MAX_CONNECTIONS": "70",
         "CDS_IDLE_SECONDS": "5.5",
+        "CDS_DRAIN_SECONDS": "0",
         "CDS_SPEC_VERSION": "2.0.1",
         "CDS_LOG_LEVEL": "DEBUG",
     }

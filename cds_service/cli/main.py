@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import platform
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
+import structlog
 
 from cds_service import __version__
 from cds_service.cli import audit, authoring, cards, connect, fhir, probe, record, record_state, review, sbom, watch
@@ -18,6 +20,8 @@ from cds_service.hiding import hidden
 from cds_service.settings import Settings
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from cds_service.decisions.ruleset import Ruleset
     from cds_service.trust.clients import Clients
 
@@ -68,26 +72,36 @@ def serve(host: str | None, port: int | None, workers: int) -> None:
 
     Exit codes: 0 stopped; 1 the settings or the cards have faults, or the port is taken.
     """
-    from cds_service.web import app
+    from cds_service.web.supervisor import run
 
     given = {name: str(value) for name, value in (("host", host), ("port", port)) if value is not None}
     settings = Settings.in_force(**given)
     trusted_clients(settings, assembled(settings))
     require_written(settings)
     record_state.require_schema(settings)
-    _require_free(settings.host, settings.port)
-    for line in _addresses(settings):
-        click.echo(line)
-    app.run(settings, workers=workers)
+    listener = _reserved(settings.host, settings.port)
+    _greet(settings)
+    sys.exit(run(settings, listener, workers))
 
 
-def _require_free(host: str, port: int) -> None:
-    import socket
+def _reserved(host: str, port: int) -> socket:
+    from cds_service.web.server import reserved
 
     try:
-        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+        return reserved(host, port)
     except OSError as refusal:
         fail(f"Port {port} of {host} cannot be listened on: {refusal.strerror}. Choose another with --port.")
+
+
+def _greet(settings: Settings) -> None:
+    """A person reads lines of text; whatever else takes in the output takes lines of JSON."""
+    from cds_service.web import logs
+
+    if sys.stdout.isatty():
+        click.echo("\n".join(_addresses(settings)))
+    else:
+        logs.configure(settings.log_level)
+        structlog.get_logger().info("starting", told=list(_addresses(settings)))
 
 
 def _addresses(settings: Settings) -> Iterator[str]:

@@ -31,6 +31,7 @@ from cds_service.fhir_client.fetch import ByteBudget, Fetch, FhirReply, FhirRequ
 from cds_service.fhir_client.heads import BoundedHeads, HeadTooLong
 from cds_service.fhir_client.target import Bounds, Deadline, Target
 from cds_service.fhir_client.tls import trusted
+from cds_service.fhir_client.trace import TRACE
 
 _HEADERS = {
     "Accept": "application/fhir+json",
@@ -195,6 +196,9 @@ class _Call:
     def _request(self) -> httpx.Request:
         asked, seconds = self._asked, max(self._deadline.remaining, 0)
         headers = dict(_HEADERS)
+        trace = TRACE.get()
+        if trace is not None:
+            headers["traceparent"] = trace.header
         if asked.token is not None:
             headers["Authorization"] = f"Bearer {asked.token}"
         if asked.form is not None:

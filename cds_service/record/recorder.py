@@ -7,6 +7,7 @@ import datetime as dt
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from copy import copy
 from itertools import chain
 from typing import TypeAlias
 
@@ -69,21 +70,31 @@ class Recorder:
         self.keys: Keys = keys_of(settings)
         old = keys_before(settings)
         self.keys_before = (old,) if old else ()
-        self.fingerprinter = Fingerprinter(ruleset)
-        offered = {name: p.content.override for name, p in ruleset.rules.items()}
-        memory, overrides = ruleset.content.memory, ruleset.content.overrides
-        self.memory = MutePolicy(memory, overrides, offered, sessions_only=settings.memory == "off")
         self.store = store_of(settings)
         self.writer = Writer(self.store, settings.var / "journal")
         self.now = now or settings.now
         self.silent = settings.mode == "silent"
-        self.drafts = frozenset(name for name, p in ruleset.rules.items() if p.content.status == "draft")
-        self.chart_criteria = {name: _chart_criteria(p.content) for name, p in ruleset.rules.items()}
-        self._reasons = frozenset(ruleset.content.overrides)
-        self.suggestions = ruleset.content.suggestions
+        self._sessions_only = settings.memory == "off"
         self._day_is_fixed = settings.fixed_day is not None
         self._retention = dt.timedelta(days=settings.retention_days)
         self._held = {"secret-changed": False, "secret-readable": is_readable(settings), "clock": False}
+        self._judge_by(ruleset)
+
+    def renewed(self, ruleset: Ruleset) -> Recorder:
+        """With other rules, in the same record."""
+        other = copy(self)
+        other._judge_by(ruleset)
+        return other
+
+    def _judge_by(self, ruleset: Ruleset) -> None:
+        content, rules = ruleset.content, ruleset.rules
+        self.fingerprinter = Fingerprinter(ruleset)
+        offered = {name: p.content.override for name, p in rules.items()}
+        self.memory = MutePolicy(content.memory, content.overrides, offered, sessions_only=self._sessions_only)
+        self.drafts = frozenset(name for name, p in rules.items() if p.content.status == "draft")
+        self.chart_criteria = {name: _chart_criteria(p.content) for name, p in rules.items()}
+        self._reasons = frozenset(content.overrides)
+        self.suggestions = content.suggestions
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -60,6 +60,15 @@ class KeyRing:
             if client.jku:
                 self._held.setdefault(client.jku, _Held(client.jku)).clients.append(client.name)
 
+    def renewed(self, clients: Clients) -> KeyRing:
+        """For other clients: what was fetched is good until it is fetched anew, which may be at once."""
+        other = KeyRing(clients, self._fetch, self._clock, self._told)
+        for address, held in other._held.items():
+            before = self._held.get(address)
+            if before:
+                held.keys, held.fetched = before.keys, before.fetched
+        return other
+
     def prepare(self) -> None:
         """Begins to fetch what is configured, so that no clinician waits for it."""
         for held in self._held.values():

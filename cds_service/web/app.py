@@ -5,10 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
-from tempfile import TemporaryDirectory
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -16,20 +13,17 @@ from starlette.middleware import Middleware
 from cds_service.authoring.examples import Examples
 from cds_service.content import forms
 from cds_service.errors import CallRefused
-from cds_service.settings import Settings, hand_down
 from cds_service.web import bench, catalogue, endpoints, feedback, leaflets, metrics, pages, start, static_files, tuning
 from cds_service.web.answers import FHIR_JSON
 from cds_service.web.assembly import Application
 from cds_service.web.capacity import Capacity
-from cds_service.web.logs import configure
 from cds_service.web.middleware import CallMiddleware
 from cds_service.web.problems import on_http_exception, on_refusal
-from cds_service.web.protocol import BoundedProtocol, Limits
 from cds_service.web.routes import Address, ExactRoutes, get
 
 
-def create_app(service: Application) -> Starlette:
-    """The service over HTTP."""
+def create_app(service: Application, capacity: Capacity | None = None) -> Starlette:
+    """The service over HTTP; it shares the capacity of the one that it replaces."""
     settings = service.settings
     app = Starlette(
         routes=[ExactRoutes(_addresses(service))],
@@ -46,7 +40,7 @@ def create_app(service: Application) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.service = service
-    app.state.capacity = Capacity(settings.max_concurrent, service.callers)
+    app.state.capacity = capacity or Capacity(settings.max_concurrent, service.callers)
     app.state.ready = False
     return app
 
@@ -84,34 +78,3 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         app.state.ready = False
     gc.unfreeze()
-
-
-def of_environment() -> Starlette:
-    """The application with the settings of the environment, for a server that imports it by name."""
-    settings = Settings.of_environment()
-    configure(settings.log_level)
-    return create_app(Application(settings))
-
-
-def run(settings: Settings, *, workers: int = 1) -> None:
-    """Serves until it is told to stop; requests under way are answered first."""
-    limits = Limits(settings.max_connections, settings.idle_seconds)
-    with TemporaryDirectory(prefix="rbd-cds-") as counted:
-        if workers > 1:
-            # Read by prometheus_client when a worker imports it.
-            hand_down("PROMETHEUS_MULTIPROC_DIR", counted)
-        uvicorn.run(
-            "cds_service.web.app:of_environment",
-            factory=True,
-            host=settings.host,
-            port=settings.port,
-            workers=workers,
-            http=partial(BoundedProtocol, limits=limits),  # type: ignore[arg-type]  # called like the class
-            timeout_keep_alive=settings.idle_seconds,  # type: ignore[arg-type]  # a fraction will do
-            ws="none",
-            loop="uvloop",
-            access_log=False,
-            server_header=False,
-            log_config=None,
-            timeout_graceful_shutdown=10,
-        )

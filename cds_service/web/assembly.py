@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -20,6 +21,7 @@ from cds_service.decisions.ruleset import Ruleset
 from cds_service.decisions.running import Run
 from cds_service.decisions.service import DecidedHook, DecisionService
 from cds_service.decisions.sources import Asked
+from cds_service.errors import FaultsFound
 from cds_service.fhir_client.access import FhirAccess, FhirGrant
 from cds_service.fhir_client.egress import Resolver, Servers, networks
 from cds_service.hooks.feedback import FeedbackBatch
@@ -48,26 +50,32 @@ class Application:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._decisions = DecisionService.of(
-            places.cards(settings),
-            settings.today,
-            zone=settings.zone,
-            silent=settings.mode == "silent",
-            url=settings.public_url,
-            only_signed=settings.show == "signed",
-        )
-        self._clients = read_clients(settings.clients, self._decisions.services) if settings.clients else None
-        self._authenticator = Authenticator(self._clients, settings) if self._clients else None
         self._fhir = FhirAccess(settings.deadline_ms / 1000, Resolver(networks(settings.fhir_servers)))
-        self._grants = _grants(self._fhir, self._clients, settings)
-        self._offers = _offers(self._decisions, self._grants, self._clients, settings)
-        cards = self._decisions.ruleset.digest
-        self._digest = f"{__version__}+{cards}"
-        self.build = {"version": __version__, "cards": cards, "schema": _schema(settings)}
-        """Which program, cards and tables are in use."""
         self.long_bodies = LongBodies()
+        self._authenticator: Authenticator | None = None
         self._recorder: Recorder | None = None
         self._audit: Audit | None = None
+        self._take_in(*_read(settings))
+
+    def renewed(self) -> Application:
+        """With cards, clients and keys as they are now; what runs is shared. Raises FaultsFound with every fault."""
+        other = copy(self)
+        other._take_in(*_read(self.settings))
+        if self._recorder:
+            other._recorder = self._recorder.renewed(other.ruleset)
+        return other
+
+    def _take_in(self, decisions: DecisionService, clients: Clients | None) -> None:
+        self._decisions, self._clients = decisions, clients
+        if clients:
+            before = self._authenticator
+            self._authenticator = before.renewed(clients) if before else Authenticator(clients, self.settings)
+        self._grants = _grants(self._fhir, clients, self.settings)
+        self._offers = _offers(decisions, self._grants, clients, self.settings)
+        cards = decisions.ruleset.digest
+        self._digest = f"{__version__}+{cards}"
+        self.build = {"version": __version__, "cards": cards, "schema": _schema(self.settings)}
+        """Which program, cards and tables are in use."""
 
     @property
     def content(self) -> Content:
@@ -100,12 +108,8 @@ class Application:
     async def running(self) -> AsyncIterator[None]:
         # The first fetch should not have to wait for its own modules: any caller may name a server.
         await self._fhir.ready()
-        for caller, offer in self._offers.items():
-            if offer.not_served:
-                _LOG.info("not served", caller=caller, keys=sorted(offer.not_served))
-        metrics.begin(self._decisions.ruleset.rules, self._called())
-        metrics.BUILD.labels(**self.build).set(1)
-        metrics.reviewed(counted(self.content, self.settings.today()))
+        metrics.started()
+        self.begin()
         async with AsyncExitStack() as open_while_running:
             open_while_running.callback(metrics.end)
             if self._authenticator:
@@ -119,6 +123,22 @@ class Application:
             yield
             self._recorder = self._audit = None
         await self._fhir.aclose()
+
+    def begin(self) -> None:
+        """What is done once its content is in force."""
+        for caller, offer in self._offers.items():
+            if offer.not_served:
+                _LOG.info("not served", caller=caller, keys=sorted(offer.not_served))
+        metrics.begin(self.ruleset.rules, self._called())
+        metrics.built(self.build)
+        metrics.reviewed(counted(self.content, self.settings.today()))
+        if self._authenticator:
+            self._authenticator.fetch_keys()
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What is in force, in few words."""
+        return {"rules": self._digest, "clients": sorted(self._offers)}
 
     def _called(self) -> Iterator[tuple[str, Service]]:
         """Each caller with each service that it may call, as its server is asked for its data."""
@@ -213,6 +233,31 @@ class Application:
         within = caller.tenant or (hook.fhir_server or "").rstrip("/")
         ids = (hook.user_id, hook.patient_id, hook.encounter_id)
         return self._recorder.attend(Call(service.id, service.hook, caller.name, issuer, within, *ids))
+
+
+def _read(settings: Settings) -> tuple[DecisionService, Clients | None]:
+    """Cards and clients; where both have faults, all are told together."""
+    decisions: DecisionService | None = None
+    found: list[FaultsFound] = []
+    try:
+        decisions = DecisionService.of(
+            places.cards(settings),
+            settings.today,
+            zone=settings.zone,
+            silent=settings.mode == "silent",
+            url=settings.public_url,
+            only_signed=settings.show == "signed",
+        )
+    except FaultsFound as faults:
+        found.append(faults)
+    try:
+        services = decisions.services if decisions else None
+        clients = read_clients(settings.clients, services) if settings.clients else None
+    except FaultsFound as faults:
+        found.append(faults)
+    if decisions and not found:
+        return decisions, clients
+    raise found[0] if len(found) == 1 else FaultsFound(fault for faults in found for fault in faults.faults)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from copy import copy
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -28,19 +29,33 @@ class Authenticator:
     """Lets a client in whose token is good and new, as often as it may call."""
 
     def __init__(self, clients: Clients, settings: Settings) -> None:
-        self._keys = KeyRing(clients, fetch_key_set, told=metrics.keys_fetched)
+        self._settings = settings
         beside = settings.database_file.parent if settings.database_file else settings.var
-        here = UsedTokensFile(beside / "tokens.sqlite")
-        self._shared = None if settings.database_file else _shared(here, settings)
+        self._here = UsedTokensFile(beside / "tokens.sqlite")
+        self._shared = None if settings.database_file else _shared(self._here, settings)
+        self._allowance = Allowance()
+        self._trust(clients, KeyRing(clients, fetch_key_set, told=metrics.keys_fetched))
+
+    def renewed(self, clients: Clients) -> Authenticator:
+        """With other clients, but the same memory of used tokens and of calls."""
+        other = copy(self)
+        other._trust(clients, self._keys.renewed(clients))
+        return other
+
+    def _trust(self, clients: Clients, keys: KeyRing) -> None:
+        self._keys = keys
+        settings = self._settings
         audiences = (audience for client in clients.by_name.values() for audience in client.audiences)
         on_trial = settings.on_trial and all(is_loopback(urlsplit(one).hostname or "") for one in audiences)
-        self._verifier = Verifier(clients, self._keys, self._shared or here, (settings.public_url,), on_trial=on_trial)
-        self._allowance = Allowance()
+        self._verifier = Verifier(clients, keys, self._shared or self._here, (settings.public_url,), on_trial=on_trial)
+
+    def fetch_keys(self) -> None:
+        """Ahead of the first call."""
+        self._keys.prepare()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Fetches keys ahead of the first call, and shares used tokens with other hosts."""
-        self._keys.prepare()
+        """Shares used tokens with other hosts."""
         if self._shared is None:
             yield
             return

@@ -18,8 +18,12 @@ class Capacity:
 
     def __init__(self, most: int, callers: int) -> None:
         self._most = most
-        self._most_of_one = most if callers < 2 else max(1, int(most * _SHARE))
+        self.share_among(callers)
         self._inside: Counter[str] = Counter()
+
+    def share_among(self, callers: int) -> None:
+        """From now on; who is inside stays."""
+        self._most_of_one = self._most if callers < 2 else max(1, int(self._most * _SHARE))
 
     @contextmanager
     def taken_by(self, caller: str) -> Iterator[None]:

@@ -8,7 +8,7 @@ which ``cds-service serve --workers`` sees to.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import product
 from typing import Any, Literal, TypeAlias
@@ -18,9 +18,12 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Metric,
+    ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.values import MutexValue, ValueClass
@@ -49,7 +52,7 @@ def _counter(name: str, text: str, *labels: str) -> Counter:
     return Counter(f"rbd_cds_{name}", text, labels, registry=REGISTRY)
 
 
-def _gauge(name: str, text: str, mode: Literal["livesum", "liveall", "mostrecent"], *labels: str) -> Gauge:
+def _gauge(name: str, text: str, mode: Literal["livesum", "liveall", "livemin", "mostrecent"], *labels: str) -> Gauge:
     return Gauge(f"rbd_cds_{name}", text, labels, registry=REGISTRY, multiprocess_mode=mode)
 
 
@@ -86,8 +89,11 @@ _KEYS = _counter("key_fetches", "Fetches of key sets by client and outcome", "cl
 _KEYS_AT = _gauge("keys_fetched_timestamp_seconds", "When a client's keys were last fetched", "mostrecent", "client")
 _STARTED = "rbd_cds_worker_start_timestamp_seconds"
 _WORKER = _gauge("worker_start_timestamp_seconds", "When a worker started", "liveall")
+_RELOADS = _counter("reloads", "Reloads of cards, clients and keys by outcome", "outcome")
+_RELOADED = _gauge("last_reload_successful", "Whether the last reload took, or none was asked for", "livemin")
+_LOADED_AT = _gauge("loaded_timestamp_seconds", "When the cards and clients in force were read", "livemin")
 _REVIEWED = _gauge("rules_reviewed", "Active rules by the state of their clinical signature", "mostrecent", "state")
-BUILD = _gauge("build_info", "Which program, cards and tables are in use", "mostrecent", "version", "cards", "schema")
+_BUILD = _gauge("build_info", "Which program, cards and tables are in use", "mostrecent", "version", "cards", "schema")
 UNDER_WAY = _gauge("calls_under_way", "Calls being answered", "livesum")
 CONNECTIONS = _gauge("connections", "Connections that are open", "livesum")
 _ENDED = _counter("connections_ended", "Connections that the service ended by itself, and why", "why")
@@ -102,6 +108,32 @@ _outcome, _call, _missing, _not_started, _charts, _prefetch, _queries = (
 )
 _time, _round_time = cache(_TIME.labels), cache(_ROUND_TIME.labels)
 
+
+class _Processes:
+    """What each process that answers takes of the machine, from /proc; nothing where there is none."""
+
+    def __init__(self, pids: Callable[[], Iterable[int]]) -> None:
+        self._pids = pids
+
+    def collect(self) -> Iterator[Metric]:
+        cpu = CounterMetricFamily("rbd_cds_process_cpu_seconds", "Processor time", labels=["pid"])
+        memory = GaugeMetricFamily("rbd_cds_process_resident_memory_bytes", "Memory held", labels=["pid"])
+        files = GaugeMetricFamily("rbd_cds_process_open_fds", "Descriptors that are open", labels=["pid"])
+        most = GaugeMetricFamily("rbd_cds_process_max_fds", "Descriptors that may be open", labels=["pid"])
+        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {
+            "cpu_seconds": cpu,
+            "resident_memory_bytes": memory,
+            "open_fds": files,
+            "max_fds": most,
+        }
+        for pid in self._pids():
+            for found in ProcessCollector(pid=lambda pid=pid: pid, registry=None).collect():  # type: ignore[misc]
+                if family := families.get(found.name.removeprefix("process_")):
+                    family.add_metric([str(pid)], found.samples[0].value)
+        yield from families.values()
+
+
+REGISTRY.register(_Processes(lambda: [os.getpid()]))
 _STAGES = (1, 2)
 End: TypeAlias = Literal["idle", "call", "unread", "full", "pipelined"]
 """Nothing came, a call had no end, an answer no reader, too many were open, or too many calls were sent ahead."""
@@ -120,7 +152,7 @@ def record_faults(held: Mapping[str, bool]) -> None:
 
 
 def begin(rules: Iterable[str], called: Iterable[tuple[str, Service]]) -> None:
-    """Call when a worker starts: every rule is there from then on, and every key of what each caller may call."""
+    """Call when content is loaded: every rule is there from then on, and every key of what each caller may call."""
     for rule, outcome in product(rules, Outcome):
         _OUTCOMES.labels(rule, outcome.name.lower())
     for unasked in ("admitted", "refused"):
@@ -133,7 +165,40 @@ def begin(rules: Iterable[str], called: Iterable[tuple[str, Service]]) -> None:
         for stage in _STAGES:
             _queries(client, stage)
             _round_time(client, stage)
+
+
+@cache
+def _builds() -> set[tuple[str, ...]]:
+    """Those that this process has told of."""
+    return set()
+
+
+def built(build: Mapping[str, str]) -> None:
+    """Which program, cards and tables are in force from now on."""
+    for before in _builds():
+        _BUILD.labels(*before).set(0)
+    _BUILD.labels(**build).set(1)
+    _builds().add((build["version"], build["cards"], build["schema"]))
+
+
+def started() -> None:
+    """Call once in each worker."""
     _WORKER.set_to_current_time()
+    _in_force()
+
+
+def reloaded(*, well: bool) -> None:
+    """One reload; one that failed leaves in force what was."""
+    _RELOADS.labels("taken" if well else "refused").inc()
+    if well:
+        _in_force()
+    else:
+        _RELOADED.set(0)
+
+
+def _in_force() -> None:
+    _RELOADED.set(1)
+    _LOADED_AT.set_to_current_time()
 
 
 def end() -> None:
@@ -233,9 +298,11 @@ def _counted() -> CollectorRegistry:
     together = CollectorRegistry()
     collector = MultiProcessCollector(together)
     workers = next((metric.samples for metric in collector.collect() if metric.name == _STARTED), ())
-    for pid in (int(sample.labels["pid"]) for sample in workers):
+    pids = [int(sample.labels["pid"]) for sample in workers]
+    for pid in pids:
         if not _lives(pid):
             mark_process_dead(pid)
+    together.register(_Processes(lambda: pids))
     return together
 
 

@@ -7,7 +7,6 @@ cross-origin headers, and a browser would show it as a failure of its own.
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from time import perf_counter
@@ -20,9 +19,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cds_service.errors import OnlyOnThisMachine, UnforeseenFault
+from cds_service.fhir_client.trace import TRACE, Trace
 from cds_service.settings import is_loopback
 from cds_service.web.answers import RawHeaders
-from cds_service.web.logs import NOTES, REQUEST_ID
+from cds_service.web.logs import NOTES, REQUEST_ID, random_or_none, traced
 from cds_service.web.problems import problem
 
 Observe = Callable[[Mapping[str, Any], float], None]
@@ -62,8 +62,9 @@ class CallMiddleware:
             await self.app(scope, receive, send)
             return
         started = perf_counter()
-        request_id = os.urandom(8).hex()
+        request_id = _given_id(scope) or os.urandom(8).hex()
         REQUEST_ID.set(request_id)
+        TRACE.set(Trace.of(scope["headers"]))
         scope[NOTES] = {}
         shared = [*self.always, *self._cross_origin(scope), (b"x-request-id", request_id.encode())]
         status = _CLIENT_GONE
@@ -85,7 +86,7 @@ class CallMiddleware:
         except ClientDisconnect:
             pass
         except Exception as fault:
-            _tell(fault)
+            _LOG.error("fault", **traced(fault))
             if status != _CLIENT_GONE:
                 raise
             await problem(UnforeseenFault(), f"request {request_id}")(scope, receive, send_with_headers)
@@ -114,6 +115,12 @@ class CallMiddleware:
         await send({"type": "http.response.body", "body": b""})
 
 
+def _given_id(scope: Scope) -> str | None:
+    """The caller's own number of the request, by which it finds the call in its log and in ours."""
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
+    return random_or_none(given.decode("latin-1")) if given else None
+
+
 def _comes_from_elsewhere(scope: Scope) -> bool:
     """Whether another name than this machine's own was asked, as through a rebound name, or a proxy passed it on."""
     hosts = (value for name, value in scope["headers"] if name == b"host")
@@ -137,9 +144,3 @@ def _log(line: Mapping[str, Any]) -> None:
     of_interest = line["status"] >= 400 or (line["path"] or "").startswith("/cds-services")
     write = _LOG.info if of_interest else _LOG.debug
     write("call", **line)
-
-
-def _tell(fault: Exception) -> None:
-    """Where it happened, without the message: messages of parsers quote what they read."""
-    frames = traceback.extract_tb(fault.__traceback__)[-8:]
-    _LOG.error("fault", kind=type(fault).__name__, frames=[f"{frame.filename}:{frame.lineno}" for frame in frames])

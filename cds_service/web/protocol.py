@@ -6,6 +6,7 @@ Every connection has an end that no byte of the client moves: only what it compl
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -58,9 +59,11 @@ class BoundedProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         limits: Limits | None = None,
+        leaving: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.limits = limits or Limits()
+        self._leaving = leaving
         self._header_bytes = 0
         self._tail = b""
         self._in_headers = True
@@ -119,6 +122,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._break_off("pipelined")
             raise _TooManyAhead
         super().on_headers_complete()
+        if self._leaving() and not self.pipeline:
+            self.cycle.keep_alive = False
         if not self._answering:
             self._answering = True
             self._ends_in(self.limits.call_seconds)

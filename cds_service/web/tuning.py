@@ -19,6 +19,12 @@ def settle() -> None:
     sys.setswitchinterval(_SWITCH_SECONDS)
 
 
+def settle_again() -> None:
+    """Call when what was loaded is replaced: what is kept from the collector would stay for ever otherwise."""
+    gc.unfreeze()
+    _spare_the_collector()
+
+
 def _spare_the_collector() -> None:
     """Parsed JSON has no cycles and what is loaded stays: looking through both again would cost more than parsing."""
     gc.collect()

@@ -1,6 +1,7 @@
 """The command line: what it prints, where it ends, and with which code."""
 
 import json
+import os
 import platform
 import re
 import shlex
@@ -368,22 +369,32 @@ def test_new_refuses_a_name_in_a_sentence(args, told):
     assert told in run("new", *args, code=1)
 
 
-def test_serve_prints_a_curl_line_that_gets_a_card(monkeypatch):
+def test_serve_tells_a_curl_line_that_gets_a_card(monkeypatch):
     monkeypatch.setenv("CDS_RECORD", "off")
     port = free_port()
     serving = subprocess.Popen(
         [sys.executable, "-m", "cds_service", "serve", "--port", str(port)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     try:
-        printed = [serving.stdout.readline() for _ in range(5)]
-        assert f"http://127.0.0.1:{port}/cds-services" in "".join(printed)
-        curl = shlex.split(printed[-1])
+        told = json.loads(serving.stdout.readline())["told"]
+        assert f"http://127.0.0.1:{port}/cds-services" in "".join(told)
+        curl = shlex.split(told[-1])
         body = ROOT / curl[curl.index("--data") + 1].removeprefix("@")
         answer = posted(curl[-1], body.read_bytes())
         assert answer.json()["cards"][0]["indicator"] == "warning"
     finally:
-        serving.send_signal(signal.SIGTERM)
+        serving.send_signal(signal.SIGINT)
         serving.communicate(timeout=60)
+
+
+def test_serve_greets_a_person_in_words(monkeypatch):
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "cds_service", "serve", "--port", str(free_port())]
+    with subprocess.Popen(command, cwd=ROOT, stdout=theirs) as serving:
+        assert os.read(ours, 100).startswith(b"cds-service ")
+        serving.kill()
+    os.close(ours)
+    os.close(theirs)
 
 
 def posted(address, body):

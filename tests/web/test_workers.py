@@ -67,3 +67,14 @@ def refuses(port: int) -> bool:
     except ConnectionRefusedError:
         return True
     return False
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize("number", [1, 2])
+def test_each_process_tells_what_it_takes_of_the_machine(tmp_path: Path, number: int) -> None:
+    with serving(tmp_path, "--workers", str(number)) as (_, port):
+        assert eventually(lambda: len(measured(port, "rbd_cds_process_open_fds{")) == number)
+        for name, least in (("cpu_seconds_total", 0.1), ("resident_memory_bytes", 1e7), ("max_fds", 100)):
+            lines = measured(port, f"rbd_cds_process_{name}{{")
+            assert len(lines) == number
+            assert all(float(line.split()[-1]) > least for line in lines)
