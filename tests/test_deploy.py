@@ -6,7 +6,9 @@ import shutil
 import ssl
 import subprocess
 import time
-from contextlib import contextmanager
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
@@ -69,32 +71,46 @@ def test_the_proxy_lets_as_long_a_body_through_as_the_service():
 @contextmanager
 def proxied(folder, clients_file, restrictions=None):
     """The address of the service behind a real nginx with the shipped configuration."""
+    with (
+        serving(folder / "var", **behind_a_proxy(clients_file)) as (_, port),
+        in_front(folder, [port], restrictions) as address,
+    ):
+        yield address
+
+
+def behind_a_proxy(clients_file):
+    return {"CDS_CLIENTS": str(clients_file), "CDS_PUBLIC_URL": BASE, "CDS_TODAY": "", "CDS_RECORD": "off"}
+
+
+@contextmanager
+def in_front(folder, ports, restrictions=None):
+    """The address of nginx before the services on these ports."""
     nginx = program("nginx", "nginx-light")
     certificate(folder, "cds", "cds.example.org")
-    trusted = {"CDS_CLIENTS": str(clients_file), "CDS_PUBLIC_URL": BASE, "CDS_TODAY": "", "CDS_RECORD": "off"}
-    with serving(folder / "var", **trusted) as (_, port):
-        listening = free_port()
-        (folder / "site.conf").write_text(
-            PROXY.replace("127.0.0.1:8000", f"127.0.0.1:{port}")
-            .replace("listen 443", f"listen 127.0.0.1:{listening}")
-            .replace("/etc/nginx/tls", str(folder))
-            .replace("/etc/nginx/cds-service.d", str(restrictions or folder / "none"))
-        )
-        (folder / "bodies").mkdir()
-        (folder / "nginx.conf").write_text(
-            f"pid {folder}/pid; error_log {folder}/error.log; daemon off; user root;\n"
-            f"events {{}}\n"
-            f"http {{ access_log off; client_body_temp_path {folder}/bodies; include {folder}/site.conf; }}\n"
-        )
-        process = subprocess.Popen([nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")])
-        try:
-            address = f"https://127.0.0.1:{listening}"
-            with calling(address, folder) as client:
-                assert eventually(lambda: answers(client)), (folder / "error.log").read_text()
-            yield address
-        finally:
-            process.terminate()
-            process.wait(20)
+    listening = free_port()
+    services = " ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports)
+    assert "    server 127.0.0.1:8000 max_fails=0;\n" in PROXY
+    (folder / "site.conf").write_text(
+        PROXY.replace("    server 127.0.0.1:8000 max_fails=0;\n", f"    {services}\n")
+        .replace("listen 443", f"listen 127.0.0.1:{listening}")
+        .replace("/etc/nginx/tls", str(folder))
+        .replace("/etc/nginx/cds-service.d", str(restrictions or folder / "none"))
+    )
+    (folder / "bodies").mkdir()
+    (folder / "nginx.conf").write_text(
+        f"pid {folder}/pid; error_log {folder}/error.log; daemon off; user root;\n"
+        f"events {{}}\n"
+        f"http {{ access_log off; client_body_temp_path {folder}/bodies; include {folder}/site.conf; }}\n"
+    )
+    process = subprocess.Popen([nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")])
+    try:
+        address = f"https://127.0.0.1:{listening}"
+        with calling(address, folder) as client:
+            assert eventually(lambda: answers(client)), (folder / "error.log").read_text()
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 @pytest.fixture
@@ -203,3 +219,36 @@ def test_the_service_answers_through_the_proxy_and_keeps_inside_what_belongs_the
     assert {client.get(path).status_code for path in ("/metrics", "/health/ready", "/")} == {404}
     time.sleep(0.1)
     assert bodies.stat().st_mtime_ns == changed, "a body went to the disk"
+
+
+def called(client):
+    """The status of one call, or what came in its place."""
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token()}"}
+    try:
+        return client.post(CALL, content=REQUEST, headers=headers, timeout=60).status_code
+    except httpx.TransportError as fault:
+        return repr(fault)
+
+
+@pytest.mark.timing
+def test_a_thousand_calls_go_through_while_one_service_after_the_other_is_restarted(tmp_path, clients_file):
+    clients_file.write_text(clients_file.read_text() + "calls-per-minute = 1000000\n")
+    set_so = behind_a_proxy(clients_file) | {"CDS_DRAIN_SECONDS": "0.5"}
+    ports = [free_port(), free_port()]
+    with ExitStack() as stack:
+
+        def start(port):
+            return stack.enter_context(serving(tmp_path / f"var-{port}", port=port, **set_so))[0]
+
+        processes = [start(port) for port in ports]
+        address = stack.enter_context(in_front(tmp_path, ports))
+        client = stack.enter_context(calling(address, tmp_path))
+        callers = stack.enter_context(ThreadPoolExecutor(4))
+        statuses = [callers.submit(called, client) for _ in range(100)]
+        for port, process in zip(ports, processes, strict=True):
+            process.terminate()
+            statuses += [callers.submit(called, client) for _ in range(400)]
+            process.wait(60)
+            start(port)
+        statuses += [callers.submit(called, client) for _ in range(100)]
+        assert Counter(status.result() for status in statuses) == {200: 1000}

@@ -112,8 +112,13 @@ _time, _round_time = cache(_TIME.labels), cache(_ROUND_TIME.labels)
 class _Processes:
     """What each process that answers takes of the machine, from /proc; nothing where there is none."""
 
+    _labelnames = ("pid",)
+
     def __init__(self, pids: Callable[[], Iterable[int]]) -> None:
         self._pids = pids
+
+    def describe(self) -> Iterable[Metric]:
+        return _Processes(tuple).collect()
 
     def collect(self) -> Iterator[Metric]:
         cpu = CounterMetricFamily("rbd_cds_process_cpu_seconds", "Processor time", labels=["pid"])
