@@ -188,6 +188,7 @@ async def test_cases_that_cannot_be_read_are_said_to_be_so(tmp_path) -> None:
     async with speaking_to(application_with(CDS_CARDS=str(tmp_path))) as site:
         page = text_of((await site.get("/catalogue/clonazepam-dementia")).text)
     assert "The cases of this rule cannot be read" in page
+    assert "No case of this rule shows a card" not in page
 
 
 async def test_the_source_attributes_of_every_rule_are_served_as_json_and_told_on_its_page(browser) -> None:
