@@ -97,6 +97,7 @@ def serving(application: Application | None = None, **environment: str) -> Itera
         if messages and not gone:
             messages[-1]["more_body"] = False
         scope = {"type": "http", "method": method, "path": where, "headers": list(headers), "query_string": b""}
+        scope["client"] = ("127.0.0.1", 1)
         return runner.run(called(scope, messages))
 
     with asyncio.Runner() as runner:

@@ -61,12 +61,26 @@ def write(resource: Json, name: str, value: str, day: date) -> None:
 
 def words(resource: Json) -> str:
     """What a resource says, in a line."""
-    concept = next((resource[member] for member in _CONCEPTS if resource.get(member)), None)
-    told = [concept_text(concept[0] if isinstance(concept, list) else concept)]
+    told = [_named(resource)]
     status = status_of(resource)
     told += [_value(resource) or "", *_dosage(resource), status if status not in _PLAIN_STATUS and status else ""]
     told.append(_reasons(resource))
     return ", ".join(one for one in told if one) or str(resource.get("resourceType", ""))
+
+
+def _named(resource: Json) -> str:
+    """What it is about: its concept, the drug that it refers to, or the questions that were answered with yes."""
+    concept = next((resource[member] for member in _CONCEPTS if resource.get(member)), None)
+    if concept:
+        return concept_text(concept[0] if isinstance(concept, list) else concept)
+    if resource.get("resourceType") == "QuestionnaireResponse":
+        yes = [way.label for _, way in _answers(resource) if way.read(resource, date.min) == "yes"]
+        return f"answered yes: {', '.join(yes) or 'nothing'}"
+    held = resource.get("contained")
+    inside = [concept_text(one.get("code")) for one in held if isinstance(one, dict)] if isinstance(held, list) else []
+    named = resource.get("medicationReference")
+    display = named.get("display") if isinstance(named, dict) else None
+    return display if isinstance(display, str) else next(filter(None, inside), "")
 
 
 def concept_text(concept: object) -> str:
@@ -168,7 +182,7 @@ def _ways(resource: Json) -> dict[str, _Way]:
     kind = resource.get("resourceType")
     if kind == "Patient":
         return _PATIENT
-    if kind not in _DATES:
+    if not isinstance(kind, str) or kind not in _DATES:
         return {}
     own: dict[str, _Way] = {}
     if kind == "Condition":
@@ -179,9 +193,9 @@ def _ways(resource: Json) -> dict[str, _Way]:
         own = {"drug": _DRUG, "dose": _DOSE}
     elif kind == "QuestionnaireResponse":
         own = dict(_answers(resource))
-    shared = {"date": _dated(_SINCE.get(str(kind), "on"), _DATES[str(kind)])}
-    if _STATUS.get(str(kind)):
-        shared["status"] = _Way("status", "choice", _member("status"), _write_member("status"), _STATUS[str(kind)])
+    shared = {"date": _dated(_SINCE.get(kind, "on"), _DATES[kind])}
+    if _STATUS.get(kind):
+        shared["status"] = _Way("status", "choice", _member("status"), _write_member("status"), _STATUS[kind])
     return {**own, **shared}
 
 

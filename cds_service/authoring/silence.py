@@ -39,6 +39,7 @@ class ToldRule(msgspec.Struct, frozen=True):
     title: str
     outcome: str
     said: str
+    """Why there is no card; of what was found, why it is on none."""
     about: str = ""
     steps: tuple[ToldStep, ...] = ()
 
@@ -59,19 +60,20 @@ def _rule(
     prepared: Prepared, evaluation: Evaluation, facts: PatientFacts | None, words: Mapping[str, str], unseen: str
 ) -> ToldRule:
     rule, subject = prepared.content, evaluation.subject
-    steps = [_step(rule, one, words) for one in evaluation.steps]
+    age = f"age {facts.age.value.lowest}" if facts and facts.age.known else ""
+    steps = [_step(rule, one, words, age) for one in evaluation.steps]
     if steps and evaluation.outcome is Outcome.NOT_MET and not steps[-1].seen and facts:
-        if evaluation.steps[-1].criterion == _ADULT and facts.age.known:
-            steps[-1] = msgspec.structs.replace(steps[-1], seen=(f"age {facts.age.value.lowest}",))
-        else:
-            steps[-1] = msgspec.structs.replace(steps[-1], beside=tuple(_results(prepared, facts, words)))
+        steps[-1] = msgspec.structs.replace(steps[-1], beside=tuple(_results(prepared, facts, words)))
     about = words.get(subject.source, subject.source) if subject else ""
-    said = explain.outcome(rule, evaluation) + unseen
+    found = evaluation.outcome is Outcome.FOUND
+    said = unseen.removeprefix("; ") if found else explain.outcome(rule, evaluation)
     return ToldRule(rule.id, rule.title, evaluation.outcome.value, said, about, tuple(steps))
 
 
-def _step(rule: RuleContent, step: Step, words: Mapping[str, str]) -> ToldStep:
+def _step(rule: RuleContent, step: Step, words: Mapping[str, str], age: str) -> ToldStep:
     seen = tuple([words.get(source, source) for source in step.sources])
+    if step.criterion == _ADULT and age:
+        seen = (age,)
     return ToldStep(explain.criterion(rule, step).text, explain.holds(rule, step), seen, why=step.why)
 
 

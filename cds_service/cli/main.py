@@ -17,7 +17,7 @@ from cds_service.cli.start import assembled, cases_of, fail, require_written, sh
 from cds_service.content import places
 from cds_service.errors import ContentError, FaultsFound, SettingsError
 from cds_service.hiding import hidden
-from cds_service.settings import Settings
+from cds_service.settings import BENCH_OFF, Settings
 
 if TYPE_CHECKING:
     from socket import socket
@@ -109,6 +109,8 @@ def _addresses(settings: Settings) -> Iterator[str]:
     served = "anyone on this machine" if settings.open else f"the EHRs of {settings.clients}"
     yield f"cds-service {__version__} answers {served} on {base}"
     yield f"  services  {base}/cds-services"
+    if settings.open and settings.bench != BENCH_OFF:
+        yield f"  try it    {base}/bench"
     yield f"  health    {base}/health/ready"
     if settings.fixed_day:
         yield f"  CDS_TODAY fixes the day at {settings.fixed_day}: for tests and demonstrations only."

@@ -11,6 +11,7 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping
 from functools import partial
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -56,6 +57,7 @@ _KINDS = {
 """What the parts of a chart are called, in the order in which they are shown; the others come last."""
 _MOST_FIELDS = 5_000
 _MOST_LINES = 3_000
+_MOST_HELD = 400
 _HEADERS: RawHeaders = [
     *((name, value) for name, value in page_headers(script=True, form=True) if name.startswith(b"content-security")),
     # Not "no-referrer": under it a browser would not say that the form comes from here.
@@ -82,7 +84,7 @@ class _Page:
         settings = self._site.settings
         bench_access.admit(request, settings)
         asked = request.query_params.multi_items()
-        form = bench_form.read(asked or FIRST, settings.today())
+        form = bench_form.read(asked or FIRST, settings.today(), self._bench.hooks)
         with request.app.state.capacity.taken_by(BENCH):
             tried = await self._bench.press(form, at_once, fire=bool(asked and form.trial.patient))
             return await self._answer(tried)
@@ -110,7 +112,7 @@ class _Page:
             pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
         except ValueError:
             raise BodyTooLarge from None
-        return bench_form.read(pairs, self._site.settings.today())
+        return bench_form.read(pairs, self._site.settings.today(), self._bench.hooks)
 
     async def _answer(self, tried: Tried) -> Response:
         # Beside the event loop: a page takes some milliseconds to be drawn.
@@ -122,20 +124,23 @@ class _Page:
     def _names(self, tried: Tried) -> dict[str, object]:
         form, fired, trial = tried.form, tried.fired, tried.form.trial
         link = bench_form.link(trial)
+        held = list(tried.chart.held()) if tried.chart else []
         return {
             "site": self._site,
             "form": form,
             "trial": trial,
             "tried": tried,
             "fired": fired,
-            "held": _grouped(tried.chart.held()) if tried.chart else [],
+            "held": _grouped(islice(held, _MOST_HELD)),
+            "left_out": max(0, len(held) - _MOST_HELD),
             "drafts": [(orders.name_of(one), one) for one in trial.drafts],
             "drafts_text": form.orders_text or (_indented(trial.drafts) if trial.drafts else ""),
             "patients": self._bench.patients,
             "catalogue": self._bench.catalogue,
             "addable": self._bench.addable,
             "often": OFTEN,
-            "hooks": HOOKS,
+            "hooks": self._bench.hooks,
+            "hook": HOOKS[trial.hook],
             "clients": CLIENTS,
             "pasted": PASTED,
             "on_server": ON_SERVER,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from urllib.parse import urlencode
 
 import msgspec
@@ -17,7 +17,6 @@ from cds_service.authoring.edits import Edit
 from cds_service.authoring.orders import Wish
 from cds_service.authoring.try_out import Trial
 from cds_service.errors import Unpasted
-from cds_service.hooks.hooks import HOOKS
 from cds_service.hooks.profiles import PROFILES
 
 Pairs: TypeAlias = Iterable[tuple[str, str]]
@@ -100,8 +99,11 @@ def _where(one: Mapping[str, str]) -> str:
     return one.get("patient", "")
 
 
-def read(pairs: Pairs, today: date) -> Form:
-    """The form in the pairs that a browser sent; what cannot be used stays in it, with a sentence."""
+def read(pairs: Pairs, today: date, hooks: Sequence[str]) -> Form:
+    """The form in the pairs that a browser sent; what cannot be used stays in it, with a sentence.
+
+    ``hooks`` are those that the site answers, first the one that is tried where none is chosen.
+    """
     listed = list(pairs)
     one = dict(listed)
     faults: dict[str, str] = {}
@@ -115,7 +117,7 @@ def read(pairs: Pairs, today: date) -> Form:
         text=one.get("text", "") if where == PASTED else "",
         server=one.get("server", "").strip() if where == ON_SERVER else "",
         server_patient=one.get("server_patient", "").strip() if where == ON_SERVER else "",
-        hook=_known(one.get("hook"), HOOKS, "order-select"),
+        hook=_known(one.get("hook"), hooks, hooks[0]),
         profile=_known(one.get("profile"), PROFILES, "default"),
         day=try_out.day_of(patient, _day(one.get("day", ""), faults), today),
         edits=tuple(_edits((value for name, value in listed if name == "edit"), faults)),
@@ -141,7 +143,7 @@ def read(pairs: Pairs, today: date) -> Form:
     )
 
 
-def _known(name: str | None, table: Mapping[str, Any], otherwise: str) -> str:
+def _known(name: str | None, table: Collection[str], otherwise: str) -> str:
     return name if name is not None and name in table else otherwise
 
 
@@ -196,4 +198,4 @@ def link(trial: Trial) -> str | None:
     if trial.unselected & set(names):
         told += [("known", name) for name in names]
         told += [("selected", name) for name in names if name not in trial.unselected]
-    return f"/bench?{urlencode(told)}"
+    return f"/bench?{urlencode(told, errors='replace')}"

@@ -96,6 +96,12 @@ class Bench:
         return {name: try_out.described(self.bundles[name]) for name in self.bundles.names}
 
     @cached_property
+    def hooks(self) -> tuple[str, ...]:
+        """The events that the site answers; a choice of an order comes first, as it shows most."""
+        answered = {service.hook for service in self._app.services.values()}
+        return tuple(sorted(answered, key=lambda hook: not HOOKS[hook].brings_selections))
+
+    @cached_property
     def addable(self) -> Mapping[str, str]:
         return edits.addable(self.parts)
 
@@ -215,7 +221,8 @@ class Bench:
         sent = await self._send(tried, card, outcome)
         after = orders.accepted(suggestion, trial.drafts)
         written = tuple(Edit("write", json.dumps(one, separators=(",", ":"))) for one in after.written)
-        hook = try_out.next_hook(trial.hook, after.drafts)
+        following = try_out.next_hook(trial.hook, after.drafts)
+        hook = following if following in self.hooks else trial.hook
         gone = trial.unselected - set(after.new)
         form = tried.form
         form.trial = msgspec.structs.replace(

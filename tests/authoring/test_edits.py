@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from cds_service.authoring import documents
+from cds_service.authoring import documents, fields
 from cds_service.authoring.cases import Parts
 from cds_service.authoring.edits import Chart, Edit, addable, changed, joined
 from cds_service.authoring.try_out import Bundles
@@ -26,15 +26,15 @@ def chart(*edits, of=DEMENTIA):
     return Chart(of, PARTS, DAY, map(Edit.read, edits))
 
 
-def fields(made, handle):
+def shown(made, handle):
     return {one.name: one.value for held in made.held() if held.handle == handle for one in held.fields}
 
 
 def test_what_can_be_changed_is_shown_with_its_value():
     made = chart()
-    assert fields(made, PATIENT) == {"age": "78", "birthDate": "1948-02-03", "gender": "female"}
-    assert fields(made, MMSE)["value"] == "20"
-    assert fields(made, "MedicationRequest/rbd-dementia-donepezil")["drug"] == "donepezil 5 mg tablet"
+    assert shown(made, PATIENT) == {"age": "78", "birthDate": "1948-02-03", "gender": "female"}
+    assert shown(made, MMSE)["value"] == "20"
+    assert shown(made, "MedicationRequest/rbd-dementia-donepezil")["drug"] == "donepezil 5 mg tablet"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_change_is_read_back_as_it_was_made_and_leaves_the_document_as_it_was(
     before = json.dumps(DEMENTIA)
     made = chart(edit)
     assert made.faults == []
-    assert fields(made, handle)[field] == edit.split(" ", 3)[3]
+    assert shown(made, handle)[field] == edit.split(" ", 3)[3]
     assert json.dumps(DEMENTIA) == before
 
 
@@ -66,8 +66,8 @@ def test_looking_at_a_chart_changes_nothing_in_it():
 @pytest.mark.parametrize("name", BUNDLES.names)
 def test_a_form_that_comes_back_as_it_was_shown_changes_nothing(name):
     made = chart(of=BUNDLES[name])
-    shown = {f"{held.handle} {one.name}": one.value for held in made.held() for one in held.fields}
-    assert list(changed(made, shown)) == []
+    sent = {f"{held.handle} {one.name}": one.value for held in made.held() for one in held.fields}
+    assert list(changed(made, sent)) == []
 
 
 def test_a_field_that_was_changed_is_one_change():
@@ -163,3 +163,21 @@ def test_resources_without_an_id_of_their_own_are_named_by_their_place():
 def test_a_text_that_cannot_be_tried_is_told_in_a_sentence(text, says):
     with pytest.raises(Unpasted, match=says):
         documents.read(text)
+
+
+@pytest.mark.parametrize(
+    ("resource", "says"),
+    [
+        ({"contained": [{"resourceType": "Medication", "code": {"text": "clonazepam"}}]}, "clonazepam"),
+        ({"medicationReference": {"display": "melatonin"}, "status": "stopped"}, "melatonin, stopped"),
+        ({"code": {"text": "AHI"}, "valueQuantity": {"value": 22, "unit": "/h"}, "status": "final"}, "AHI, 22 /h"),
+        ({"code": {"coding": [{"display": "EEG"}]}, "reasonCode": [{"text": "jerks"}]}, "EEG, for jerks"),
+        ({"resourceType": "Task", "code": [None], "reasonCode": "x", "dosageInstruction": 5}, "Task"),
+    ],
+)
+def test_a_resource_is_told_in_a_line(resource, says):
+    assert fields.words(resource) == says
+
+
+def test_answers_are_told_by_the_questions_answered_with_yes():
+    assert fields.words(PARTS.resource("answers-red-flags")).startswith("answered yes: complex-movements, vocal")

@@ -55,6 +55,7 @@ def test_clonazepam_in_dementia_is_warned_of_and_the_other_rules_say_why_not(ans
     assert rules_of(explained) == ["clonazepam-dementia"]
     assert told["clonazepam-dementia"].outcome == "found"
     assert any("Alzheimer" in seen for step in told["clonazepam-dementia"].steps for seen in step.seen)
+    assert told["clonazepam-dementia"].said == ""
     silent = [one for one in told.values() if one.outcome != "found"]
     assert silent
     assert all(one.said for one in silent)
@@ -75,6 +76,7 @@ def test_a_changed_fact_changes_the_answer(answering, clonazepam):
     explained, told = fired(answering, drafts=(clonazepam,), edits=edits)
     assert "clonazepam-dementia" not in rules_of(explained)
     assert told["clonazepam-dementia"].outcome == "not met"
+    assert told["clonazepam-dementia"].said.startswith("no card, because this is not so: Dementia")
 
 
 def test_the_score_that_kept_a_rule_from_speaking_is_shown(answering, clonazepam):

@@ -3,11 +3,12 @@
 import datetime as dt
 import json
 import re
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
 import structlog
+from hypothesis import given, strategies as st
 from sqlalchemy import select
 
 from cds_service.record.recorder import opened
@@ -22,6 +23,8 @@ from tests.fhir_client.misbehaving import running, sends
 from tests.marks import BORN, MARK, marked
 from tests.trust.ehr import BASE, clients_file
 from tests.web.benching import FORM, URL, Bench
+from tests.web.spoiling import so_many, spoilt
+from tests.web.watching import watched
 
 __all__ = ["clients_file"]
 pytestmark = pytest.mark.anyio
@@ -389,3 +392,22 @@ async def test_with_trusted_clients_no_server_is_asked_that_the_site_has_not_lis
 def test_a_setting_that_is_no_network_is_refused(text):
     with pytest.raises(Exception, match="CDS_BENCH"):
         Settings.read({"CDS_BENCH": text})
+
+
+@st.composite
+def spoilt_charts(draw):
+    name = draw(st.sampled_from(sorted(requests())))
+    return draw(spoilt(requests()[name], name=name))
+
+
+def test_whatever_is_pasted_and_pressed_the_answer_is_a_page_or_a_refusal(tmp_path):
+    with watched(tmp_path) as call:
+
+        @so_many(100)
+        @given(spoilt_charts(), st.sampled_from(["fire", "take 0.0", "override 0.data-wrong", "show curl", "undo 7"]))
+        def any_chart(chart, do):
+            body = urlencode([("text", chart.body), ("patient", "*pasted"), ("do", do), ("what", "EEG")]).encode()
+            answer = call("", body, {**FORM, "host": "127.0.0.1:8000"}, path=URL)
+            assert answer.status == 200
+
+        any_chart()
