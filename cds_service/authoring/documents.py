@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from math import isfinite
 from typing import Any, TypeAlias
 
 from cds_service.authoring.cases import key_of
@@ -15,18 +16,30 @@ _MOST_LEVELS = 100
 
 def read(text: str) -> Json:
     """The document in a text; Unpasted, with a sentence for the person who typed it, for anything else."""
+    return _known(parsed(text))
+
+
+def parsed(text: str, what: str = "This is") -> Any:
+    """The JSON in a text; Unpasted, which begins with ``what`` and names line and column, where it is none."""
     try:
-        document = json.loads(text.removeprefix("\ufeff"), parse_constant=_no_number)
+        return json.loads(text.removeprefix("\ufeff"), parse_constant=_no_number, parse_float=_number)
     except json.JSONDecodeError as fault:
         at = f"line {fault.lineno}, column {fault.colno}"
-        raise Unpasted(f"This is not JSON: {_said(fault.msg)} at {at}.", fault.lineno, fault.colno) from None
+        raise Unpasted(f"{what} not JSON: {_said(fault.msg)} at {at}.", fault.lineno, fault.colno) from None
     except (ValueError, RecursionError) as fault:
-        raise Unpasted(f"This is not JSON that can be read: {_said(str(fault))}.") from None
-    return _known(document)
+        raise Unpasted(f"{what} not JSON that can be read: {_said(str(fault))}.") from None
 
 
 def _no_number(word: str) -> float:
     raise ValueError(f"{word} is no number in JSON")
+
+
+def _number(text: str) -> float:
+    """A number that can be written again: 1e400 would become one that JSON does not have."""
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError("a number in it is too large")
+    return value
 
 
 def _said(message: str) -> str:

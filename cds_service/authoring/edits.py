@@ -7,7 +7,6 @@ into the chart). What a change writes is not judged here: how the service reads 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
@@ -149,8 +148,8 @@ def addable(parts: Parts) -> Mapping[str, str]:
 
 def _resource(text: str) -> Json | None:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = documents.parsed(text)
+    except Unpasted:
         return None
     return found if isinstance(found, dict) and isinstance(found.get("resourceType"), str) else None
 

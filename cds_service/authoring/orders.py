@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -11,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from cds_service.authoring import fields
+from cds_service.authoring import documents, fields
 from cds_service.authoring.documents import Json
 from cds_service.content.model import Content
 from cds_service.errors import Unpasted
@@ -136,13 +135,7 @@ def read(text: str) -> tuple[Json, ...]:
     """The drafts in a JSON array, or in a Bundle; Unpasted where they are none."""
     if not text.strip():
         return ()
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError as fault:
-        at = f"line {fault.lineno}, column {fault.colno}"
-        raise Unpasted(f"The orders are not JSON: see {at}.", fault.lineno, fault.colno) from None
-    except (ValueError, RecursionError):
-        raise Unpasted("The orders are not JSON that can be read.") from None
+    found = documents.parsed(text, "The orders are")
     listed = found if isinstance(found, list) else entries(found)
     if not all(isinstance(one, dict) and isinstance(one.get("resourceType"), str) for one in listed):
         raise Unpasted("Each order must be a FHIR resource with its resourceType.")

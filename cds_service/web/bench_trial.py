@@ -141,21 +141,10 @@ class Bench:
         """The chart with the changes that came along, those made in its fields, and the one of the button."""
         trial = form.trial
         made = list(trial.edits)
-        if not form.is_another_chart:
+        if form.facts and not form.is_another_chart:
             made += edits.changed(Chart(document, self.parts, form.shown_on, made), form.facts)
-        verb, _, about = form.do.partition(" ")
-        if verb == "undo" and about.isdigit() and int(about) < len(made):
-            del made[int(about)]
-        elif verb == "undo-all":
-            made = []
-        elif verb == "remove":
-            made.append(Edit("remove", about))
-        if form.add:
-            made.append(Edit("add", form.add))
-        if form.diagnosis:
-            made.append(Edit("diagnose", form.diagnosis))
+        form.trial = msgspec.structs.replace(trial, edits=edits.joined(_pressed(form, made)))
         form.add = form.diagnosis = ""
-        form.trial = msgspec.structs.replace(trial, edits=edits.joined(made))
         return Chart(document, self.parts, trial.day, form.trial.edits)
 
     def _change_orders(self, form: Form, document: Json | None) -> None:
@@ -252,6 +241,19 @@ class Bench:
         service = self.service(tried.form.trial)
         kept = await self._app.keep(batch, service, BENCH)
         return Sent(service.id, body, card["summary"], kept)
+
+
+def _pressed(form: Form, made: list[Edit]) -> list[Edit]:
+    """The changes, with what the button or the fields below the chart add or take back."""
+    verb, _, about = form.do.partition(" ")
+    if verb == "undo-all":
+        return []
+    if verb == "undo" and about.isascii() and about.isdigit() and int(about) < len(made):
+        del made[int(about)]
+    more = [Edit("remove", about)] if verb == "remove" else []
+    more += [Edit("add", form.add)] if form.add else []
+    more += [Edit("diagnose", form.diagnosis)] if form.diagnosis else []
+    return [*made, *more]
 
 
 def _encoded(request: Json) -> bytes:

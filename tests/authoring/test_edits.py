@@ -156,6 +156,7 @@ def test_resources_without_an_id_of_their_own_are_named_by_their_place():
         ('{"resourceType": "Bundle", "entry": []}', "no Patient"),
         ('{"hook": "patient-view"}', "no context"),
         ('{"a": NaN}', "NaN"),
+        ('{"a": 1e400}', "too large"),
         ("[" * 100_000, "JSON"),
         ('{"a":' * 300 + "1" + "}" * 300, "too deeply"),
     ],

@@ -171,7 +171,9 @@ async def test_a_broken_chart_is_told_beside_the_field_and_nothing_typed_is_lost
 async def test_broken_orders_are_told_beside_the_field_and_kept_as_they_were_typed(bench):
     await bench.press()
     page = await bench.press("", drafts="[{]")
-    assert "The orders are not JSON: see line 1, column 3." in page.words
+    assert (
+        "The orders are not JSON: expecting property name enclosed in double quotes at line 1, column 3." in page.words
+    )
     assert page.value("drafts") == "[{]"
 
 
