@@ -5,6 +5,7 @@ import random
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,9 @@ import httpx
 ROOT = Path(__file__).parents[1]
 _SECONDS = 120
 """Waited for what must happen in the end, on the slowest machine."""
+_BYTECODE = tempfile.TemporaryDirectory(prefix="cds-bytecode-")
+_COMPILED_ONCE = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": _BYTECODE.name}
+"""Where nothing compiled may be kept beside the sources, every start would compile them again: two thirds of its time."""
 
 
 @contextmanager
@@ -30,6 +34,7 @@ def serving(
     port = port or free_port()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}
     quick = {"CDS_LOG_LEVEL": "warning", "CDS_DRAIN_SECONDS": "0", "PYTHONPATH": str(ROOT)}
+    quick |= _COMPILED_ONCE if sys.dont_write_bytecode else {}
     given = {"CDS_TODAY": "2026-06-15", "CDS_VAR": str(folder), **quick}
     process = subprocess.Popen(
         [sys.executable, "-m", "cds_service", "serve", "--port", str(port), *options],

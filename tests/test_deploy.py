@@ -240,10 +240,10 @@ def test_a_thousand_calls_go_through_while_one_service_after_the_other_is_restar
         def start(port):
             return stack.enter_context(serving(tmp_path / f"var-{port}", port=port, **set_so))[0]
 
-        processes = [start(port) for port in ports]
+        callers = stack.enter_context(ThreadPoolExecutor(4))
+        processes = list(callers.map(start, ports))
         address = stack.enter_context(in_front(tmp_path, ports))
         client = stack.enter_context(calling(address, tmp_path))
-        callers = stack.enter_context(ThreadPoolExecutor(4))
         statuses = [callers.submit(called, client) for _ in range(100)]
         for port, process in zip(ports, processes, strict=True):
             process.terminate()

@@ -190,7 +190,8 @@ def test_check_tells_the_trusted_ehrs_and_what_is_wrong_with_them(tmp_path):
         ("CDS_AUDIT", "/proc/nowhere", "CDS_AUDIT: /proc/nowhere cannot be written"),
         ("CDS_DATABASE_URL", "postgresql:foo", "CDS_DATABASE_URL"),
         ("CDS_DATABASE_URL", "postgresql://h:port/db", "CDS_DATABASE_URL"),
-        ("CDS_DATABASE_URL", "postgresql://h/db?sslrootcert=x", "unknown parameter 'sslrootcert'"),
+        ("CDS_DATABASE_URL", "postgresql://h/db?sslrootcert=x", "sslrootcert must name a file that can be read"),
+        ("CDS_DATABASE_URL", "postgresql://h/db?sslroot=x", "unknown parameter 'sslroot'"),
     ],
 )
 def test_what_cannot_be_written_is_told_before_anything_is_served(variable, value, said):
