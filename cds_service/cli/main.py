@@ -12,7 +12,20 @@ import click
 import structlog
 
 from cds_service import __version__
-from cds_service.cli import audit, authoring, cards, connect, fhir, probe, record, record_state, review, sbom, watch
+from cds_service.cli import (
+    audit,
+    authoring,
+    cards,
+    connect,
+    demo_data,
+    fhir,
+    probe,
+    record,
+    record_state,
+    review,
+    sbom,
+    watch,
+)
 from cds_service.cli.start import assembled, cases_of, fail, require_written, short, trusted_clients
 from cds_service.content import places
 from cds_service.errors import ContentError, FaultsFound, SettingsError
@@ -59,6 +72,7 @@ review.register(main)
 cards.register(main)
 connect.register(main)
 watch.register(main)
+demo_data.register(main)
 probe.register(main)
 sbom.register(main)
 

@@ -17,7 +17,6 @@ from cds_service.settings import Settings
 if TYPE_CHECKING:
     from cds_service.decisions.ruleset import Ruleset
     from cds_service.record.alarms import Look, Verdict
-    from cds_service.record.history import Series
 
 
 @click.command()
@@ -48,46 +47,24 @@ def _not_looked(why: str) -> NoReturn:
 
 
 def _looked(settings: Settings, ruleset: Ruleset, since: dt.date | None) -> Look:
-    from cds_service.record import alarms
-    from cds_service.record.history import History, read_history
     from cds_service.record.recorder import opened
+    from cds_service.record.watching import look_at
 
-    today, limits = settings.today(), ruleset.content.alarms
     if settings.record == "off":
         _not_looked("CDS_RECORD is off, so nothing is counted.")
     if settings.database_file and not settings.database_file.is_file():
         _not_looked(f"there is no record at {settings.database_file}; CDS_VAR or CDS_DATABASE_URL says where it is.")
-    longest = max(change.days for change in limits.kinds.values())
-    first = (since or today - dt.timedelta(days=longest)) - dt.timedelta(days=limits.baseline_days)
+    callers = trusted_clients(settings, ruleset)
+    clients = {client.name for client in callers.by_name.values()} if callers else {"anyone"}
 
-    async def history() -> History:
+    async def looked() -> Look:
         async with opened(settings) as store:
             try:
-                return await read_history(store, first, today)
+                return await look_at(store, ruleset, clients, settings.today(), since)
             except store.lost as fault:
                 _not_looked(f"the record cannot be read ({type(fault).__name__}).")
 
-    read = asyncio.run(history())
-    callers = trusted_clients(settings, ruleset)
-    clients = {client.name for client in callers.by_name.values()} if callers else {"anyone"}
-    shown = _Shown(ruleset, clients)
-    series = ((kind, one) for kind, one in alarms.watched(read, today) if shown.holds(one))
-    return alarms.look(read, series, limits, today, since)
-
-
-class _Shown:
-    """What is asked today: a rule, service or client that was taken away on purpose has not fallen silent."""
-
-    def __init__(self, ruleset: Ruleset, clients: set[str]) -> None:
-        rules = ruleset.content.rules
-        self._clients = clients
-        self._rules = {
-            one.id: {"", *(name for name in one.rules if rules[name].status != "retired")}
-            for one in ruleset.content.services.service
-        }
-
-    def holds(self, series: Series) -> bool:
-        return series.client in self._clients and series.rule in self._rules.get(series.service, ())
+    return asyncio.run(looked())
 
 
 def _print(found: Look) -> None:

@@ -15,13 +15,15 @@ Part: TypeAlias = Literal["answered", "recent", "information", "withdrawals"]
 """Of a patient's past: answered cards; any since a time; informing ones; and what the chart no longer meets."""
 
 
-CALL, LACKS, UNREAD = "call", "lacks ", "unread "
-"""Outcomes of a tally: a call; before a datum, undetermined for want of it; before a collection and a code system, a
-call with codes of that system, which no value set can know."""
+CALL, QUERY, LACKS, UNREAD = "call", "query", "lacks ", "unread "
+"""Outcomes of a tally: a call; a query put to a FHIR server; before a datum, undetermined for want of it; before a
+collection and a code system, a call with codes of that system, which no value set can know."""
 
 
 BENCH = "bench"
 """Under this name stands what was answered on the test bench; no client may have it, and no number counts it."""
+DEMONSTRATION = ("demonstration-hospital", "demonstration-clinics")
+"""Under these names stands what was made up; no client may have one that begins so."""
 
 
 class Call(msgspec.Struct, frozen=True):

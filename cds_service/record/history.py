@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -116,6 +117,6 @@ async def read_history(store: Store, first: dt.date, last: dt.date) -> History:
     The tables are taken as they are: a look changes nothing.
     """
     days = TALLIES.c.day >= first.isoformat(), TALLIES.c.day <= last.isoformat()
-    async with store.engine.connect() as connection:
-        rows = (await connection.execute(select(TALLIES).where(*days))).mappings()
-        return History(Tally(**row) for row in rows)
+    rows = await store.rows(select(TALLIES).where(*days))
+    tallies = (Tally(**dict(zip(TALLIES.c.keys(), row, strict=True))) for row in rows)
+    return await asyncio.to_thread(History, tallies)

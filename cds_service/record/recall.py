@@ -71,12 +71,26 @@ async def read(engine: AsyncEngine, patient: str, parts: Iterable[Part], since: 
     return _told(rows)
 
 
+def reading_driver(path: Path) -> Driver:
+    """A reader of a write-ahead log waits for no writer, and no writer for it."""
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    return Driver(lambda: sqlite3.connect(address, uri=True, timeout=0))
+
+
+def rows_of_file(path: Path, statement: Select[Any]) -> list[Any]:
+    """For a thread: what takes long."""
+    driver = reading_driver(path)
+    try:
+        return driver.execute(statement, {}).fetchall()
+    finally:
+        driver.close()
+
+
 class FileReader:
-    """Reads a SQLite file; a reader of a write-ahead log waits for no writer."""
+    """Reads a SQLite file on a request's path."""
 
     def __init__(self, path: Path) -> None:
-        address = f"{path.absolute().as_uri()}?mode=ro"
-        self._driver = Driver(lambda: sqlite3.connect(address, uri=True, timeout=0))
+        self._driver = reading_driver(path)
 
     def read(self, patient: str, parts: Iterable[Part], since: int) -> list[ShownBefore]:
         """As :func:`read`."""

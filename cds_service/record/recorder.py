@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from copy import copy
-from itertools import chain
+from itertools import chain, repeat
 from typing import TypeAlias
 
 import msgspec
@@ -27,6 +27,7 @@ from cds_service.record import secrets_known
 from cds_service.record.entries import (
     CALL,
     LACKS,
+    QUERY,
     UNREAD,
     Call,
     CardAnswer,
@@ -234,13 +235,13 @@ class CallRecord:
         why = {key: self._recorder.memory.why_muted(one, before, now) for key, one in known.prints.items()}
         return {key: said for key, said in why.items() if said}
 
-    def note(self, decision: Decision, unread: UnreadCodes = _NONE_UNREAD) -> None:
-        """What came of the call; written down soon, waited for by nobody."""
-        self._recorder.writer.later(lambda: self._put_down(decision, unread))
+    def note(self, decision: Decision, unread: UnreadCodes = _NONE_UNREAD, queries: int = 0) -> None:
+        """What came of the call, with so many queries to a FHIR server; written down soon, waited for by nobody."""
+        self._recorder.writer.later(lambda: self._put_down(decision, unread, queries))
 
-    def _put_down(self, decision: Decision, unread: UnreadCodes) -> None:
+    def _put_down(self, decision: Decision, unread: UnreadCodes, queries: int) -> None:
         writer = self._recorder.writer
-        writer.count(*self._tallied(decision, unread))
+        writer.count(*self._tallied(decision, unread, queries))
         for card, group in zip(decision.cards, decision.groups, strict=True):
             writer.note(self._card(card, *self._findings(group, card)))
         for card in decision.unchecked:
@@ -261,11 +262,12 @@ class CallRecord:
         for key, ids in starts.items():
             yield msgspec.structs.replace(self._known.prints[key], starts=tuple(ids))
 
-    def _tallied(self, decision: Decision, unread: UnreadCodes) -> Iterator[TallyKey]:
-        """The call and in which code systems it could not be read, what each rule came to and lacked, and became of."""
+    def _tallied(self, decision: Decision, unread: UnreadCodes, queries: int) -> Iterator[TallyKey]:
+        """The call, its queries, the code systems that it could not be read in; what rules came to, lacked, became."""
         day, versions = self._at.date().isoformat(), self._recorder.fingerprinter.versions
         service, client = self._call.service, self._call.client
         yield day, service, client, "", "", CALL
+        yield from repeat((day, service, client, "", "", QUERY), queries)
         for collection, systems in unread.items():
             yield from ((day, service, client, "", "", f"{UNREAD}{collection} {system}") for system in systems)
         evaluated = ((evaluation.rule, evaluation.outcome.value) for evaluation in decision.evaluations)

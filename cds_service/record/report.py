@@ -21,7 +21,7 @@ Key: TypeAlias = tuple[str, ...]
 
 _COUNTS = ("shown", "accepted", "overridden", "ignored", "muted", "silent", "draft", "cut")
 _NOT_SHOWN = _COUNTS[4:]
-_NO_REASON = "no reason"
+NO_REASON = "no reason"
 
 
 class Line(msgspec.Struct):
@@ -103,7 +103,7 @@ def _count(line: Line, answer: Mapping[str, Any] | None) -> None:
     if answer:
         line.outcomes[answer["outcome"]] += 1
     if answer and answer["outcome"] == "overridden":
-        line.reasons[answer["reason"] or _NO_REASON] += 1
+        line.reasons[answer["reason"] or NO_REASON] += 1
 
 
 def _answers(begin: int) -> Select[Any]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError, TimeoutError as PoolTimeout
 
@@ -140,6 +140,13 @@ class Store:
         if self._reader:
             return self._reader.read(patient, parts, since)
         return await self._reachable.ask(recall.read(self.engine, patient, parts, since), READ_SECONDS)
+
+    async def rows(self, statement: Select[Any]) -> list[Any]:
+        """What is on record; read beside the writer, who waits for none of it; one of ``lost`` where it cannot be."""
+        if self._file:
+            return await asyncio.to_thread(recall.rows_of_file, self._file, statement)
+        async with self.engine.connect() as connection:
+            return list((await connection.execute(statement)).all())
 
     async def use_token(self, mark: str, until: int) -> bool:
         """Whether nobody who shares this database used it before; one of ``lost`` if that cannot be told."""

@@ -272,6 +272,8 @@ def _not_told_apart(clients: Iterable[Client]) -> Iterator[str]:
 def _client_faults(client: Client) -> Iterator[str]:
     if client.name == "bench":
         yield "name: bench is the name of the test bench in the record"
+    if client.name.startswith("demonstration-"):
+        yield "name: demonstration- begins the names under which `cds-service demo-data` writes"
     if not client.jwks and not client.jku:
         yield "give jwks (a file) or jku (an address)"
     if client.jku and not _is_https(client.jku):

@@ -40,7 +40,7 @@ def create_app(service: Application, capacity: Capacity | None = None) -> Starle
     )
     app.router.redirect_slashes = False
     app.state.service = service
-    app.state.capacity = capacity or Capacity(settings.max_concurrent, service.callers)
+    app.state.capacity = capacity or Capacity(settings.max_concurrent, len(service.callers))
     app.state.ready = False
     return app
 

@@ -97,8 +97,9 @@ class Application:
         return offer.discovery(self.settings.spec_version)
 
     @property
-    def callers(self) -> int:
-        return len(self._clients.by_name) if self._clients else 1
+    def callers(self) -> frozenset[str]:
+        """The names under which calls are recorded."""
+        return frozenset(self._offers)
 
     @property
     def origins(self) -> frozenset[str] | None:
@@ -173,17 +174,19 @@ class Application:
         served = offer.services[service.id]
         decided = await self._decisions.answer(hook, served, grant, recall, asked=asked, drafts=opened.drafts, run=run)
         if not probes:
-            self._count(decided, service, caller, record)
+            self._count(decided, service, caller, record, sum(one.queries for one in asked.rounds))
         profile = PROFILES[caller.client.profile if caller.client else self.settings.profile]
         noted = {name: value for name, value in {**decided.noted, "probe": probes}.items() if value}
         return HookAnswer(spoken(decided.response, profile), decided.timings, {**noted, "rules": self._digest})
 
-    def _count(self, decided: DecidedHook, service: Service, caller: Caller, record: CallRecord | None) -> None:
+    def _count(
+        self, decided: DecidedHook, service: Service, caller: Caller, record: CallRecord | None, queries: int
+    ) -> None:
         """Puts down what a call came to, in the record and in the metrics."""
         facts = decided.facts
         unread = facts.unread_codes if facts else {}
         if record:
-            record.note(decided.decision, unread)
+            record.note(decided.decision, unread, queries)
         metrics.decided(service.id, decided.decision, facts.gaps if facts else {}, decided.unreadable)
         metrics.codes_unread(caller.name, unread)
 

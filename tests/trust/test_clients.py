@@ -35,6 +35,7 @@ def test_a_good_file_is_read(clients_file: Path) -> None:
         ("[[clients]]\nname = 'x'", "clients: unknown"),
         (CLIENTS.replace('name = "test-ehr"\n', ""), "client 1: name: missing"),
         (CLIENTS.replace('name = "test-ehr"', 'name = ""'), "client 1: name: empty"),
+        (CLIENTS.replace('name = "test-ehr"', 'name = "demonstration-x"'), "demonstration-x: name: demonstration-"),
         (CLIENTS + "calls-per-minute = 'many'", "calls-per-minute: Expected `int`"),
         (CLIENTS + "calls-per-minute = 0", "calls-per-minute: must be at least 1"),
         (CLIENTS.replace('"test-ehr"', '"anyone"'), "name: 'anyone' cannot be used"),
