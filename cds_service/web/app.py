@@ -13,7 +13,19 @@ from starlette.middleware import Middleware
 from cds_service.authoring.examples import Examples
 from cds_service.content import forms
 from cds_service.errors import CallRefused
-from cds_service.web import bench, catalogue, endpoints, feedback, leaflets, metrics, pages, start, static_files, tuning
+from cds_service.web import (
+    bench,
+    catalogue,
+    endpoints,
+    feedback,
+    leaflets,
+    metrics,
+    outcomes,
+    pages,
+    start,
+    static_files,
+    tuning,
+)
 from cds_service.web.answers import FHIR_JSON
 from cds_service.web.assembly import Application
 from cds_service.web.capacity import Capacity
@@ -66,6 +78,7 @@ def _addresses(service: Application) -> dict[str, Address]:
         **leaflets.addresses(service.content),
         **static_files.addresses(),
         **bench.addresses(service, site),
+        **outcomes.addresses(service, site),
     }
 
 

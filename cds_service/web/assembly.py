@@ -41,6 +41,7 @@ from cds_service.web.offers import Asking, Offer
 
 if TYPE_CHECKING:
     from cds_service.record.recorder import CallRecord, Recorder
+    from cds_service.record.store import Store
 
 _LOG = structlog.get_logger()
 
@@ -100,6 +101,11 @@ class Application:
     def callers(self) -> frozenset[str]:
         """The names under which calls are recorded."""
         return frozenset(self._offers)
+
+    @property
+    def store(self) -> Store | None:
+        """The record, while one is kept."""
+        return self._recorder.store if self._recorder else None
 
     @property
     def origins(self) -> frozenset[str] | None:

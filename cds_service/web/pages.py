@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", bound=Hashable)
 _KEPT = 8
-NAVIGATION = {"/": "Start", "/catalogue": "Catalogue", "/bench": "Test bench"}
+NAVIGATION = {"/": "Start", "/catalogue": "Catalogue", "/bench": "Test bench", "/outcomes": "Outcomes"}
 """What stands at the head of every page, as far as it is switched on."""
+_WITHIN = ("/bench", "/outcomes")
+"""For whom the test bench is there, and nobody else."""
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -46,7 +48,7 @@ class Site(msgspec.Struct, frozen=True):
     def of(cls, service: Application) -> Site:
         rules = frozenset(service.content.rules)
         there = bench_access.is_on(service.settings)
-        navigation = {path: title for path, title in NAVIGATION.items() if there or path != "/bench"}
+        navigation = {path: title for path, title in NAVIGATION.items() if there or path not in _WITHIN}
         reviewed = _reviewed(len(rules - unsigned(service.content)), len(rules))
         return cls(service.settings, rules, reviewed, navigation)
 

@@ -68,7 +68,7 @@ class ReloadableApp:
         service: Application = renewed.state.service
         renewed.state.ready = self._app.state.ready
         self._app = renewed
-        renewed.state.capacity.share_among(service.callers)
+        renewed.state.capacity.share_among(len(service.callers))
         service.begin()
         metrics.reloaded(well=True)
         _LOG.info("reloaded", ms=round((perf_counter() - started) * 1000), **service.told)

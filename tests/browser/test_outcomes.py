@@ -1,0 +1,70 @@
+"""The page of outcomes over a made-up year, as a browser sees it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.visits import Visits
+from tests.processes import ROOT, serving
+
+PATHS = ("/outcomes", "/outcomes?days=364", "/outcomes?rule=rbd-drug-new&client=demonstration-clinics")
+MOST_BYTES = 150_000
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("year")
+    told = {"CDS_TODAY": "2026-06-15", "CDS_VAR": str(folder), "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-m", "cds_service", "demo-data"], env={**os.environ, **told}, check=True)
+    with serving(folder) as (_, port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def visits(chromium: Browser, year: str) -> Iterator[Visits]:
+    made = Visits(chromium, year)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_it_says_nothing_on_the_console_and_asks_for_little(visits: Visits, path: str) -> None:
+    visit = visits.new().go(path)
+    assert (visit.said, visit.refused, visit.elsewhere) == ([], [], [])
+    assert sum(one.size for one in visit.sent) < MOST_BYTES, visit.sent
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(visits: Visits, scheme: str) -> None:
+    visit = visits.new(scheme).go(PATHS[0])  # type: ignore[arg-type]
+    visit.page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
+    assert visit.findings() == []
+
+
+def test_the_keyboard_reaches_everything(visits: Visits) -> None:
+    assert visits.new().go(PATHS[0]).out_of_reach() == []
+
+
+def test_it_fits_on_a_phone(visits: Visits) -> None:
+    assert visits.new(width=400).go(PATHS[0]).overflow() <= 0
+
+
+def test_a_choice_is_made_without_script(visits: Visits) -> None:
+    visit = visits.new(script=False).go(PATHS[0])
+    visit.page.select_option("[name=rule]", "rbd-drug-new")
+    visit.page.click("form.choices button")
+    assert "rule=rbd-drug-new" in visit.page.url
+    names = visit.page.locator("#rules ~ figure text.name")
+    assert names.all_text_contents() == ["rbd-drug-new 1.0.0 (flood)"]
+
+
+def test_drawings_have_names_for_those_who_do_not_see_them(visits: Visits) -> None:
+    page = visits.new().go(PATHS[0]).page
+    for title in ("Cards shown, by what became of them", "Shares over time", "Cards shown, by rule and version"):
+        assert page.get_by_role("img", name=title).count() == 1
