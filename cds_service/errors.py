@@ -3,7 +3,8 @@
     CdsError
     ├── FaultsFound               what must be put right before the service can start
     │   ├── SettingsError         the environment
-    │   └── ContentError          cards/
+    │   ├── ContentError          cards/
+    │   └── ReplayError           what a replay left behind
     ├── UnwritableCard            a card without words, or one that would break the response shape
     ├── UndeclaredFact            a rule asked for a fact that its card file does not list in `reads`
     ├── OtherRelease              the FHIR server speaks another release of FHIR than R4
@@ -54,6 +55,10 @@ class SettingsError(FaultsFound):
 
 class ContentError(FaultsFound):
     subject = "The cards"
+
+
+class ReplayError(FaultsFound):
+    subject = "The results of the replay"
 
 
 class UnwritableCard(CdsError):

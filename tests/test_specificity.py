@@ -4,12 +4,14 @@ from collections import Counter
 
 import pytest
 
+from cds_service.content.load import load
+from cds_service.content.places import shipped_cards
 from cds_service.facts.queries import TEMPLATES
 from tests.calling import as_bytes, rules_of, serving
 from tests.population import population
 
 SIZE = 1000
-ANY_CARD, WARNING = 0.02, 0.005
+BUDGET = load(shipped_cards()).budget
 
 
 @pytest.fixture(scope="module")
@@ -57,24 +59,30 @@ def test_the_charts_are_ordinary_and_not_empty(charts):
     assert sum(any(map(is_stale, chart.held["medicationRequests"])) for chart in charts) > 0.4 * SIZE
 
 
+def test_the_budget_is_one_card_in_fifty_one_warning_in_two_hundred_and_next_to_nothing_critical():
+    assert BUDGET.patient_view.by_indicator == {"info": 0.02, "warning": 0.005, "critical": 0.0}
+    assert BUDGET.order_sign.by_indicator == {"info": 0.02, "critical": 0.0001}
+
+
 def test_opening_a_chart_shows_a_card_to_one_in_fifty_at_most(opened):
-    assert share(opened, "info", "warning", "critical") <= ANY_CARD, told(opened)
+    assert share(opened, "info", "warning", "critical") <= BUDGET.patient_view.info, told(opened)
 
 
 def test_opening_a_chart_shows_a_warning_to_one_in_two_hundred_at_most(opened):
-    assert share(opened, "warning", "critical") <= WARNING, told(opened)
+    assert share(opened, "warning", "critical") <= BUDGET.patient_view.warning, told(opened)
 
 
 def test_opening_a_chart_is_never_critical(opened):
-    assert share(opened, "critical") == 0, told(opened)
+    assert share(opened, "critical") == BUDGET.patient_view.critical == 0, told(opened)
 
 
 def test_an_ordinary_order_is_never_critical(signed):
-    assert share(signed, "critical") == 0, told(signed)
+    # Of a thousand, one would be more than the budget's one in ten thousand.
+    assert share(signed, "critical") <= BUDGET.order_sign.critical, told(signed)
 
 
 def test_an_ordinary_order_seldom_has_a_card(signed):
-    assert share(signed, "info", "warning", "critical") <= ANY_CARD, told(signed)
+    assert share(signed, "info", "warning", "critical") <= BUDGET.order_sign.info, told(signed)
 
 
 def test_the_same_seed_makes_the_same_people():

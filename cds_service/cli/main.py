@@ -22,6 +22,7 @@ from cds_service.cli import (
     probe,
     record,
     record_state,
+    replay_report,
     review,
     sbom,
     watch,
@@ -75,6 +76,7 @@ watch.register(main)
 demo_data.register(main)
 probe.register(main)
 sbom.register(main)
+replay_report.register(main)
 
 
 @main.command()

@@ -17,6 +17,7 @@ import msgspec
 from cds_service.content import numbers as spelt
 from cds_service.content.alarms import FILE as ALARMS, Alarms, faults_of_alarms
 from cds_service.content.attribute_words import SourceAttributes
+from cds_service.content.budget import FILE as BUDGET, Budget, faults_of_budget
 from cds_service.content.checks import faults_of
 from cds_service.content.families import Families
 from cds_service.content.forms import faults_of_form
@@ -115,9 +116,10 @@ def load(folder: Path) -> Content:
     gates = reading.toml("gates.toml", dict[str, Gate])
     value_sets = tuple(_value_sets(reading))
     alarms = reading.toml(ALARMS, Alarms)
+    budget = reading.toml(BUDGET, Budget)
     if services is None or families is None or evidence is None or alarms is None:
         raise ContentError(reading.faults)
-    if overrides is None or memory is None or not_checked is None:
+    if overrides is None or memory is None or not_checked is None or budget is None:
         raise ContentError(reading.faults)
     if suggestions is None or wording is None or gates is None or source_attributes is None:
         raise ContentError(reading.faults)
@@ -134,6 +136,7 @@ def load(folder: Path) -> Content:
         overrides=overrides,
         memory=memory,
         alarms=alarms,
+        budget=budget,
         not_checked=not_checked,
         not_checked_digest=digest(*files.layers(NOT_CHECKED)),
         suggestions={name: spelt.suggestion_with(one, of_all) for name, one in suggestions.items()},
@@ -150,7 +153,13 @@ def load(folder: Path) -> Content:
         gates=gates,
         reviews=reviews or {},
     )
-    faults = [*reading.faults, *faults_of_form(files), *faults_of(content), *faults_of_alarms(alarms)]
+    faults = [
+        *reading.faults,
+        *faults_of_form(files),
+        *faults_of(content),
+        *faults_of_alarms(alarms),
+        *faults_of_budget(budget),
+    ]
     faults += faults_of_orderables(orderables, content.suggestions, content.resources)
     if faults:
         raise ContentError(faults)

@@ -10,6 +10,7 @@ import msgspec
 
 from cds_service.content.alarms import Alarms
 from cds_service.content.attribute_words import Personal, SourceAttributes
+from cds_service.content.budget import Budget
 from cds_service.content.families import Families, Note
 from cds_service.content.overlay import CardFiles
 from cds_service.content.tables import Count, Strict
@@ -352,6 +353,7 @@ class Content(msgspec.Struct, frozen=True):
     overrides: dict[str, OverrideText]
     memory: MemoryText
     alarms: Alarms
+    budget: Budget
     not_checked: NotCheckedText
     not_checked_digest: str
     suggestions: dict[str, SuggestionText]

@@ -32,7 +32,14 @@ WHOLE = (
     "wording.toml",
     "gates.toml",
 )
-_OPTIONAL = {"alarms.toml", "not-checked.toml", "leaflets.toml", "orderables.toml", "source-attributes.toml"}
+_OPTIONAL = {
+    "alarms.toml",
+    "budget.toml",
+    "not-checked.toml",
+    "leaflets.toml",
+    "orderables.toml",
+    "source-attributes.toml",
+}
 """What a whole folder may leave out too, and then has as it is shipped."""
 _OPEN = {
     ("evidence.toml", ""),

@@ -17,15 +17,15 @@ _A_DAY = 86_400
 
 
 def addresses() -> dict[str, Address]:
-    return {f"{_PATH}/{name}": get(document(_bytes(name), kind, _A_DAY)) for name, kind in MEDIA_TYPES.items()}
+    return {f"{_PATH}/{name}": get(document(content_of(name), kind, _A_DAY)) for name, kind in MEDIA_TYPES.items()}
 
 
 @cache
 def address(name: str) -> str:
     """What a page asks for: caches may keep it, as another content has another address."""
-    return f"{_PATH}/{name}?{hashlib.sha256(_bytes(name)).hexdigest()[:8]}"
+    return f"{_PATH}/{name}?{hashlib.sha256(content_of(name)).hexdigest()[:8]}"
 
 
 @cache
-def _bytes(name: str) -> bytes:
+def content_of(name: str) -> bytes:
     return files("cds_service.web").joinpath("static", name).read_bytes()

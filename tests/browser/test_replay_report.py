@@ -1,0 +1,84 @@
+"""The report of a replay, opened from its folder without any server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+from playwright.sync_api import Browser
+
+from cds_service.cli.main import main
+from cds_service.replay.judgements import Codes, Coverage, Damage, UnknownCode
+from tests.browser.visits import Visits
+from tests.replay.judged import A, B, card, ended, judged, run, written
+
+PAGE = "/index.html"
+
+
+def judgements() -> Iterator[msgspec.Struct]:
+    for number in range(300):
+        shown = [card(A, "warning", also=(B,))] if number % 50 == 0 else [card(B, "info")] if number % 40 == 0 else []
+        outcomes = {A: ended("found", "dementia") if shown else ended("not_met", "clonazepam-proposed")}
+        told = {"age": ("45-54", "65-74")[number % 2], "sex": ("female", "male")[number % 3 == 0]}
+        day = f"2026-06-{number % 28 + 1:02}"
+        yield judged(f"p{number:03}", *shown, outcomes=outcomes, day=day, unreadable={"conditions: code": 2}, **told)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    codes = Codes({"medications": Coverage(900, 500, 9, (UnknownCode("<b>system</b>", "<i>code</i>", 12),))})
+    of = run(days=("2026-06-01", "2026-06-28"), damaged=(Damage("Condition.ndjson", "not JSON", 3),))
+    folder = written(tmp_path_factory.mktemp("replay"), list(judgements()), of, codes)  # type: ignore[arg-type]
+    CliRunner().invoke(main, ["replay", "report", str(folder)], catch_exceptions=False)
+    return folder / "report"
+
+
+@pytest.fixture
+def opened(chromium: Browser, report: Path) -> Iterator[Visits]:
+    made = Visits(chromium, report.as_uri())
+    yield made
+    made.close()
+
+
+def test_the_page_needs_nothing_but_itself(opened: Visits) -> None:
+    visit = opened.new().go(PAGE)
+    assert (visit.said, visit.refused, visit.elsewhere) == ([], [], [])
+    assert [url for url in visit.asked if not url.endswith(PAGE)] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(opened: Visits, scheme: str) -> None:
+    visit = opened.new(scheme).go(PAGE)  # type: ignore[arg-type]
+    visit.page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
+    assert visit.findings() == []
+
+
+def test_the_keyboard_reaches_everything(opened: Visits) -> None:
+    assert opened.new().go(PAGE).out_of_reach() == []
+
+
+def test_the_page_fits_on_a_phone(opened: Visits) -> None:
+    assert opened.new(width=400).go(PAGE).overflow() <= 0
+
+
+def test_what_is_most_looked_for_stands_at_the_head(opened: Visits) -> None:
+    page = opened.new().go(PAGE).page
+    assert page.locator(".glance").inner_text().startswith("40.0 cards per 1,000 chart views")
+    assert page.get_by_role("alert").inner_text() == "The budget is not kept."
+
+
+def test_every_link_of_the_page_leads_somewhere(opened: Visits, report: Path) -> None:
+    page = opened.new().go(PAGE).page
+    targets = [str(one.get_attribute("href")) for one in page.locator("a").all()]
+    files, places = [one for one in targets if one[0] != "#"], [one for one in targets if one[0] == "#"]
+    assert all((report / name).is_file() for name in files)
+    assert all(page.locator(place).count() == 1 for place in places)
+
+
+def test_the_words_of_an_export_are_shown_and_not_obeyed(opened: Visits) -> None:
+    page = opened.new().go(PAGE).page
+    assert page.locator("td b, td i").count() == 0
+    assert "<i>code</i>" in page.locator("body").inner_text()
