@@ -1,9 +1,10 @@
 """Every exception this package raises.
 
     CdsError
-    ├── FaultsFound               what must be put right before the service can start
+    ├── FaultsFound               what must be put right before the service, or a command, can start
     │   ├── SettingsError         the environment
     │   ├── ContentError          cards/
+    │   ├── NothingToReplay       the export that is to be replayed
     │   └── ReplayError           what a replay left behind
     ├── UnwritableCard            a card without words, or one that would break the response shape
     ├── UndeclaredFact            a rule asked for a fact that its card file does not list in `reads`
@@ -59,6 +60,10 @@ class ContentError(FaultsFound):
 
 class ReplayError(FaultsFound):
     subject = "The results of the replay"
+
+
+class NothingToReplay(FaultsFound):
+    subject = "The export"
 
 
 class UnwritableCard(CdsError):

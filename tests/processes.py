@@ -19,7 +19,7 @@ _SECONDS = 120
 """Waited for what must happen in the end, on the slowest machine."""
 _BYTECODE = tempfile.TemporaryDirectory(prefix="cds-bytecode-")
 _COMPILED_ONCE = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": _BYTECODE.name}
-"""Where nothing compiled may be kept beside the sources, every start would compile them again: two thirds of its time."""
+"""Where nothing compiled may be kept beside the sources, every start would compile them again: most of its time."""
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from cds_service.cli import (
     probe,
     record,
     record_state,
+    replay,
     replay_report,
     review,
     sbom,
@@ -76,6 +77,7 @@ watch.register(main)
 demo_data.register(main)
 probe.register(main)
 sbom.register(main)
+replay.register(main)
 replay_report.register(main)
 
 

@@ -92,8 +92,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     patients: int = 0
     judgements: int = 0
     files: int = 0
+    files_left_out: int = 0
+    """Files beside them that are of no kind that is read."""
     lines: int = 0
     bytes: int = 0
+    types: Mapping[str, int] = {}
+    """Lines by type of resource; a type that rules read and that is not there was taken for empty."""
     damaged: tuple[Damage, ...] = ()
     dropped: Mapping[str, int] = {}
     """Lines that were left out because nothing of them could have changed an answer, by why."""

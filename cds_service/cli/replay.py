@@ -1,0 +1,205 @@
+"""The commands that ask what would have been said. What a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cds_service.cli.replay_report import end_with_report, report_options
+from cds_service.cli.start import assembled, fail
+from cds_service.content import places
+from cds_service.facts.queries import MAY_BE_UNSERVED
+from cds_service.hooks.hooks import HOOKS
+from cds_service.settings import Settings
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from cds_service.replay.judgements import Run
+
+_DATE = click.DateTime(["%Y-%m-%d"])
+_EVERY_SECONDS = 0.2
+_WIDTH = 24
+_MOST_TOLD = 20
+
+
+@click.command()
+@click.argument("source")
+@click.option("--hook", type=click.Choice((*HOOKS, "all")), default="all", show_default=True, help="What happens.")
+@click.option("--as-of", "as_of", type=_DATE, help="Judge each chart as it was known on this day; else as it stands.")
+@click.option("--events", is_flag=True, help="Judge each patient at each encounter and each order instead.")
+@click.option("--since", type=_DATE, help="With --events, only those from this day on.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("replay"), show_default=True)
+@click.option("--processes", type=click.IntRange(1), help="Processes of this machine.  [default: one a core]")
+@click.option("--cluster", metavar="tcp://...", help="A dask scheduler, whose workers see SOURCE and --out too.")
+@click.option("--keep-all-lines", is_flag=True, help="Drop no results at the split; slower, and the same answers.")
+@click.option("--not-exported", default="", metavar="KEYS", help="Prefetch keys that exist and are not in the export.")
+@click.option("--hash-ids", is_flag=True, help="Write keyed hashes in place of ids.")
+@report_options
+def replay(
+    source: str,
+    hook: str,
+    as_of: datetime | None,
+    events: bool,
+    since: datetime | None,
+    out: Path,
+    processes: int | None,
+    cluster: str | None,
+    keep_all_lines: bool,
+    not_exported: str,
+    hash_ids: bool,
+    **report: Any,
+) -> None:
+    """Say what the cards would have said about an export.
+
+    SOURCE is a FHIR bulk export (NDJSON, also gzipped), a folder of patients' Bundles, or saved hook requests; a path,
+    or with fsspec an address such as s3://bucket/export. A run that was stopped goes on where it was when it is given
+    again.
+
+    Exit codes: 0 done, damaged lines being told; 1 there is nothing to replay; 3 a ceiling of --budget is passed.
+    """
+    import os
+
+    from cds_service.replay.judge import Asked, Site
+    from cds_service.replay.run import Question, replay as replayed
+
+    keys = frozenset(filter(None, (key.strip() for key in not_exported.split(","))))
+    if unknown := keys - MAY_BE_UNSERVED:
+        raise click.UsageError(f"--not-exported: {', '.join(sorted(unknown))}: no prefetch key that is searched.")
+    settings = Settings.in_force()
+    question = Question(
+        source=source,
+        out=out,
+        site=Site(places.cards(settings).resolve(), settings.time_zone, settings.show == "signed"),
+        asked=Asked(
+            hooks=tuple(HOOKS) if hook == "all" else (hook,),
+            mode="events" if events else "as-of",
+            day=as_of.date() if as_of else settings.today(),
+            since=since.date() if since else None,
+            is_past=as_of is not None and not events,
+            not_exported=keys,
+        ),
+        push_down=not keep_all_lines,
+        id_key=_id_key(settings) if hash_ids else "",
+    )
+    ruleset = assembled(settings)
+    workers = processes or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else processes or 1
+    with _executor(workers, cluster) as (executor, count):
+        run = replayed(question, ruleset, executor, count, _Bar())
+    for line in _told(run, out):
+        click.echo(line)
+    end_with_report(out, **report)
+
+
+def _id_key(settings: Settings) -> str:
+    from cds_service.record.pseudonyms import keys_of
+
+    return keys_of(settings).name("ids of a replay")
+
+
+@contextmanager
+def _executor(processes: int, cluster: str | None) -> Iterator[tuple[Executor | None, int]]:
+    if cluster:
+        with _cluster(cluster) as found:
+            yield found
+    elif processes == 1:
+        yield None, 1
+    else:
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
+        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+            yield pool, processes
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[tuple[Executor, int]]:
+    try:
+        from distributed import Client
+    except ImportError:
+        fail("--cluster needs dask.distributed: pip install 'rbd-cds[cluster]'.")
+    with Client(address) as client:
+        yield client.get_executor(), max(1, sum(client.nthreads().values()))
+
+
+class _Bar:
+    """How far a stage is, how fast it goes and how long it may last; in one line where there is a terminal."""
+
+    def __init__(self) -> None:
+        self._stage, self._began, self._told, self._before = "", 0.0, 0.0, 0
+
+    def __call__(self, stage: str, done: int, of: int) -> None:
+        now = time.monotonic()
+        if stage != self._stage:
+            self._stage, self._began, self._before = stage, now, done
+        is_last = done == of
+        if not (is_last or now - self._told >= _EVERY_SECONDS) or not sys.stderr.isatty():
+            return
+        self._told = now
+        filled = _WIDTH * done // of if of else _WIDTH
+        passed, fresh = now - self._began, done - self._before
+        left = f"{_spelled(passed / fresh * (of - done))} left" if fresh and not is_last else _spelled(passed)
+        rate = f"{fresh / passed:.1f}/s" if passed > 0 else ""
+        line = f"\r{stage:8} [{'#' * filled}{'.' * (_WIDTH - filled)}] {done} of {of} parts, {rate}, {left}   "
+        click.echo(line, err=True, nl=is_last)
+
+
+def _spelled(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
+def _told(run: Run, out: Path) -> Iterator[str]:
+    yield f"{run.patients:,} patients, {run.judgements:,} judgements, {run.lines:,} lines of {run.files} files: {out}"
+    for why, count in run.dropped.items():
+        yield f"  {count:,} left out: {why}"
+    if run.files_left_out:
+        yield f"  {run.files_left_out} files are of no kind that is read"
+    if absent := _absent(run):
+        yield f"  Not in the export, and taken for empty: {', '.join(absent)}"
+    for damage in run.damaged[:_MOST_TOLD]:
+        yield f"  DAMAGED {damage.file}: {damage.count} x {damage.kind}, the first at byte {damage.at[0]}"
+    if len(run.damaged) > _MOST_TOLD:
+        yield f"  DAMAGED {len(run.damaged) - _MOST_TOLD} more: run.json"
+
+
+def _absent(run: Run) -> list[str]:
+    from cds_service.replay.lines import KEY_OF
+
+    if run.mode == "requests":
+        return []
+    stated = str(run.switches["not-exported"] or "").split(", ")
+    return [kind for kind, key in KEY_OF.items() if kind not in run.types and key not in stated]
+
+
+@click.command("demo-bulk")
+@click.argument("number", type=click.IntRange(1))
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder of the export."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other patients.")
+@click.option("--every", type=click.IntRange(1), default=12, show_default=True, help="One of so many is planted.")
+def demo_bulk(number: int, out: Path, seed: int, every: int) -> None:
+    """Write a synthetic bulk export of NUMBER patients to try `replay` with.
+
+    What is planted in it, and is to be found as of the day that is told, is listed in planted.csv beside it.
+    """
+    from cds_service.replay.demo import DAY, PLANTED, write_demo
+
+    if out.exists() and any(out.iterdir()):
+        fail(f"{out} is not empty.")
+    planted = write_demo(number, out, places.fhir_examples(), seed, every)
+    click.echo(f"{number:,} patients in {out}, and {len(planted)} cards to be found, listed in {out / PLANTED}.")
+    click.echo(f"  cds-service replay {out} --as-of {DAY} --out replay")
+
+
+def register(main: click.Group) -> None:
+    main.add_command(replay)
+    main.add_command(demo_bulk)

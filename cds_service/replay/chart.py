@@ -1,0 +1,196 @@
+"""One patient's part of an export, ready to be asked for as an EHR would be: key by key, as of a day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, tzinfo
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from cds_service.errors import OtherRelease
+from cds_service.facts.queries import DRUG_KEYS
+from cds_service.fhir import elements as fhir
+from cds_service.fhir.decoding import LenientReader, read_as
+from cds_service.fhir.local import localize
+from cds_service.fhir.references import local
+from cds_service.fhir.sources import NOT_SENT, Answer, Reading, Source, Unreadable, other_release, query, read_source
+from cds_service.hooks.prefetch import Prefetch
+from cds_service.replay.known import AllergyDates, as_it_stood, known_from
+from cds_service.replay.lines import KEY_OF
+
+R = TypeVar("R", bound=fhir.Resource)
+Shared = Callable[[str], Sequence[bytes]]
+"""The lines of what names nobody, by ``Type/id``."""
+_DEEPEST = 2
+"""A drug may be made of another that stands elsewhere; no chart needs more."""
+_NO_JSON = Reading(None, (Unreadable("resource", "no JSON"),))
+
+
+class Record(NamedTuple):
+    """A resource on its way to its chart."""
+
+    type: str
+    address: str
+    """That under which it came in its Bundle, if it did."""
+    raw: bytes
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A resource of the chart, with what of it could not be read."""
+
+    reading: Reading
+    raw: bytes
+    key: str
+    since: date | None
+    """The first day on which it may have been known."""
+
+    @property
+    def reference(self) -> str:
+        resource = self.reading.resource
+        return f"{fhir.type_of(resource)}/{resource.id}" if resource is not None else ""
+
+
+class Chart:
+    """All that the export holds of one patient."""
+
+    def __init__(self, patient: str, entries: Iterable[Entry], shared: Iterable[fhir.Resource]) -> None:
+        self.patient = patient
+        self.entries = tuple(entries)
+        self.shared = {f"{fhir.type_of(one)}/{one.id}": one for one in shared}
+
+    def of(self, kind: type[R]) -> Iterator[tuple[Entry, R]]:
+        for entry in self.entries:
+            resource = entry.reading.resource
+            if isinstance(resource, kind):
+                yield entry, resource
+
+    @property
+    def person(self) -> fhir.Patient | None:
+        return next((one for _, one in self.of(fhir.Patient)), None)
+
+    def held(self, wanted: Callable[[Entry], bool], day: date | None) -> Held:
+        """What is wanted of it, by key; as it stood on a day, or as it stands."""
+        by_key: dict[str, list[Reading]] = {}
+        for entry in self.entries:
+            if wanted(entry):
+                by_key.setdefault(entry.key, []).append(_copied(entry.reading, day))
+        return Held(by_key, self.shared)
+
+
+def _copied(reading: Reading, day: date | None) -> Reading:
+    """Facts put a resource right in its place, and what one judgement did must not be seen by the next."""
+    if reading.resource is None:
+        return reading
+    copied = as_it_stood(reading.resource, day) if day else msgspec.structs.replace(reading.resource)
+    return Reading(copied, reading.unreadable)
+
+
+class Held:
+    """Readings by key, and what they may refer to."""
+
+    def __init__(self, by_key: Mapping[str, Sequence[Reading]], shared: Mapping[str, fhir.Resource]) -> None:
+        self._by_key, self._shared = by_key, shared
+
+    def prefetch(self, templates: Mapping[str, str], not_exported: frozenset[str]) -> Prefetch:
+        return _Exported(self, templates, not_exported)
+
+    def answer(self, key: str) -> Answer:
+        """What a search by the patient would bring, with the drugs that it refers to."""
+        readings = self._by_key.get(key, ())
+        odd = tuple([one for one in readings if one.unreadable])
+        found = [one.resource for one in readings if one.resource is not None]
+        if key == "patient":
+            return Answer(found[0] if found else None, odd)
+        referred = self._shared.values() if found and key in DRUG_KEYS else ()
+        entries = [fhir.Entry(resource=one) for one in (*found, *map(msgspec.structs.replace, referred))]
+        return Answer(fhir.Bundle(entry=entries), odd)
+
+
+class _Exported(Prefetch):
+    """An export in the place of what a client sends."""
+
+    def __init__(self, held: Held, templates: Mapping[str, str], not_exported: frozenset[str]) -> None:
+        super().__init__({}, templates)
+        self._held, self._not_exported, self._wanted = held, not_exported, templates
+
+    def _source(self, key: str) -> Source:
+        if key in self._not_exported:
+            return NOT_SENT
+        answer = self._held.answer(key)
+        entries = fhir.many(answer.value.entry) if isinstance(answer.value, fhir.Bundle) else ()
+        foreign = other_release([entry.resource for entry in entries])
+        if foreign:
+            raise OtherRelease(foreign)
+        return read_source(answer, query(self._wanted[key]))
+
+
+class ChartReader:
+    """Makes charts of records; ``shared`` finds what names nobody."""
+
+    def __init__(self, zone: tzinfo, shared: Shared) -> None:
+        self._zone, self._shared = zone, shared
+
+    def chart(self, patient: str, records: Iterable[Record]) -> Chart:
+        """The chart of a patient; the order in which records come means nothing."""
+        reader, own, entries = LenientReader(), [], []
+        for record in sorted(records, key=_by_content):
+            reading = _read(record, reader)
+            if record.type in KEY_OF:
+                entries.append(self._entry(record, reading))
+            elif reading.resource is not None:
+                own.append(reading.resource)
+        entries.sort(key=lambda entry: entry.reference)
+        return Chart(patient, entries, [*own, *self._referred(entries)])
+
+    def _entry(self, record: Record, reading: Reading) -> Entry:
+        resource, since = reading.resource, None
+        if resource is not None:
+            localize(resource, self._zone)
+            since = known_from(resource)
+        if isinstance(resource, fhir.AllergyIntolerance):
+            since = (read_as(_ALLERGY, record.raw) or AllergyDates()).first
+        return Entry(reading, record.raw, KEY_OF[record.type], since)
+
+    def _referred(self, entries: Iterable[Entry]) -> Iterator[fhir.Resource]:
+        """The drugs that the entries name by reference, and what those are made of."""
+        waiting = [one for entry in entries if entry.reading.resource for one in _references(entry.reading.resource)]
+        seen: set[str] = set()
+        for _ in range(_DEEPEST):
+            found = [one for name in dict.fromkeys(waiting) if name not in seen for one in self._of(name)]
+            seen.update(waiting)
+            yield from found
+            waiting = [name for one in found for name in _references(one)]
+
+    def _of(self, name: str) -> Iterator[fhir.Resource]:
+        for raw in self._shared(name):
+            reading = LenientReader().reading(raw)
+            if reading.resource is not None:
+                yield reading.resource
+
+
+def _read(record: Record, reader: LenientReader) -> Reading:
+    try:
+        reading = reader.reading(record.raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _NO_JSON
+    if reading.resource is not None and record.address:
+        reading.resource.full_url = record.address
+    return reading
+
+
+def _by_content(record: Record) -> tuple[bytes, str]:
+    return record.raw, record.address
+
+
+def _references(resource: fhir.Resource) -> Iterator[str]:
+    """What it names by reference that may stand elsewhere, as ``Type/id``."""
+    from_drug = getattr(resource, "medication_reference", None)
+    made_of = [one.item_reference for one in fhir.many(getattr(resource, "ingredient", None))]
+    for reference in (from_drug, *made_of):
+        written = reference.reference if reference else None
+        if written and not written.startswith("#"):
+            yield local(written)
+
+
+_ALLERGY = msgspec.json.Decoder(AllergyDates)

@@ -1,0 +1,246 @@
+"""One patient judged on the days that matter, by the service itself: what it would have answered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from datetime import date
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from cds_service.decisions.decide import Decision
+from cds_service.decisions.service import DecidedHook, DecisionService
+from cds_service.errors import CallRefused
+from cds_service.fhir import elements as fhir
+from cds_service.fhir.dates import age_on, interval
+from cds_service.fhir.decoding import read_as
+from cds_service.hooks.hooks import HOOKS
+from cds_service.hooks.requests import Draft, HookRequest
+from cds_service.hooks.services import Service
+from cds_service.replay.chart import Chart, Entry
+from cds_service.replay.events import Event, events_of, on_the_day
+from cds_service.replay.judgements import Judgement, Sex, ShownCard, Verdict, What
+from cds_service.rules.review import Evaluation, Outcome
+from cds_service.terminology.vocabulary import Vocabulary
+
+T = TypeVar("T")
+USER = "Practitioner/replay"
+_BANDS = ((0, 17), (18, 44), (45, 54), (55, 64), (65, 74), (75, 84))
+_OLDEST = 85
+_SEXES: Mapping[str, Sex] = {"female": "female", "male": "male", "other": "other"}
+_WHAT: Mapping[Outcome, What] = {
+    Outcome.FOUND: "found",
+    Outcome.NOT_MET: "not_met",
+    Outcome.UNDETERMINED: "undetermined",
+    Outcome.FAILED: "failed",
+}
+
+
+class Site(msgspec.Struct, frozen=True):
+    """What a process needs to answer as the service of the site does."""
+
+    cards: Path
+    time_zone: str = "UTC"
+    only_signed: bool = False
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be judged."""
+
+    hooks: tuple[str, ...]
+    mode: Literal["as-of", "events", "requests"] = "as-of"
+    day: date
+    """The day as of which it is judged; with events, the last on which any counts."""
+    since: date | None = None
+    """With events, the first."""
+    is_past: bool = False
+    """Whether the chart is to be as it was known on the day, not as it stands."""
+    with_memory: bool = False
+    """Whether what was shown before may be muted."""
+    not_exported: frozenset[str] = frozenset()
+    """Prefetch keys whose data the export leaves out, though they exist."""
+
+
+class Judge:
+    """The service of a site on any day."""
+
+    def __init__(self, site: Site, asked: Asked) -> None:
+        self._asked = asked
+        self._day = asked.day
+        self.zone = ZoneInfo(site.time_zone)
+        self.service = DecisionService.of(site.cards, lambda: self._day, zone=self.zone, only_signed=site.only_signed)
+
+    def judgements(self, chart: Chart) -> Iterator[Judgement]:
+        """What would have been answered for one patient, in the order of day, hook and event."""
+        for event in self._events(chart):
+            for service in self.service.services.values():
+                if service.hook == event.hook:
+                    yield self._judged(chart, event, service)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.service.ruleset.content.vocabulary
+
+    def services_for(self, body: bytes) -> tuple[Service, ...]:
+        """The services that are asked, where one saved this request; none for a hook that is not asked about."""
+        head = read_as(_REQUEST, body)
+        hook = head.hook if head else ""
+        return tuple([one for one in self.service.services.values() if one.hook == hook and hook in self._asked.hooks])
+
+    def requests(self, patient: str, bodies: Iterable[bytes]) -> Iterator[Judgement]:
+        """What saved hook requests would be answered with, as they stand, on the day that is asked about."""
+        self._day = self._asked.day
+        for body in bodies:
+            for service in self.services_for(body):
+                yield self._replayed(patient, body, service)
+
+    def _replayed(self, patient: str, body: bytes, service: Service) -> Judgement:
+        judged = Judgement(
+            patient=patient,
+            day=self._day.isoformat(),
+            hook=service.hook,
+            service=service.id,
+            event=f"request/{_digest(body)}",
+        )
+        head = read_as(_REQUEST, body)
+        person = read_as(_PATIENT, (head.prefetch or {}).get("patient") if head else None)
+        judged = msgspec.structs.replace(judged, age=band_of(person, self._day), sex=sex_of(person))
+        try:
+            opened = self.service.open(body, service)
+            decided = at_once(self.service.answer(opened.hook, service, drafts=opened.drafts))
+        except CallRefused as refusal:
+            return msgspec.structs.replace(judged, refused=refusal.status)
+        return msgspec.structs.replace(judged, **told(decided))
+
+    def _events(self, chart: Chart) -> list[Event]:
+        asked = self._asked
+        if asked.mode == "events":
+            found = events_of(chart, asked.since, asked.day)
+        else:
+            found = on_the_day(chart, asked.day, is_past=asked.is_past)
+        return sorted((event for event in found if event.hook in asked.hooks), key=Event.place)
+
+    def _judged(self, chart: Chart, event: Event, service: Service) -> Judgement:
+        self._day = event.day
+        held = chart.held(event.knows, event.last_known)
+        hook = HookRequest(
+            hook=HOOKS[event.hook],
+            hook_instance=event.name or chart.patient,
+            user_id=USER,
+            patient_id=chart.patient,
+            encounter_id=event.encounter,
+            drafts=(*map(_draft, event.drafts), *(_drafts_drugs(chart) if event.drafts else ())),
+            prefetch=held.prefetch(service.prefetch, self._asked.not_exported),
+        )
+        judged = Judgement(
+            patient=chart.patient,
+            day=event.day.isoformat(),
+            hook=event.hook,
+            service=service.id,
+            event=event.name,
+            age=band_of(chart.person, event.day),
+            sex=sex_of(chart.person),
+        )
+        try:
+            decided = at_once(self.service.answer(hook, service))
+        except CallRefused as refusal:
+            return msgspec.structs.replace(judged, refused=refusal.status)
+        return msgspec.structs.replace(judged, **told(decided))
+
+
+class _Request(msgspec.Struct, rename="camel"):
+    hook: str = ""
+    prefetch: dict[str, msgspec.Raw] | None = None
+
+
+def _digest(body: bytes) -> str:
+    return blake2b(body, digest_size=8).hexdigest()
+
+
+def told(decided: DecidedHook) -> dict[str, Any]:
+    """The members of a judgement that an answer gives."""
+    decision = decided.decision
+    return {
+        "cards": tuple(_cards(decided)),
+        "outcomes": _outcomes(decision),
+        "muted": tuple(dict.fromkeys(rule for rule, _ in decision.muted)),
+        "unreadable": dict(Counter(f"{loss.key}: {loss.place}" for loss in decided.unreadable)),
+        "gate": decision.gate,
+    }
+
+
+def _cards(decided: DecidedHook) -> Iterator[ShownCard]:
+    decision = decided.decision
+    about = [tuple(dict.fromkeys(s for f in g.findings if (s := _subject(f.evaluation)))) for g in decision.groups]
+    about += [()] * len(decision.unchecked)
+    for card, orders in zip(decision.all_cards, about, strict=True):
+        topic = card.source.topic.code if card.source.topic else ""
+        rules = tuple((card.extension or {})["org.rbd-cds.rules"])
+        yield ShownCard(topic, rules, card.indicator, orders)
+
+
+def _subject(evaluation: Evaluation) -> str:
+    return evaluation.subject.source if evaluation.subject else ""
+
+
+def _outcomes(decision: Decision) -> dict[str, tuple[Verdict, ...]]:
+    found: dict[str, list[Verdict]] = {rule: [Verdict("not_started")] for rule in decision.started.not_started}
+    for evaluation in decision.evaluations:
+        found.setdefault(evaluation.rule, []).append(_verdict(evaluation))
+    return {rule: tuple(verdicts) for rule, verdicts in sorted(found.items())}
+
+
+def _verdict(evaluation: Evaluation) -> Verdict:
+    what, steps = _WHAT[evaluation.outcome], evaluation.steps
+    if evaluation.outcome is Outcome.FOUND and evaluation.finding:
+        return Verdict(what, evaluation.finding.card)
+    at = steps[-1].criterion if steps else ""
+    return Verdict(what, at, evaluation.missing if evaluation.outcome is Outcome.UNDETERMINED else "")
+
+
+def band_of(person: fhir.Patient | None, day: date) -> str | None:
+    born = interval(person.birth_date) if person else None
+    age = age_on(born, day) if born else None
+    if age is None:
+        return None
+    if age.at_least(_OLDEST):
+        return f"{_OLDEST}+"
+    return next((f"{low}-{high}" for low, high in _BANDS if age.at_least(low) and age.at_most(high)), None)
+
+
+def sex_of(person: fhir.Patient | None) -> Sex:
+    return _SEXES.get((person.gender or "").strip().lower() if person else "", "unknown")
+
+
+def _draft(entry: Entry) -> Draft:
+    """The order as it was before it was signed."""
+    resource = entry.reading.resource
+    if isinstance(resource, fhir.MedicationRequest):
+        resource = msgspec.structs.replace(resource, status="draft", status_reason=None)
+    elif isinstance(resource, fhir.ServiceRequest):
+        resource = msgspec.structs.replace(resource, status="draft")
+    return Draft(resource, entry.raw, entry.reference, None, True, entry.reading.unreadable)
+
+
+def _drafts_drugs(chart: Chart) -> Iterator[Draft]:
+    """The drugs that drafts may refer to, as a client sends them among its drafts."""
+    for name, drug in chart.shared.items():
+        yield Draft(msgspec.structs.replace(drug), b"", name, None, True)
+
+
+def at_once(answering: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine gives that waits for nothing: no loop is needed for it."""
+    try:
+        answering.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    answering.close()
+    raise AssertionError("nothing is fetched in a replay")
+
+
+_REQUEST = msgspec.json.Decoder(_Request)
+_PATIENT = msgspec.json.Decoder(fhir.Patient)

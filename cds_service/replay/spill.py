@@ -1,0 +1,87 @@
+"""Files between the two stages: records of a patient each, laid out by partition, so that one partition can be read.
+
+A spill is a file of records and an index beside it: for each time that it was written to, where each partition begins.
+A record is the patient, the type of the resource, the address under which it came, and the resource itself.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+from zlib import crc32
+
+from cds_service.replay.chart import Record
+
+_INDEX = ".index"
+_OFFSET = struct.Struct("<Q")
+_PAIR = struct.Struct("<QQ")
+
+
+def partition_of(patient: str, partitions: int) -> int:
+    return crc32(patient.encode()) % partitions
+
+
+class SpillWriter:
+    """Holds what comes until it is ``most`` bytes, then writes it out, partition by partition."""
+
+    def __init__(self, path: Path, partitions: int, most: int) -> None:
+        self._path, self._most = path, most
+        self._parts = [bytearray() for _ in range(partitions)]
+        self._held = 0
+        self._index = bytearray()
+        self._file: BinaryIO = _draft(path).open("wb")
+
+    def add(self, patient: str, one: Record) -> None:
+        """One without line breaks, and of a patient, a type and an address without tabs."""
+        record = b"%b\t%b\t%b\t%b\n" % (patient.encode(), one.type.encode(), one.address.encode(), one.raw)
+        self._parts[partition_of(patient, len(self._parts))] += record
+        self._held += len(record)
+        if self._held >= self._most:
+            self._flush()
+
+    def _flush(self) -> None:
+        place = self._file.tell()
+        for part in self._parts:
+            self._index += _OFFSET.pack(place)
+            place += self._file.write(part)
+            part.clear()
+        self._index += _OFFSET.pack(place)
+        self._held = 0
+
+    def close(self) -> None:
+        """Gives the files their names; before that nobody reads them."""
+        if self._held:
+            self._flush()
+        self._file.close()
+        index = _index_of(self._path)
+        _draft(index).write_bytes(self._index)
+        _draft(index).replace(index)
+        _draft(self._path).replace(self._path)
+
+
+def read_partition(path: Path, number: int, partitions: int) -> Iterator[tuple[str, Record]]:
+    """The records of one partition with their patients, in no order that means anything."""
+    row = (partitions + 1) * _OFFSET.size
+    with path.open("rb") as records, _index_of(path).open("rb") as index:
+        for start in range(0, os.fstat(index.fileno()).st_size, row):
+            index.seek(start + number * _OFFSET.size)
+            begin, end = _PAIR.unpack(index.read(_PAIR.size))
+            if end > begin:
+                records.seek(begin)
+                yield from map(_record, records.read(end - begin).split(b"\n")[:-1])
+
+
+def _record(line: bytes) -> tuple[str, Record]:
+    patient, kind, address, raw = line.split(b"\t", 3)
+    return patient.decode(), Record(kind.decode(), address.decode(), raw)
+
+
+def _index_of(path: Path) -> Path:
+    return path.with_name(path.name + _INDEX)
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}")

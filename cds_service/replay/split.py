@@ -1,0 +1,195 @@
+"""The first stage: every line to the partition of its patient. A task is a few pieces of files, and can be repeated."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from cds_service.content.load import load
+from cds_service.fhir import elements as fhir
+from cds_service.fhir.decoding import read_as
+from cds_service.replay.chart import Record
+from cds_service.replay.judgements import Damage
+from cds_service.replay.lines import BUNDLE, PATIENT, REQUEST, SHARED, DamagedLine, LineReader, Named
+from cds_service.replay.sources import Piece, lines_of
+from cds_service.replay.spill import SpillWriter
+from cds_service.terminology.vocabulary import Vocabulary
+
+MOST_HELD = 32 * 2**20
+_MOST_PLACES = 5
+_MOST_CODES = 20_000
+
+
+class SplitTask(msgspec.Struct, frozen=True):
+    number: int
+    pieces: tuple[Piece, ...]
+    work: Path
+    partitions: int
+    cards: Path
+    push_down: bool = True
+    """Whether results are left out at once that no rule can read."""
+
+    @property
+    def spill(self) -> Path:
+        return self.work / f"split-{self.number:05}.spill"
+
+    @property
+    def shared(self) -> Path:
+        return self.work / f"split-{self.number:05}.shared"
+
+    @property
+    def done(self) -> Path:
+        return self.work / f"split-{self.number:05}.json"
+
+
+class Tally(msgspec.Struct):
+    """What became of the lines of a task."""
+
+    lines: int = 0
+    bytes: int = 0
+    requests: int = 0
+    types: dict[str, int] = {}
+    dropped: dict[str, int] = {}
+    damaged: tuple[Damage, ...] = ()
+    strange: list[tuple[str, str, int]] = []
+    """The codes of the results that were left out: system, code and how many."""
+
+
+class _Splitter:
+    def __init__(self, task: SplitTask) -> None:
+        self._reader = LineReader(_vocabulary(task.cards) if task.push_down else None)
+        self._spill = SpillWriter(task.spill, task.partitions, MOST_HELD)
+        self._shared: dict[str, bytes] = {}
+        self._types: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
+        self._strange: Counter[tuple[str, str]] = Counter()
+        self._damaged: Counter[tuple[str, str]] = Counter()
+        self._places: dict[tuple[str, str], list[int]] = {}
+        self._requests = self._lines = self._bytes = 0
+        self._file, self._at = "", 0
+
+    def take(self, piece: Piece) -> None:
+        for line in lines_of(piece):
+            self._file, self._at = piece.file.name, line.at
+            self._bytes += len(line.text)
+            text = line.text.strip()
+            if line.fault:
+                self._damage(line.fault)
+            elif text:
+                self._lines += 1
+                self._one(text)
+
+    def _damage(self, kind: str) -> None:
+        self._damaged[self._file, kind] += 1
+        places = self._places.setdefault((self._file, kind), [])
+        if len(places) < _MOST_PLACES:
+            places.append(self._at)
+
+    def _one(self, text: bytes) -> None:
+        try:
+            named = self._reader.read(text)
+        except DamagedLine as fault:
+            self._damage(fault.kind)
+            return
+        if named.type == BUNDLE:
+            self._bundle(text)
+        else:
+            self._resource(named, text, "")
+
+    def _bundle(self, text: bytes) -> None:
+        """The resources of a Bundle; where it is of one patient, all of them are that patient's."""
+        read = [(named, entry) for entry in self._entries(text) if (named := self._named(entry))]
+        patients = {named.patient for named, _ in read if named.type == PATIENT}
+        (only,) = patients if len(patients) == 1 else ("",)
+        for named, entry in read:
+            whose = named.of(only) if only else named
+            if whose.patient or whose.dropped or whose.type in SHARED:
+                self._resource(whose, bytes(entry.resource), entry.full_url or "")
+            else:
+                self._damage("names no patient")
+
+    def _entries(self, text: bytes) -> Sequence[_BundleEntry]:
+        bundle = read_as(_BUNDLE, text)
+        if bundle is None:
+            self._damage("no resource")
+        return fhir.many(bundle.entry) if bundle else ()
+
+    def _named(self, entry: _BundleEntry) -> Named | None:
+        try:
+            return self._reader.read_in_bundle(bytes(entry.resource))
+        except DamagedLine as fault:
+            self._damage(fault.kind)
+            return None
+
+    def _resource(self, named: Named, text: bytes, address: str) -> None:
+        self._types[named.type] += 1
+        if named.dropped:
+            self._dropped[named.dropped] += 1
+            for pair in named.codes:
+                if len(self._strange) < _MOST_CODES or pair in self._strange:
+                    self._strange[pair] += 1
+            return
+        if b"\n" in text or b"\r" in text:
+            text = msgspec.json.format(text, indent=-1)
+        if named.type in SHARED and not named.patient:
+            self._shared[f"{named.type}/{named.id}"] = text
+            return
+        self._requests += named.type == REQUEST
+        self._spill.add(named.patient, Record(named.type, address if address.isprintable() else "", text))
+
+    def close(self, task: SplitTask) -> Tally:
+        self._spill.close()
+        written = b"".join(b"%b\t%b\n" % (name.encode(), text) for name, text in sorted(self._shared.items()))
+        replaced(task.shared, written)
+        damaged = [
+            Damage(file, kind, count, tuple(self._places[file, kind]))
+            for (file, kind), count in sorted(self._damaged.items())
+        ]
+        tally = Tally(
+            lines=self._lines,
+            bytes=self._bytes,
+            requests=self._requests,
+            types=dict(self._types),
+            dropped=dict(self._dropped),
+            damaged=tuple(damaged),
+            strange=[(system, code, count) for (system, code), count in sorted(self._strange.items())],
+        )
+        replaced(task.done, msgspec.json.encode(tally))
+        return tally
+
+
+def split(task: SplitTask) -> Tally:
+    """Lays the lines of a task out by partition. Nothing of it counts before its tally is written."""
+    splitter = _Splitter(task)
+    for piece in task.pieces:
+        splitter.take(piece)
+    return splitter.close(task)
+
+
+def replaced(path: Path, content: bytes) -> None:
+    """Writes a file that is there whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_bytes(content)
+    draft.replace(path)
+
+
+class _BundleEntry(msgspec.Struct, rename="camel", gc=False):
+    full_url: str | None = None
+    resource: msgspec.Raw = msgspec.Raw()
+
+
+class _Bundle(msgspec.Struct, gc=False):
+    entry: fhir.Many[_BundleEntry] = None
+
+
+@cache
+def _vocabulary(cards: Path) -> Vocabulary:
+    return load(cards).vocabulary
+
+
+_BUNDLE = msgspec.json.Decoder(_Bundle)

@@ -1,0 +1,337 @@
+"""The same export gives the same judgements, however it is laid out, cut up and run; nothing is lost without a word."""
+
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from cds_service.content.places import fhir_examples
+from cds_service.errors import NothingToReplay
+from cds_service.replay.demo import write_demo
+from cds_service.replay.judgements import RUN, read_codes, read_judgements, read_run
+from cds_service.replay.lines import NO_PATIENT, NO_WANTED_CODE, NOT_ASKED
+from tests.calling import EXPECTED, as_bytes, charts, opened, requests, rules_of, serving
+
+
+def found(folder):
+    """What was judged, and the counts of codes: all of the results but how the run was told."""
+    return [path.read_bytes() for path in sorted(folder.glob("judgements-*.ndjson"))], (
+        folder / "codes.json"
+    ).read_bytes()
+
+
+def judgements(folder):
+    return found(folder)[0]
+
+
+def write(folder, name, lines):
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(b"".join(line if line.endswith(b"\n") else line + b"\n" for line in lines))
+    return folder
+
+
+def every_line(bulk):
+    return [line for path in sorted(bulk.glob("*.ndjson")) for line in path.read_bytes().splitlines(keepends=True)]
+
+
+def cards(folder):
+    return sorted((one.patient, one.hook, c.rules, c.indicator) for one in read_judgements(folder) for c in one.cards)
+
+
+def test_what_is_planted_is_found_and_nothing_else(bulk, judged, planted):
+    wanted = sorted((one.patient, one.hook, one.rules, one.indicator) for one in planted(bulk))
+    assert cards(judged[1]) == wanted
+    assert {"patient-view", "order-sign"} == {hook for _, hook, _, _ in wanted}
+
+
+def test_what_is_planted_in_the_shipped_export_is_found(run, planted):
+    folder = fhir_examples() / "bulk"
+    _, out = run(folder)
+    assert cards(out) == sorted((one.patient, one.hook, one.rules, one.indicator) for one in planted(folder))
+
+
+def test_the_shipped_export_is_what_the_command_writes(tmp_path):
+    write_demo(16, tmp_path, fhir_examples(), every=2)
+    shipped = fhir_examples() / "bulk"
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        path.name: path.read_bytes() for path in shipped.iterdir()
+    }
+
+
+def test_judgements_come_in_the_order_of_patient_day_hook_and_event(run, bulk):
+    _, out = run(bulk, mode="events")
+    orders = [one.order for one in read_judgements(out)]
+    assert orders == sorted(orders)
+    assert len(orders) > 200
+
+
+@pytest.mark.parametrize("is_past", [True, False])
+def test_every_example_patient_gets_what_the_service_answers(run, is_past):
+    _, out = run(fhir_examples() / "patients", is_past=is_past)
+    views = {one.patient: one for one in read_judgements(out) if one.hook == "patient-view"}
+    with serving() as call:
+        for name in charts():
+            live = call("patient-view", as_bytes(opened(name))).cards
+            assert [(list(c.rules), c.indicator) for c in views[name].cards] == [
+                (rules_of(card), card["indicator"]) for card in live
+            ], name
+
+
+def test_every_saved_request_gets_what_the_service_answers(run, tmp_path):
+    named = {}
+    for name, request in requests().items():
+        folder = tmp_path / name
+        write(folder, "request.json", [as_bytes(request)])
+        told, out = run(folder)
+        (named[name],) = read_judgements(out)
+        assert told.mode == "requests"
+    for name, one in named.items():
+        assert [(list(c.rules), c.indicator) for c in one.cards] == [
+            (card["rules"], card["indicator"]) for card in EXPECTED["requests"][name]["cards"]
+        ], name
+
+
+def test_requests_of_a_hook_that_is_not_asked_about_are_counted(run):
+    told, out = run(fhir_examples() / "requests", hooks=("order-sign",))
+    signed = sum(request["hook"] == "order-sign" for request in requests().values())
+    assert told.judgements == signed == len(list(read_judgements(out)))
+    assert told.dropped == {NOT_ASKED: len(requests()) - signed}
+
+
+def test_lines_in_any_order_and_files_give_the_same(run, bulk, judged, tmp_path):
+    lines = every_line(bulk)
+    random.Random(5).shuffle(lines)
+    mixed = tmp_path / "mixed"
+    for number in range(7):
+        write(mixed, f"part-{number}.ndjson", lines[number::7])
+    assert found(run(mixed)[1]) == found(judged[1])
+
+
+def test_gzipped_files_give_the_same(run, bulk, judged, tmp_path):
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    for path in bulk.glob("*.ndjson"):
+        (packed / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), 1))
+    assert found(run(packed)[1]) == found(judged[1])
+
+
+def test_bundles_give_the_same(run, bulk, judged, tmp_path):
+    folder, held = tmp_path / "bundles", {}
+    for line in every_line(bulk):
+        resource = json.loads(line)
+        subject = resource.get("subject") or resource.get("patient") or {"reference": f"Patient/{resource['id']}"}
+        held.setdefault(subject["reference"].partition("/")[2], []).append(resource)
+    for name, resources in held.items():
+        entries = [{"fullUrl": f"urn:uuid:{one['id']}", "resource": one} for one in resources]
+        write(folder, f"{name}.json", [json.dumps({"resourceType": "Bundle", "entry": entries}, indent=1).encode()])
+    assert judgements(run(folder)[1]) == judgements(judged[1])
+
+
+def test_pieces_of_any_size_give_the_same(run, bulk, judged):
+    told, out = run(bulk, question={"chunk": 9_973})
+    assert found(out) == found(judged[1])
+    assert told == judged[0]
+
+
+def test_processes_give_the_same(run, bulk, judged):
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        told, out = run(bulk, executor=pool, workers=2)
+    assert found(out) == found(judged[1])
+    assert told == judged[0]
+
+
+def test_without_dropping_lines_the_answers_are_the_same(run, bulk, judged):
+    told, out = run(bulk, question={"push_down": False})
+    assert judgements(out) == judgements(judged[1])
+    assert judged[0].dropped[NO_WANTED_CODE] > 1000
+    assert NO_WANTED_CODE not in told.dropped
+    assert (
+        read_codes(out).collections["observations"].entries == read_codes(judged[1]).collections["observations"].entries
+    )
+    assert read_codes(out) == read_codes(judged[1])
+
+
+def test_damaged_lines_and_files_are_named_and_end_nothing(run, bulk, judged, tmp_path):
+    hurt = tmp_path / "hurt"
+    hurt.mkdir()
+    for path in bulk.glob("*.ndjson"):
+        (hurt / path.name).write_bytes(path.read_bytes())
+    whole = (hurt / "Condition.ndjson").read_bytes()
+    (hurt / "Condition.ndjson").write_bytes(
+        b'{"resourceType":"Condition","id"\n' + whole + b'{"id":"x"}\n"text"\n\xff\xfe\n'
+    )
+    write(hurt, "Nobody.ndjson", [b'{"resourceType":"Condition","id":"c"}', b'{"resourceType":"Patient"}'])
+    packed = gzip.compress(b'{"resourceType":"Patient","id":"late"}\n' * 5000)
+    (hurt / "Cut.ndjson.gz").write_bytes(packed[: len(packed) // 2])
+    (hurt / "Notgzip.ndjson.gz").write_bytes(b"\x1f\x8bnothing")
+    told, out = run(hurt)
+    kinds = {(one.file, one.kind): one.count for one in told.damaged}
+    assert kinds == {
+        ("Condition.ndjson", "no JSON"): 2,
+        ("Condition.ndjson", "no resource"): 2,
+        ("Cut.ndjson.gz", "cut short"): 1,
+        ("Nobody.ndjson", "names no patient"): 1,
+        ("Nobody.ndjson", "no id"): 1,
+        ("Notgzip.ndjson.gz", "cut short"): 1,
+    }
+    at = {(one.file, one.kind): one.at for one in told.damaged}
+    assert at["Condition.ndjson", "no JSON"][0] == 0
+    others = [one for one in read_judgements(out) if one.patient != "late"]
+    assert others == list(read_judgements(judged[1]))
+
+
+def test_what_is_odd_in_a_resource_is_unreadable_there(run, tmp_path):
+    folder = write(
+        tmp_path / "odd",
+        "all.ndjson",
+        [
+            b'{"resourceType":"Patient","id":"p","birthDate":"1950-01-01","gender":"male"}',
+            b'{"resourceType":"Condition","id":"c","subject":{"reference":"Patient/p"},"code":7,"recordedDate":"2020-01-01"}',
+        ],
+    )
+    _, out = run(folder)
+    (one,) = read_judgements(out)
+    assert one.unreadable == {"conditions: Condition.code": 1}
+    assert one.age == "75-84"
+
+
+def test_lines_of_a_patient_who_is_not_there_are_counted(run, tmp_path):
+    folder = write(
+        tmp_path / "orphans",
+        "Condition.ndjson",
+        [b'{"resourceType":"Condition","id":"c","subject":{"reference":"https://ehr.example.org/fhir/Patient/p"}}'],
+    )
+    told, _ = run(folder)
+    assert (told.patients, told.dropped) == (0, {NO_PATIENT: 1})
+
+
+def test_a_drug_by_reference_is_found_wherever_it_stands(run, tmp_path):
+    drug = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "2598"}]}
+    lines = [
+        {"resourceType": "Patient", "id": "p", "birthDate": "1950-01-01"},
+        {
+            "resourceType": "Condition",
+            "id": "c",
+            "subject": {"reference": "Patient/p"},
+            "recordedDate": "2020-01-01",
+            "clinicalStatus": {"coding": [{"code": "active"}]},
+            "code": {"coding": [{"system": "http://snomed.info/sct", "code": "26929004"}]},
+        },
+        {
+            "resourceType": "MedicationRequest",
+            "id": "m",
+            "status": "active",
+            "intent": "order",
+            "subject": {"reference": "Patient/p"},
+            "authoredOn": "2026-06-15",
+            "medicationReference": {"reference": "Medication/clonazepam"},
+        },
+    ]
+    medication = {"resourceType": "Medication", "id": "clonazepam", "code": drug}
+    folder = write(tmp_path / "by-reference", "all.ndjson", [json.dumps(one).encode() for one in lines])
+    _, without = run(folder)
+    write(folder, "Medication.ndjson", [json.dumps(medication).encode()])
+    _, out = run(folder)
+    (signed,) = [one for one in read_judgements(out) if one.hook == "order-sign"]
+    assert [card.topic for card in signed.cards] == ["clonazepam-dementia"]
+    assert signed.cards[0].orders == ("MedicationRequest/m",)
+    (blind,) = [one for one in read_judgements(without) if one.hook == "order-sign"]
+    assert any(verdict.what == "undetermined" for verdict in blind.outcomes["clonazepam-dementia"])
+
+
+def test_hashed_ids_tell_apart_and_tell_nobody(run, bulk, judged):
+    _, out = run(bulk, question={"id_key": "ab" * 16})
+    plain, hidden = list(read_judgements(judged[1])), list(read_judgements(out))
+    assert len({one.patient for one in hidden}) == len({one.patient for one in plain})
+    assert b"demo-" not in b"".join(judgements(out))
+    assert sorted(len(one.cards) for one in hidden) == sorted(len(one.cards) for one in plain)
+
+
+def test_a_type_that_was_not_exported_is_not_taken_for_empty(run, bulk):
+    _, out = run(bulk, not_exported=frozenset({"conditions"}))
+    missing = {v.datum for one in read_judgements(out) for vs in one.outcomes.values() for v in vs if v.datum}
+    assert any("conditions: not sent" in datum for datum in missing)
+
+
+def test_where_nothing_is_to_be_read_it_says_so(run, tmp_path):
+    with pytest.raises(NothingToReplay):
+        run(tmp_path / "nowhere")
+    (tmp_path / "notes.txt").write_text("nothing")
+    with pytest.raises(NothingToReplay, match="no file ends in"):
+        run(tmp_path)
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(run, bulk, judged, tmp_path):
+    out, told = tmp_path / "stopped", []
+
+    def stopping(stage, done, of):
+        told.append((stage, done, of))
+        if stage == "judging" and done == 3:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        run(bulk, out=out, progress=stopping)
+    assert not (out / RUN).exists()
+    again = []
+    resumed, _ = run(bulk, out=out, progress=lambda *step: again.append(step))
+    assert again[0][1] == again[0][2] > 0
+    assert ("judging", 3, 8) in again
+    assert ("judging", 2, 8) not in again
+    assert found(out) == found(judged[1])
+    assert resumed == judged[0] == read_run(out)
+    assert not (out / ".work").exists()
+
+
+def test_what_is_left_of_another_question_is_not_gone_on_with(run, bulk, judged, tmp_path):
+    out = tmp_path / "other"
+
+    def stopping(stage, done, of):
+        if stage == "judging" and done == 3:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        run(bulk, out=out, progress=stopping, hooks=("patient-view",))
+    run(bulk, out=out)
+    assert found(out) == found(judged[1])
+
+
+def test_a_second_run_replaces_the_first(run, bulk, judged, tmp_path):
+    out = tmp_path / "twice"
+    run(fhir_examples() / "patients", out=out)
+    run(bulk, out=out)
+    assert found(out) == found(judged[1])
+
+
+def test_threads_are_an_executor_too(run, bulk, judged):
+    with ThreadPoolExecutor(1) as pool:
+        _, out = run(bulk, executor=pool)
+    assert found(out) == found(judged[1])
+
+
+def test_the_command_is_killed_in_the_middle_and_given_again(tmp_path):
+    bulk, out = tmp_path / "bulk", tmp_path / "out"
+    write_demo(600, bulk, fhir_examples())
+    program = Path(sys.executable).with_name("cds-service")
+    command = [program, "replay", bulk, "--as-of", "2026-06-15", "--processes", "1", "--out"]
+    environment = {"PATH": os.environ["PATH"], "CDS_RECORD": "off"}
+    started = subprocess.Popen([*command, out], env=environment, stdout=subprocess.DEVNULL)
+    while started.poll() is None and not list(out.glob(".work/judged-*.json")):
+        pass
+    started.send_signal(signal.SIGKILL)
+    started.wait()
+    for folder in (out, tmp_path / "whole"):
+        subprocess.run([*command, folder], env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert found(out) == found(tmp_path / "whole")
+    assert (out / RUN).read_bytes() == (tmp_path / "whole" / RUN).read_bytes()
