@@ -89,7 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     prefetch: PrefetchSet = "full"
     """What discovery asks for in open mode; otherwise each client's own."""
     bench: tuple[str, ...] = ()
-    """Networks from which the test bench may be used, or ``off``; with none, this machine in open mode."""
+    """Networks that may use the test bench and see outcomes, or ``off``; with none, this machine in open mode."""
     max_body_mb: float = 5
     max_concurrent: int = 100
     """Calls that one worker answers at a time, from the first byte of the body on."""

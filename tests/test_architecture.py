@@ -39,7 +39,12 @@ RULE_FILES_MAY_IMPORT = (
     "cds_service.phenotypes",
     "cds_service.fhir.dates",
 )
-SPEAKS_HTTP = {"cds_service.fhir_client.http", "cds_service.trust.fetching", "cds_service.cli.probe"}
+SPEAKS_HTTP = {
+    "cds_service.fhir_client.http",
+    "cds_service.trust.fetching",
+    "cds_service.cli.probe",
+    "cds_service.cli.why",
+}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -27,6 +27,7 @@ from cds_service.cli import (
     review,
     sbom,
     watch,
+    why,
 )
 from cds_service.cli.start import assembled, cases_of, fail, require_written, short, trusted_clients
 from cds_service.content import places
@@ -75,6 +76,7 @@ cards.register(main)
 connect.register(main)
 watch.register(main)
 demo_data.register(main)
+why.register(main)
 probe.register(main)
 sbom.register(main)
 replay.register(main)

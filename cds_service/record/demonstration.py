@@ -29,7 +29,7 @@ from cds_service.record.entries import (
 )
 from cds_service.record.store import Store
 from cds_service.record.tables import ANSWERS, CARDS, TALLIES
-from cds_service.rules.review import Outcome
+from cds_service.rules.review import Outcome, Prepared
 
 HOSPITAL, CLINICS = DEMONSTRATION
 SILENT, FLOODING = "clonazepam-dementia", "rbd-drug-new"
@@ -55,7 +55,7 @@ class Demonstration:
     """Entries of a year or less; the same for the same seed, rules and days."""
 
     def __init__(self, ruleset: Ruleset, now: dt.datetime, seed: int) -> None:
-        self._rules = {name: one.content for name, one in ruleset.rules.items() if one.content.status == "active"}
+        self._rules = {name: _as_recorded(one) for name, one in ruleset.rules.items() if one.content.status == "active"}
         self._services = ruleset.content.services.service
         self._now = now
         self._chance = random.Random(seed)  # noqa: S311  no secret is made of it
@@ -117,6 +117,11 @@ class Demonstration:
 
     def _drawn(self, of: int, chance: float) -> int:
         return sum(self._chance.random() < chance for _ in range(of))
+
+
+def _as_recorded(rule: Prepared) -> RuleContent:
+    """With the version as the record has it."""
+    return msgspec.structs.replace(rule.content, version=f"{rule.content.version}+{rule.digest}")
 
 
 def _trouble(rule: str, client: str, ago: int) -> float:

@@ -25,6 +25,7 @@ from cds_service.web import (
     start,
     static_files,
     tuning,
+    why,
 )
 from cds_service.web.answers import FHIR_JSON
 from cds_service.web.assembly import Application
@@ -38,7 +39,7 @@ def create_app(service: Application, capacity: Capacity | None = None) -> Starle
     """The service over HTTP; it shares the capacity of the one that it replaces."""
     settings = service.settings
     app = Starlette(
-        routes=[ExactRoutes(_addresses(service))],
+        routes=[ExactRoutes(_addresses(service)), *why.routes(service, pages.Site.of(service))],
         middleware=[
             Middleware(
                 CallMiddleware,
@@ -79,6 +80,7 @@ def _addresses(service: Application) -> dict[str, Address]:
         **static_files.addresses(),
         **bench.addresses(service, site),
         **outcomes.addresses(service, site),
+        **why.addresses(service, site),
     }
 
 

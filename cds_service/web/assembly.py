@@ -33,11 +33,13 @@ from cds_service.record.entries import Call
 from cds_service.settings import Settings
 from cds_service.trust.clients import Clients, read_clients, require_known
 from cds_service.trust.vendors import code_form
-from cds_service.web import metrics
+from cds_service.web import bench_access, metrics
 from cds_service.web.authentication import Authenticator
 from cds_service.web.callers import ANYONE, Caller, HookAnswer
+from cds_service.web.logs import uuid_or_none
 from cds_service.web.long_bodies import LongBodies
 from cds_service.web.offers import Asking, Offer
+from cds_service.web.recent import Made, Recent
 
 if TYPE_CHECKING:
     from cds_service.record.recorder import CallRecord, Recorder
@@ -53,6 +55,8 @@ class Application:
         self.settings = settings
         self._fhir = FhirAccess(settings.deadline_ms / 1000, Resolver(networks(settings.fhir_servers)))
         self.long_bodies = LongBodies()
+        self.recent = Recent(whole=settings.open) if bench_access.is_on(settings) else None
+        """What the last calls led to, where anybody may ask."""
         self._authenticator: Authenticator | None = None
         self._recorder: Recorder | None = None
         self._audit: Audit | None = None
@@ -179,6 +183,9 @@ class Application:
         grant, recall = self._grants[caller.name], record.recall if record else None
         served = offer.services[service.id]
         decided = await self._decisions.answer(hook, served, grant, recall, asked=asked, drafts=opened.drafts, run=run)
+        if self.recent:
+            made = Made(service.id, service.hook, caller.name, uuid_or_none(hook.hook_instance))
+            self.recent.note(made, decided.decision, self.ruleset, self.settings.now())
         if not probes:
             self._count(decided, service, caller, record, sum(one.queries for one in asked.rounds))
         profile = PROFILES[caller.client.profile if caller.client else self.settings.profile]

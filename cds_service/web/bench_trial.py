@@ -30,7 +30,9 @@ from cds_service.hooks.validation import Fault, faults_in
 from cds_service.record.entries import BENCH
 from cds_service.web.assembly import Application
 from cds_service.web.bench_form import Form, document_of, source_of
+from cds_service.web.logs import uuid_or_none
 from cds_service.web.problems import body_of
+from cds_service.web.recent import Made
 
 _MOST_DAYS = 8
 
@@ -191,6 +193,7 @@ class Bench:
             explained, timings={**explained.timings, "write": perf_counter() - started}
         )
         fired.response = json.loads(answer)
+        self._keep(fired, explained)
         fired.response_faults = faults_in(answer, "response")
         held = [*(chart.resources.values() if chart else ()), *trial.drafts]
         fired.rules = list(silence.told(self._app.ruleset, explained, held))
@@ -198,6 +201,13 @@ class Bench:
             [orders.difference(trial.drafts, orders.accepted(one, trial.drafts)) for one in card.get("suggestions", ())]
             for card in fired.cards
         ]
+
+    def _keep(self, fired: Fired, explained: Explained) -> None:
+        """So that /why knows of it, too."""
+        app, instance = self._app, str(fired.request.get("hookInstance", ""))
+        if app.recent:
+            made = Made(fired.service, fired.hook, BENCH, uuid_or_none(instance))
+            app.recent.note(made, explained.decision, app.ruleset, app.settings.now())
 
     async def _take(self, tried: Tried, about: str, run: Run) -> None:
         """Accepts a suggestion as a client does: feedback, the actions, and the next event."""

@@ -19,7 +19,7 @@ _PLOT = _WIDTH - _LEFT - _RIGHT
 _FLOOR = _HEIGHT - _BOTTOM
 _MOST_TICKS = 5
 _MOST_LABELS = 9
-_ROW, _NAMES, _COUNT = 24, 250, 60
+_ROW, _NAMES, _COUNT = 24, 330, 60
 
 _FRAME = Markup(
     '<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-labelledby="{name}-title {name}-desc">'

@@ -6,6 +6,7 @@ What was counted is kept for a minute: however many look, the database is asked 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from time import monotonic
@@ -214,7 +215,7 @@ def _drawings(tables: Mapping[str, Table], rung: list[Verdict]) -> dict[str, Mar
     wrong: dict[str, str] = {}
     for one in rung:
         wrong.setdefault(one.series.rule, one.kind)
-    names = [(f"{rule} {version}", wrong.get(str(rule), "")) for rule, version, *_ in rules.rows]
+    names = [(label, wrong.get(str(row[0]), "")) for label, row in zip(_labels(rules), rules.rows, strict=True)]
     return {
         "periods": charts.columns("shown", "Cards shown, by what became of them", days, _parts(periods)),
         "shares": charts.lines("shares", "Shares over time", days, {one: periods.rates(one) for one in _SHARES}),
@@ -226,6 +227,14 @@ def _drawings(tables: Mapping[str, Table], rung: list[Verdict]) -> dict[str, Mar
             {"queries": [float(one) for one in hooks.column("queries per call")]},
         ),
     }
+
+
+def _labels(rules: Table) -> list[str]:
+    """Rule and version; with the digest of the card file only where it makes the difference."""
+    short = [f"{rule} {str(version).partition('+')[0]}" for rule, version, *_ in rules.rows]
+    many = Counter(short)
+    whole = [f"{rule} {version}" for rule, version, *_ in rules.rows]
+    return [one if many[one] == 1 else full for one, full in zip(short, whole, strict=True)]
 
 
 def _parts(table: Table) -> dict[str, list[int]]:

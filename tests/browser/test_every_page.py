@@ -17,6 +17,7 @@ PAGES = (
     "/catalogue/screening-form",
     "/catalogue/myoclonus-types",
     "/leaflets/safe-bedroom",
+    "/why",
 )
 """One of each kind; whoever adds a kind of page adds one here."""
 MOST_BYTES = 150_000

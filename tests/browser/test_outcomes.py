@@ -7,10 +7,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.visits import Visits
+from tests.calling import requests
 from tests.processes import ROOT, serving
 
 PATHS = ("/outcomes", "/outcomes?days=364", "/outcomes?rule=rbd-drug-new&client=demonstration-clinics")
@@ -62,6 +64,18 @@ def test_a_choice_is_made_without_script(visits: Visits) -> None:
     assert "rule=rbd-drug-new" in visit.page.url
     names = visit.page.locator("#rules ~ figure text.name")
     assert names.all_text_contents() == ["rbd-drug-new 1.0.0 (flood)"]
+
+
+def test_the_steps_behind_a_card_are_found_by_its_uuid(visits: Visits, year: str) -> None:
+    answer = httpx.post(f"{year}/cds-services/rbd-order-sign", json=requests()["order-sign-rbd-dementia"])
+    visit = visits.new(script=False).go("/why")
+    visit.page.fill("[name=of]", answer.json()["cards"][0]["uuid"])
+    visit.page.click("form.fields button")
+    assert visit.page.locator("details.rule summary .tag").first.text_content() == "found"
+    assert (visit.said, visit.refused) == ([], [])
+    seen = visits.new("dark", width=400).go(visit.page.url.removeprefix(year))
+    assert seen.findings() == []
+    assert seen.overflow() <= 0
 
 
 def test_drawings_have_names_for_those_who_do_not_see_them(visits: Visits) -> None:
