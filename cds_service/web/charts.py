@@ -14,11 +14,11 @@ from markupsafe import Markup
 from cds_service.record.rates import Rate
 
 _WIDTH, _HEIGHT = 720, 210
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 10, 24
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 36, 10, 24
 _PLOT = _WIDTH - _LEFT - _RIGHT
 _FLOOR = _HEIGHT - _BOTTOM
 _MOST_TICKS = 5
-_MOST_LABELS = 9
+_MOST_LABELS = 7
 _ROW, _NAMES, _COUNT = 24, 330, 60
 
 _FRAME = Markup(

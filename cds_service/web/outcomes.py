@@ -211,7 +211,7 @@ def _drawings(tables: Mapping[str, Table], rung: list[Verdict]) -> dict[str, Mar
     from cds_service.web import charts
 
     rules, periods, hooks = tables["rules"], tables["periods"], tables["hooks"]
-    days = [str(day)[5:] for day in periods.column("from")]
+    days = [str(day) for day in periods.column("from")]
     wrong: dict[str, str] = {}
     for one in rung:
         wrong.setdefault(one.series.rule, one.kind)

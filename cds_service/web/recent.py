@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from time import monotonic
 
 import msgspec
@@ -78,18 +79,21 @@ class Recent:
             not_started=tuple(decision.started.not_started),
             gate=decision.gate,
         )
+        self._forget()
         self._calls.append((monotonic(), kept))
 
     def find(self, name: str) -> KeptCall | None:
         """The last call of this name, if it is not too long ago."""
         self._forget()
-        named = (call for _, call in reversed(self._calls) if name == call.instance or name in call.cards)
+        # A copy: what was tried on the bench may be noted by another thread meanwhile.
+        named = (call for _, call in reversed(tuple(self._calls)) if name == call.instance or name in call.cards)
         return next(named, None)
 
     def _forget(self) -> None:
         oldest = monotonic() - SECONDS
-        while self._calls and self._calls[0][0] < oldest:
-            self._calls.popleft()
+        with suppress(IndexError):
+            while self._calls[0][0] < oldest:
+                self._calls.popleft()
 
     def _rules(self, decision: Decision, ruleset: Ruleset) -> Iterator[KeptRule]:
         shown = {rule for group in decision.groups for rule in group.rules}
