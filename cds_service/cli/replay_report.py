@@ -44,7 +44,7 @@ def report_options(command: F) -> F:
     return command
 
 
-_BUDGET = "Ceilings (TOML, as cards/budget.toml); exit code 3 where one is passed."
+_BUDGET = "Ceilings (TOML, as cards/budget.toml); exit code 3 where one is exceeded."
 _MASK = "Round all counts by chance to multiples of N, so that none below it can be told."
 _SAMPLE = "Patients to review for each rule; 0 writes none."
 
@@ -62,7 +62,7 @@ def report(folder: Path, **asked: Any) -> None:
 
     The page holds counts only; which charts to review stands beside it, in sample.csv.
 
-    Exit codes: 0 written; 1 the results or the budget cannot be read; 3 a ceiling of --budget is passed.
+    Exit codes: 0 written; 1 the results or the budget cannot be read; 3 a ceiling of --budget is exceeded.
     """
     end_with_report(folder, **asked)
 
@@ -70,7 +70,7 @@ def report(folder: Path, **asked: Any) -> None:
 def end_with_report(
     folder: Path, *, budget: Path | None, mask_below: int | None, sample: int, seed: int, opens: bool
 ) -> None:
-    """Writes the report, says where it is and what of the budget is passed, and exits by that if one was given."""
+    """Writes the report, says where it is and which ceilings are exceeded, and exits by that if one was given."""
     from cds_service.replay.gate import held, read_budget
     from cds_service.replay.masking import Mask
     from cds_service.replay.numbers import counted
@@ -93,6 +93,39 @@ def end_with_report(
         click.launch(page.absolute().as_uri())
     if budget and any(one.stops for one in verdicts):
         sys.exit(3)
+
+
+@replay.command()
+@click.argument("before", type=_FOLDER)
+@click.argument("after", type=_FOLDER)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="A folder for a page, CSV and the sample."
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@click.option("--sample", type=click.IntRange(0), default=3, show_default=True, help="Patients named for each change.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other patients.")
+def diff(before: Path, after: Path, out: Path | None, as_json: bool, sample: int, seed: int) -> None:
+    """Say which patients gain, lose or change a card between two replays of one export, by rule and reason.
+
+    BEFORE and AFTER are folders of results.
+
+    Exit codes: 0 told; 1 the results cannot be read, or are not of the same question.
+    """
+    import json
+
+    from cds_service.replay.difference_tables import document_of, lines_of
+    from cds_service.replay.differences import compared
+    from cds_service.replay.results import Results
+    from cds_service.web.replay_pages import write_differences
+
+    was, now = Results.of(before), Results.of(after)
+    found = compared(was, now, sample, seed)
+    if out:
+        click.echo(f"Page: {write_differences(out, found, was.run, now.run)}", err=True)
+    if as_json:
+        click.echo(json.dumps(document_of(found), indent=2))
+    else:
+        click.echo("\n".join(lines_of(found)))
 
 
 def _told(one: Held, mask: Callable[..., int]) -> str:

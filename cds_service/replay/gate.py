@@ -25,12 +25,12 @@ class Held(msgspec.Struct, frozen=True):
     ceiling: float
     events: int
     answers: int
-    verdict: Literal["kept", "passed", "too few to tell", "nothing judged", "not replayed"]
+    verdict: Literal["kept", "exceeded", "too few to tell", "nothing judged", "not replayed"]
 
     @property
     def stops(self) -> bool:
         """Whether one should not go live so: nothing judged is never nothing found."""
-        return self.verdict in ("passed", "nothing judged")
+        return self.verdict in ("exceeded", "nothing judged")
 
 
 def held(numbers: Numbers, budget: Budget, replayed: Container[str]) -> Iterator[Held]:
@@ -42,11 +42,11 @@ def held(numbers: Numbers, budget: Budget, replayed: Container[str]) -> Iterator
             yield msgspec.structs.replace(one, verdict=_verdict(one)) if hook in replayed else one
 
 
-def _verdict(one: Held) -> Literal["kept", "passed", "too few to tell", "nothing judged"]:
+def _verdict(one: Held) -> Literal["kept", "exceeded", "too few to tell", "nothing judged"]:
     if not one.answers:
         return "nothing judged"
     if one.events > one.ceiling * one.answers:
-        return "passed"
+        return "exceeded"
     # A ceiling of none is kept by none; any other by none only where some could have been expected.
     return "kept" if one.ceiling == 0 or one.ceiling * one.answers >= _ENOUGH else "too few to tell"
 

@@ -130,7 +130,7 @@ def _of_answer(judged: Judgement) -> Iterator[Key]:
 def _of_card(judged: Judgement, card: ShownCard) -> Iterator[Key]:
     hook = judged.hook
     yield "cards", hook, card.indicator
-    yield "day cards", hook, judged.day
+    yield "day cards", hook, judged.day, card.indicator
     yield "rule leads", hook, card.topic
     yield from (("rule cards", hook, rule, card.indicator) for rule in card.rules)
 

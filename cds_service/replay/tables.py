@@ -132,11 +132,16 @@ class Tables:
         return Table("combinations", "Combinations", says, columns, tuple(rows))
 
     def days(self) -> Table:
-        rows = [
-            (hook, day, self._count("day", hook, day), self._count("day cards", hook, day))
-            for hook, day in self._numbers.places("day")
+        rows: list[tuple[Cell, ...]] = [
+            (
+                *place,
+                self._count("day", *place),
+                *(self._count("day cards", *place, indicator) for indicator in reversed(INDICATORS)),
+            )
+            for hook in self._hooks
+            for place in [(hook, day) for (day,) in self._numbers.places("day", hook)]
         ]
-        columns = _name("hook"), _name("day"), *_counts("answers", "cards")
+        columns = _name("hook"), _name("day"), *_counts("answers", *reversed(INDICATORS))
         return Table("days", "Days", "Days on which nothing was judged are left out.", columns, tuple(rows))
 
     def burden(self) -> Table:

@@ -27,26 +27,23 @@ def write_tables(folder: Path, tables: Sequence[Table], below: int | None) -> No
         for table in tables:
             rows = [[told(*cell, below) for cell in zip(row, table.columns, strict=True)] for row in table.rows]
             ids = [column.id for column in table.columns]
-            _write_csv(folder / TABLES / f"{table.id}.csv", ids, rows)
+            write_csv(folder / TABLES / f"{table.id}.csv", [ids, *rows])
             for row in rows:
                 line = {"table": table.id, **dict(zip(ids, row, strict=True))}
                 lines.write(msgspec.json.encode(line) + b"\n")
 
 
-def write_sample(path: Path, samples: Iterable[Sampled]) -> None:
-    """Which charts to look up and judge, by rule."""
-    columns = "rule", "patient", "day", "hook", "event", "indicator", "orders"
+def sample_of(samples: Iterable[Sampled]) -> list[tuple[Cell, ...]]:
+    """Which charts to look up and judge, by rule; the names of the columns first."""
     rows = [
         (one.rule, one.patient, one.day, one.hook, one.event, one.indicator, " ".join(one.orders)) for one in samples
     ]
-    _write_csv(path, columns, rows)
+    return [("rule", "patient", "day", "hook", "event", "indicator", "orders"), *rows]
 
 
-def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+def write_csv(path: Path, rows: Iterable[Sequence[Cell]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        out = csv.writer(file)
-        out.writerow(columns)
-        out.writerows([_plain(cell) for cell in row] for row in rows)
+        csv.writer(file).writerows([_plain(cell) for cell in row] for row in rows)
 
 
 def _plain(cell: Cell) -> Cell:

@@ -1,22 +1,26 @@
-"""The report on a replay as one page that needs no server: stylesheet within, drawings as SVG, no script."""
+"""What is made of replays, as pages that need no server: stylesheet within, drawings as SVG, no script, no patient."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 from markupsafe import Markup
 
 from cds_service.content.model import RuleContent
+from cds_service.replay import difference_tables
+from cds_service.replay.differences import Differences
 from cds_service.replay.gate import Held
 from cds_service.replay.judgements import Codes, Run
 from cds_service.replay.masking import Mask
-from cds_service.replay.numbers import Numbers
+from cds_service.replay.numbers import INDICATORS, Numbers
 from cds_service.replay.tables import Cell, Column, Table, Tables
-from cds_service.replay.written import SAMPLE, TABLES, told, write_sample, write_tables
+from cds_service.replay.written import SAMPLE, TABLES, sample_of, told, write_csv, write_tables
+from cds_service.web import charts
 from cds_service.web.pages import templates
 from cds_service.web.static_files import content_of
 
@@ -31,13 +35,19 @@ _BARS = {
     "unreadable": "times",
     "coverage": "share",
     "codes": "entries",
+    "changes": "patients",
 }
 """By table, the column that is drawn as bars too."""
 _MOST_OPEN = 45
 """Longer tables are folded."""
 _MOST_ROWS = 200
+_MOST_BY_DAY = 62
+_MOST_WITHOUT_YEAR = 300
+_MOST_RULES = 15
 _COUNT = Column("count", "")
-Funnel: TypeAlias = Mapping[str, Mapping[str, Sequence[Sequence[Cell]]]]
+_DAY = timedelta(days=1)
+Row: TypeAlias = Sequence[Cell]
+Funnel: TypeAlias = Mapping[str, Mapping[str, Sequence[Row]]]
 
 
 class ReplayReport(msgspec.Struct, frozen=True):
@@ -51,51 +61,106 @@ class ReplayReport(msgspec.Struct, frozen=True):
     mask: Mask
 
     def write(self, folder: Path) -> Path:
-        """Writes the report into a folder of its own and gives the page; who is in the sample is not in the page."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Writes the report into a folder of its own and gives the page; ids stand in the sample only, if at all."""
         tables = Tables(self.numbers, self.run, self.codes, self.rules, self.mask).all(self.held)
-        write_tables(folder, tables, self.mask.below)
-        samples = [] if self.mask.below else self.numbers.samples
-        if samples:
-            write_sample(folder / SAMPLE, samples)
-        else:
-            (folder / SAMPLE).unlink(missing_ok=True)
-        page = folder / PAGE
-        page.write_text(self._page({table.id: table for table in tables}, bool(samples)), encoding="utf-8")
-        return page
+        sample = [] if self.mask.below else sample_of(self.numbers.samples)
+        by_id = {table.id: table for table in tables}
+        names = {
+            "run": self.run,
+            "patients": self.mask(self.numbers.counts["patients",], "patients"),
+            "titles": {rule: one.title for rule, one in self.rules.items()},
+            "funnel": _funnel(by_id["funnel"]),
+            "figures": {name: found for name, draw in _DRAWN.items() if (found := dict(draw(by_id[name])))},
+            "stops": any(one.stops for one in self.held),
+            "count": _COUNT,
+        }
+        return _written(folder, "replay_report.html", tables, sample, self.mask.below, names)
 
-    def _page(self, tables: Mapping[str, Table], sampled: bool) -> str:
-        return (
-            templates()
-            .get_template("replay_report.html")
-            .render(
-                style=Markup(content_of("house.css").decode()),  # noqa: S704  our own stylesheet
-                run=self.run,
-                tables=tables,
-                funnel=_funnel(tables["funnel"]),
-                titles={rule: one.title for rule, one in self.rules.items()},
-                below=self.mask.below,
-                sample=SAMPLE if sampled else "",
-                files=TABLES,
-                bars=_BARS,
-                count=_COUNT,
-                most_open=_MOST_OPEN,
-                most_rows=_MOST_ROWS,
-                patients=self.mask(self.numbers.counts["patients",], "patients"),
-                told=told,
-                stops=any(one.stops for one in self.held),
-            )
-        )
+
+def write_differences(folder: Path, found: Differences, before: Run, after: Run) -> Path:
+    """As the report, of what two replays say otherwise."""
+    tables = difference_tables.tables_of(found)
+    names = {"figures": {}, "headline": difference_tables.headline(found), "before": before, "after": after}
+    return _written(folder, "replay_diff.html", tables, difference_tables.sample_of(found), None, names)
+
+
+def _written(
+    folder: Path,
+    template: str,
+    tables: Sequence[Table],
+    sample: Sequence[Row],
+    below: int | None,
+    names: Mapping[str, Any],
+) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tables(folder, tables, below)
+    if sample[1:]:
+        write_csv(folder / SAMPLE, sample)
+    else:
+        (folder / SAMPLE).unlink(missing_ok=True)
+    shown = {
+        "style": Markup(content_of("house.css").decode()),  # noqa: S704  our own stylesheet
+        "tables": {table.id: table for table in tables},
+        "sample": SAMPLE if sample[1:] else "",
+        "files": TABLES,
+        "bars": _BARS,
+        "below": below,
+        "told": told,
+        "most_open": _MOST_OPEN,
+        "most_rows": _MOST_ROWS,
+    }
+    page = folder / PAGE
+    page.write_text(templates().get_template(template).render(**shown, **names), encoding="utf-8")
+    return page
 
 
 def _funnel(table: Table) -> Funnel:
     """Its rows by hook and rule."""
     return {
-        hook: {rule: tuple(rows) for rule, rows in groupby(of_hook, key=lambda row: row[1])}
-        for hook, of_hook in _parted(table)
+        hook: {rule: tuple(rows) for rule, rows in groupby(of_hook, key=lambda row: str(row[1]))}
+        for hook, of_hook in _by_hook(table)
     }
 
 
-def _parted(table: Table) -> Iterator[tuple[str, Sequence[Sequence[Cell]]]]:
-    for hook, rows in groupby(table.rows, key=lambda row: row[0]):
-        yield str(hook), tuple(rows)
+def _by_hook(table: Table) -> Iterator[tuple[str, Sequence[Row]]]:
+    for hook, rows in groupby(table.rows, key=lambda row: str(row[0])):
+        yield hook, tuple(rows)
+
+
+def _by_day(table: Table) -> Iterator[tuple[str, Markup]]:
+    """The cards of each hook over the days, or over weeks where there are many; none where there is one day only."""
+    for hook, rows in _by_hook(table):
+        of_day = {date.fromisoformat(str(day)): counts for _, day, _, *counts in rows}
+        first, last = min(of_day), max(of_day)
+        step = 1 if last - first < _MOST_BY_DAY * _DAY else 7
+        starts = [first + _DAY * ahead for ahead in range(0, (last - first).days + 1, step)]
+        if len(starts) < 2:
+            continue
+        sums = [_added(of_day.get(start + _DAY * ahead) for ahead in range(step)) for start in starts]
+        parts = dict(zip(reversed(INDICATORS), zip(*sums, strict=True), strict=True))
+        title = f"{hook}: cards a {'day' if step == 1 else 'week'}"
+        form = "%d %b" if last - first < _MOST_WITHOUT_YEAR * _DAY else "%b %Y"
+        yield title, charts.columns(f"days-{hook}", title, [f"{start:{form}}" for start in starts], parts)
+
+
+def _added(rows: Iterable[Row | None]) -> tuple[int, ...]:
+    """Several days as one; a day on which nothing was judged adds nothing."""
+    there = [[int(cell or 0) for cell in row] for row in rows if row]
+    return tuple(map(sum, zip(*there, strict=True))) if there else (0,) * len(INDICATORS)
+
+
+def _by_rule(table: Table) -> Iterator[tuple[str, Markup]]:
+    """The rules with the most cards at each hook."""
+    place = {column.id: number for number, column in enumerate(table.columns)}
+    for hook, rows in _by_hook(table):
+        told = sorted((row for row in rows if row[place["cards"]]), key=lambda row: -int(row[place["cards"]] or 0))
+        loud = told[:_MOST_RULES]
+        if loud:
+            parts = {name: [int(row[place[name]] or 0) for row in loud] for name in reversed(INDICATORS)}
+            names = [(str(row[place["rule"]]), "") for row in loud]
+            title = f"{hook}: cards of each rule"
+            yield title, charts.bars(f"rules-{hook}", title, names, parts)
+
+
+_DRAWN = {"days": _by_day, "rules": _by_rule}
+"""Tables of which there are drawings, by hook."""

@@ -11,14 +11,15 @@ from click.testing import CliRunner
 from playwright.sync_api import Browser
 
 from cds_service.cli.main import main
-from cds_service.replay.judgements import Codes, Coverage, Damage, UnknownCode
+from cds_service.replay.judgements import Codes, Coverage, Damage, Judgement, UnknownCode
 from tests.browser.visits import Visits
 from tests.replay.judged import A, B, card, ended, judged, run, written
 
-PAGE = "/index.html"
+PAGE, DIFFERENCES = "/index.html", "/differences/index.html"
+every_page = pytest.mark.parametrize("path", [PAGE, DIFFERENCES])
 
 
-def judgements() -> Iterator[msgspec.Struct]:
+def judgements() -> Iterator[Judgement]:
     for number in range(300):
         shown = [card(A, "warning", also=(B,))] if number % 50 == 0 else [card(B, "info")] if number % 40 == 0 else []
         outcomes = {A: ended("found", "dementia") if shown else ended("not_met", "clonazepam-proposed")}
@@ -31,9 +32,17 @@ def judgements() -> Iterator[msgspec.Struct]:
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     codes = Codes({"medications": Coverage(900, 500, 9, (UnknownCode("<b>system</b>", "<i>code</i>", 12),))})
     of = run(days=("2026-06-01", "2026-06-28"), damaged=(Damage("Condition.ndjson", "not JSON", 3),))
-    folder = written(tmp_path_factory.mktemp("replay"), list(judgements()), of, codes)  # type: ignore[arg-type]
-    CliRunner().invoke(main, ["replay", "report", str(folder)], catch_exceptions=False)
+    folder = written(tmp_path_factory.mktemp("replay"), list(judgements()), of, codes)
+    _replay("report", str(folder))
+    silent = [msgspec.structs.replace(one, cards=()) for one in judgements()]
+    other = written(tmp_path_factory.mktemp("other"), silent, of, codes)
+    _replay("diff", str(folder), str(other), "--out", str(folder / "report" / "differences"))
     return folder / "report"
+
+
+def _replay(*args: str) -> None:
+    result = CliRunner().invoke(main, ["replay", *args], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
 
 
 @pytest.fixture
@@ -43,25 +52,29 @@ def opened(chromium: Browser, report: Path) -> Iterator[Visits]:
     made.close()
 
 
-def test_the_page_needs_nothing_but_itself(opened: Visits) -> None:
-    visit = opened.new().go(PAGE)
+@every_page
+def test_the_page_needs_nothing_but_itself(opened: Visits, path: str) -> None:
+    visit = opened.new().go(path)
     assert (visit.said, visit.refused, visit.elsewhere) == ([], [], [])
-    assert [url for url in visit.asked if not url.endswith(PAGE)] == []
+    assert [url for url in visit.asked if not url.endswith(path)] == []
 
 
+@every_page
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(opened: Visits, scheme: str) -> None:
-    visit = opened.new(scheme).go(PAGE)  # type: ignore[arg-type]
+def test_axe_finds_nothing_serious(opened: Visits, path: str, scheme: str) -> None:
+    visit = opened.new(scheme).go(path)  # type: ignore[arg-type]
     visit.page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
     assert visit.findings() == []
 
 
-def test_the_keyboard_reaches_everything(opened: Visits) -> None:
-    assert opened.new().go(PAGE).out_of_reach() == []
+@every_page
+def test_the_keyboard_reaches_everything(opened: Visits, path: str) -> None:
+    assert opened.new().go(path).out_of_reach() == []
 
 
-def test_the_page_fits_on_a_phone(opened: Visits) -> None:
-    assert opened.new(width=400).go(PAGE).overflow() <= 0
+@every_page
+def test_the_page_fits_on_a_phone(opened: Visits, path: str) -> None:
+    assert opened.new(width=400).go(path).overflow() <= 0
 
 
 def test_what_is_most_looked_for_stands_at_the_head(opened: Visits) -> None:
@@ -70,11 +83,12 @@ def test_what_is_most_looked_for_stands_at_the_head(opened: Visits) -> None:
     assert page.get_by_role("alert").inner_text() == "The budget is not kept."
 
 
-def test_every_link_of_the_page_leads_somewhere(opened: Visits, report: Path) -> None:
-    page = opened.new().go(PAGE).page
+@every_page
+def test_every_link_of_the_page_leads_somewhere(opened: Visits, report: Path, path: str) -> None:
+    page = opened.new().go(path).page
     targets = [str(one.get_attribute("href")) for one in page.locator("a").all()]
     files, places = [one for one in targets if one[0] != "#"], [one for one in targets if one[0] == "#"]
-    assert all((report / name).is_file() for name in files)
+    assert all(((report / path[1:]).parent / name).is_file() for name in files)
     assert all(page.locator(place).count() == 1 for place in places)
 
 

@@ -46,11 +46,11 @@ def test_the_budget_that_is_given_decides_the_exit_code(results, tmp_path):
     (tmp_path / "budget.toml").write_text("[patient-view]\ninfo = 0.5\nwarning = 0.05\n")
     said = replay("report", results, "--budget", tmp_path / "budget.toml", code=3).stdout
     assert "kept: patient-view, info: 1 of 10" in said
-    assert "passed: patient-view, warning: 1 of 10" in said
+    assert "exceeded: patient-view, warning: 1 of 10" in said
 
 
 def test_the_shipped_budget_is_told_and_changes_no_exit_code(results):
-    assert "passed: patient-view, warning: 1 of 10, at most 0.5000%" in replay("report", results).stdout
+    assert "exceeded: patient-view, warning: 1 of 10, at most 0.5000%" in replay("report", results).stdout
 
 
 def test_a_folder_without_results_is_a_sentence(tmp_path):

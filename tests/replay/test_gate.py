@@ -20,7 +20,7 @@ def verdicts(cards: int, answers: int, replayed: tuple[str, ...] = ("patient-vie
 
 @pytest.mark.parametrize(
     ("cards", "answers", "verdict"),
-    [(4, 200, "kept"), (5, 200, "passed"), (1, 100, "too few to tell"), (3, 100, "passed"), (0, 0, "nothing judged")],
+    [(4, 200, "kept"), (5, 200, "exceeded"), (1, 100, "too few to tell"), (3, 100, "exceeded"), (0, 0, "nothing judged")],
 )
 def test_a_ceiling_is_kept_or_passed_or_too_little_was_seen(cards, answers, verdict):
     assert verdicts(cards, answers)["info"] == verdict
@@ -34,7 +34,7 @@ def test_a_hook_that_was_not_replayed_is_told_and_stops_nothing():
     assert verdicts(5, 100, ()) == {"info": "not replayed", "critical": "not replayed"}
 
 
-def test_what_is_passed_and_what_was_not_judged_stops():
+def test_what_is_exceeded_and_what_was_not_judged_stops():
     assert [one.stops for one in held(counted([]), BUDGET, ["patient-view"])] == [True, True]
 
 

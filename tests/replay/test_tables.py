@@ -14,7 +14,7 @@ from cds_service.replay.judgements import Codes, Coverage, Damage, UnknownCode, 
 from cds_service.replay.masking import Mask
 from cds_service.replay.numbers import counted
 from cds_service.replay.tables import MOST_CODES, Tables
-from cds_service.replay.written import LINES, SAMPLE, TABLES, write_sample, write_tables
+from cds_service.replay.written import LINES, SAMPLE, TABLES, sample_of, write_csv, write_tables
 from tests.replay.judged import A, B, card, ended, judged, run
 
 CONTENT = load(shipped_cards())
@@ -144,7 +144,7 @@ def test_no_cell_is_a_formula_to_a_spreadsheet(tmp_path, code):
 
 def test_the_sample_names_patients_and_orders(tmp_path):
     numbers = counted([judged("p1", card(A, "warning", "MedicationRequest/9"))], 3)
-    write_sample(tmp_path / SAMPLE, numbers.samples)
+    write_csv(tmp_path / SAMPLE, sample_of(numbers.samples))
     assert (tmp_path / SAMPLE).read_text().splitlines()[
         1
     ] == f"{A},p1,2026-06-15,patient-view,,warning,MedicationRequest/9"

@@ -1,0 +1,48 @@
+"""`cds-service replay diff`, over results written by hand."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from cds_service.cli.main import main
+from tests.replay.judged import A, card, ended, judged, written
+
+
+@pytest.fixture
+def folders(tmp_path):
+    was = [judged(f"p{n}", outcomes={A: ended("not_met", "adult")}) for n in range(9)]
+    now = [judged("p0", card(A), outcomes={A: ended("found", "dementia")}), *was[1:]]
+    return written(tmp_path / "a", was), written(tmp_path / "b", now)
+
+
+def diff(*args, code=0):
+    result = CliRunner().invoke(main, ["replay", "diff", *map(str, args)], catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return result.stdout
+
+
+def test_each_change_is_a_line_with_its_reason_and_the_patients_under_it(folders):
+    assert diff(*folders).splitlines() == [
+        "1 of 9 patients change: 1 gain a card, 0 lose one, 0 have another.",
+        f"gains {A} at patient-view: 1 patients, 1 cards: not met: adult -> found: dementia",
+        "  p0 2026-06-15",
+    ]
+
+
+def test_a_program_reads_the_same_as_json(folders):
+    told = json.loads(diff(*folders, "--json"))
+    assert (told["patients"], told["change"], told["by-kind"]) == (9, 1, {"gains": 1, "loses": 0, "changes": 0})
+    (change,) = told["changes"]
+    assert (change["rule"], change["patients"], change["sample"][0]["patient"]) == (A, 1, "p0")
+
+
+def test_the_page_names_no_patient_and_the_sample_beside_it_does(folders, tmp_path):
+    diff(*folders, "--out", tmp_path / "out")
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "1 of 9 patients change" in page
+    assert "p0" not in page
+    assert "p0" in (tmp_path / "out" / "sample.csv").read_text()
+    assert (tmp_path / "out" / "tables" / "changes.csv").is_file()
