@@ -36,6 +36,7 @@ _MOST_TOLD = 20
 @click.option("--as-of", "as_of", type=_DATE, help="Judge each chart as it was known on this day; else as it stands.")
 @click.option("--events", is_flag=True, help="Judge each patient at each encounter and each order instead.")
 @click.option("--since", type=_DATE, help="With --events, only those from this day on.")
+@click.option("--with-memory", is_flag=True, help="Leave unsaid what was shown before, as the service does.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("replay"), show_default=True)
 @click.option("--processes", type=click.IntRange(1), help="Processes of this machine.  [default: one a core]")
 @click.option("--cluster", metavar="tcp://...", help="A dask scheduler, whose workers see SOURCE and --out too.")
@@ -49,6 +50,7 @@ def replay(
     as_of: datetime | None,
     events: bool,
     since: datetime | None,
+    with_memory: bool,
     out: Path,
     processes: int | None,
     cluster: str | None,
@@ -84,6 +86,7 @@ def replay(
             day=as_of.date() if as_of else settings.today(),
             since=since.date() if since else None,
             is_past=as_of is not None and not events,
+            with_memory=with_memory,
             not_exported=keys,
         ),
         push_down=not keep_all_lines,

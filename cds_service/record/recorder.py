@@ -15,7 +15,6 @@ import msgspec
 import structlog
 from sqlalchemy.exc import ArgumentError
 
-from cds_service.content.model import RuleContent
 from cds_service.content.not_checked import ID as NOT_CHECKED
 from cds_service.decisions.decide import Decision, Judged, Muted
 from cds_service.decisions.group import CardGroup
@@ -44,8 +43,9 @@ from cds_service.record.mute_policy import MutePolicy, Now
 from cds_service.record.pseudonyms import Keys, is_readable, keys_before, keys_of
 from cds_service.record.retention import Pruned
 from cds_service.record.store import Store
+from cds_service.record.withdrawals import Withdrawals
 from cds_service.record.writer import TallyKey, Writer
-from cds_service.rules.review import Evaluation, Outcome, data_lacking
+from cds_service.rules.review import Outcome, data_lacking
 from cds_service.settings import Settings
 
 UnreadCodes: TypeAlias = Mapping[str, Mapping[str, int]]
@@ -93,7 +93,7 @@ class Recorder:
         offered = {name: p.content.override for name, p in rules.items()}
         self.memory = MutePolicy(content.memory, content.overrides, offered, sessions_only=self._sessions_only)
         self.drafts = frozenset(name for name, p in rules.items() if p.content.status == "draft")
-        self.chart_criteria = {name: _chart_criteria(p.content) for name, p in rules.items()}
+        self.withdrawals = Withdrawals(ruleset)
         self._reasons = frozenset(content.overrides)
         self.suggestions = content.suggestions
 
@@ -246,7 +246,7 @@ class CallRecord:
             writer.note(self._card(card, *self._findings(group, card)))
         for card in decision.unchecked:
             writer.note(self._card(card, self._recorder.fingerprinter.of_unchecked()))
-        gone = tuple(self._withdrawn(decision))
+        gone = tuple(self._recorder.withdrawals.of(decision))
         for known in self._all_known if gone else ():
             writer.note(Withdrawn(patient=known.patient, at=_milliseconds(self._at), rules=gone))
 
@@ -300,17 +300,6 @@ class CallRecord:
             shown=not self._recorder.silent,
         )
 
-    def _withdrawn(self, decision: Decision) -> Iterator[str]:
-        """Rules that this chart no longer meets, whatever is ordered."""
-        found = decision.found
-        yield from decision.started.unmet
-        for evaluation in decision.evaluations:
-            if evaluation.outcome is Outcome.NOT_MET and evaluation.rule not in found and self._by_chart(evaluation):
-                yield evaluation.rule
-
-    def _by_chart(self, evaluation: Evaluation) -> bool:
-        return evaluation.steps[-1].criterion in self._recorder.chart_criteria[evaluation.rule]
-
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Store]:
@@ -340,12 +329,6 @@ def _lacking(decision: Decision) -> Iterator[tuple[str, str]]:
     for evaluation in decision.evaluations:
         if evaluation.outcome is Outcome.UNDETERMINED:
             yield from ((evaluation.rule, f"{LACKS}{datum}") for datum in data_lacking(evaluation.missing))
-
-
-def _chart_criteria(content: RuleContent) -> frozenset[str]:
-    """The criteria that hold a finding up; the first one of a rule about an order or drug says which order or drug."""
-    needed = content.criteria if content.about == "patient" else content.criteria[1:]
-    return frozenset(criterion.id for criterion in needed if criterion.kind == "only-if")
 
 
 def _is_to_come(past: ShownBefore, now: int) -> bool:

@@ -24,6 +24,7 @@ from cds_service.hooks.services import Service
 from cds_service.replay.chart import Chart, Entry
 from cds_service.replay.events import Event, events_of, on_the_day
 from cds_service.replay.judgements import Judgement, Sex, ShownCard, Verdict, What
+from cds_service.replay.memory import Call, Memories, Memory
 from cds_service.rules.review import Evaluation, Outcome
 from cds_service.terminology.vocabulary import Vocabulary
 
@@ -73,13 +74,15 @@ class Judge:
         self._day = asked.day
         self.zone = ZoneInfo(site.time_zone)
         self.service = DecisionService.of(site.cards, lambda: self._day, zone=self.zone, only_signed=site.only_signed)
+        self._memories = Memories(self.service.ruleset, self.zone) if asked.with_memory else None
 
     def judgements(self, chart: Chart) -> Iterator[Judgement]:
         """What would have been answered for one patient, in the order of day, hook and event."""
+        memory = self._memories.memory() if self._memories else None
         for event in self._events(chart):
             for service in self.service.services.values():
                 if service.hook == event.hook:
-                    yield self._judged(chart, event, service)
+                    yield self._judged(chart, event, service, memory)
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -124,7 +127,7 @@ class Judge:
             found = on_the_day(chart, asked.day, is_past=asked.is_past)
         return sorted((event for event in found if event.hook in asked.hooks), key=Event.place)
 
-    def _judged(self, chart: Chart, event: Event, service: Service) -> Judgement:
+    def _judged(self, chart: Chart, event: Event, service: Service, memory: Memory | None) -> Judgement:
         self._day = event.day
         held = chart.held(event.knows, event.last_known)
         hook = HookRequest(
@@ -145,10 +148,14 @@ class Judge:
             age=band_of(chart.person, event.day),
             sex=sex_of(chart.person),
         )
+        if memory:
+            memory.begin(Call(event.day, event.hook, USER, event.encounter or ""))
         try:
-            decided = at_once(self.service.answer(hook, service))
+            decided = at_once(self.service.answer(hook, service, recall=memory.recall if memory else None))
         except CallRefused as refusal:
             return msgspec.structs.replace(judged, refused=refusal.status)
+        if memory:
+            memory.note(decided)
         return msgspec.structs.replace(judged, **told(decided))
 
 
