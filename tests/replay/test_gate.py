@@ -20,7 +20,13 @@ def verdicts(cards: int, answers: int, replayed: tuple[str, ...] = ("patient-vie
 
 @pytest.mark.parametrize(
     ("cards", "answers", "verdict"),
-    [(4, 200, "kept"), (5, 200, "exceeded"), (1, 100, "too few to tell"), (3, 100, "exceeded"), (0, 0, "nothing judged")],
+    [
+        (4, 200, "kept"),
+        (5, 200, "exceeded"),
+        (1, 100, "too few to tell"),
+        (3, 100, "exceeded"),
+        (0, 0, "nothing judged"),
+    ],
 )
 def test_a_ceiling_is_kept_or_passed_or_too_little_was_seen(cards, answers, verdict):
     assert verdicts(cards, answers)["info"] == verdict
