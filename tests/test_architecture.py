@@ -41,6 +41,7 @@ RULE_FILES_MAY_IMPORT = (
 )
 SPEAKS_HTTP = {
     "cds_service.fhir_client.http",
+    "cds_service.fhir_client.transport",
     "cds_service.trust.fetching",
     "cds_service.cli.probe",
     "cds_service.cli.why",

@@ -12,7 +12,7 @@ import enum
 import logging
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from importlib.util import find_spec
 from typing import Any
@@ -28,10 +28,11 @@ from cds_service.fhir.sources import FhirQuery, Source
 from cds_service.fhir.transactions import fault_in
 from cds_service.fhir_client.egress import Resolver
 from cds_service.fhir_client.fetch import ByteBudget, Fetch, FhirReply, FhirRequest
-from cds_service.fhir_client.heads import BoundedHeads, HeadTooLong
+from cds_service.fhir_client.heads import HeadTooLong
 from cds_service.fhir_client.target import Bounds, Deadline, Target
 from cds_service.fhir_client.tls import trusted
 from cds_service.fhir_client.trace import TRACE
+from cds_service.fhir_client.transport import BoundedNetwork, BoundedTransport, give_way, unpacking
 
 _HEADERS = {
     "Accept": "application/fhir+json",
@@ -40,13 +41,9 @@ _HEADERS = {
     "Cache-Control": "no-cache",
     "User-Agent": "rbd-cds",
 }
-_IDLE_SECONDS = 30.0
 _CLOSING_SECONDS = 1.0
 _UPLOAD_SECONDS = 60.0
-_IDLE_CONNECTIONS = 64
 _ADDRESSES = 3
-_TURN = 64
-"""Pieces of a body after which others may go on: a server may send a byte at a time, faster than it can be taken."""
 
 _LOADED = (anyio.connect_tcp, anyio.streams.tls)
 """Parts of anyio that load when they are first named, and so would within the first call's deadline."""
@@ -65,7 +62,9 @@ class FhirClient:
 
     def __init__(self, resolver: Resolver, bounds: Bounds) -> None:
         self._bounds = bounds
-        self._http = httpx.AsyncClient(transport=_Transport(resolver), trust_env=False, follow_redirects=False)
+        self._http = httpx.AsyncClient(
+            transport=BoundedTransport(_CheckedNetwork(resolver)), trust_env=False, follow_redirects=False
+        )
         # What one user's answers set must not go along with another user's questions.
         self._http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._slots: dict[str, asyncio.Semaphore] = {}
@@ -222,7 +221,7 @@ class _Call:
         status, headers = response.status_code, response.headers
         if not response.is_success:
             return FhirReply(status)
-        unpack = _unpacking(headers.get("content-encoding", "identity"))
+        unpack = unpacking(headers.get("content-encoding", "identity"))
         if unpack is None or any(kind in headers.get("content-type", "") for kind in ("html", "xml")):
             return FhirReply(status, why="answer unreadable")
         chunks: list[bytes] = []
@@ -239,32 +238,8 @@ class _Call:
             self._budget.fill(len(chunk))
             size += len(chunk)
             chunks.append(chunk)
-            if len(chunks) % _TURN == 0:
-                await asyncio.sleep(0)
+            await give_way(len(chunks))
         return FhirReply(status, b"".join(chunks))
-
-
-def _unpacking(encoding: str) -> Callable[[bytes, int], bytes] | None:
-    """Unpacks chunk by chunk, never to more than asked for; None for what was not offered to the server."""
-    if encoding == "identity":
-        return lambda chunk, _: chunk
-    return zlib.decompressobj(wbits=31).decompress if encoding in ("gzip", "x-gzip") else None
-
-
-class _Transport(httpx.AsyncHTTPTransport):
-    """httpx's own, but with connections made only to checked addresses.
-
-    The pool has no limit of its own: nobody ever queues in it, as the slots are handed out before.
-    """
-
-    def __init__(self, resolver: Resolver) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=trusted(),
-            max_connections=None,
-            max_keepalive_connections=_IDLE_CONNECTIONS,
-            keepalive_expiry=_IDLE_SECONDS,
-            network_backend=_CheckedNetwork(resolver),
-        )
 
 
 class _CheckedNetwork(httpcore.AsyncNetworkBackend):
@@ -272,7 +247,7 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
-        self._network = httpcore.AnyIOBackend()
+        self._network = BoundedNetwork()
 
     async def connect_tcp(
         self,
@@ -292,8 +267,7 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
         for tried, address in enumerate(addresses):
             share = deadline.remaining / (len(addresses) - tried)
             try:
-                stream = await self._network.connect_tcp(address, port, share, local_address, socket_options)
-                return BoundedHeads(stream)
+                return await self._network.connect_tcp(address, port, share, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as refusal:
                 failure = refusal
         raise failure

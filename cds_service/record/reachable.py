@@ -2,17 +2,18 @@
 
 A database that hangs costs a call no more than one that refuses: the first calls wait a moment, the next ones not at
 all, until it has answered again in the background. What is given up is cleared away there too: closing a connection
-that hangs takes seconds.
+that hangs takes seconds. One that answers others meanwhile is busy, and does not hang.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-_PAUSE_SECONDS = 1.0
+_PAUSE_SECONDS = 0.5
 _PROBE_SECONDS = 2.0
 
 
@@ -24,20 +25,33 @@ class Reachable:
         self._lost = lost
         self._probing: asyncio.Task[None] | None = None
         self._given_up: set[asyncio.Task[Any]] = set()
+        self._answered = float("-inf")
 
-    async def ask(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
-        """What the work gives; TimeoutError where it gives nothing in time, ConnectionAbortedError without asking."""
-        if self._probing is not None:
+    @property
+    def hangs(self) -> bool:
+        """Whether it is not asked before it has answered in the background."""
+        return self._probing is not None
+
+    async def ask(self, work: Coroutine[Any, Any, T], seconds: float, began: float | None = None) -> T:
+        """What the work gives; TimeoutError where it gives nothing in time, ConnectionAbortedError without asking.
+
+        The seconds count from when whoever waits began to, by the monotonic clock.
+        """
+        if self.hangs:
             work.close()
             raise ConnectionAbortedError
+        began = time.monotonic() if began is None else began
         task = asyncio.create_task(work)
         try:
-            await asyncio.wait([task], timeout=seconds)
+            await asyncio.wait([task], timeout=began + seconds - time.monotonic())
             if not task.done():
                 raise TimeoutError
-            return task.result()
+            result = task.result()
+            self._answered = time.monotonic()
+            return result
         except TimeoutError:
-            self._ask_again()
+            if self._answered < began:
+                self._ask_again()
             raise
         finally:
             if not task.done():

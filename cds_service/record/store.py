@@ -9,7 +9,7 @@ import asyncio
 import datetime as dt
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from operator import itemgetter
@@ -139,7 +139,16 @@ class Store:
         """What was shown and answered for a patient; one of ``lost`` if it cannot be had in time."""
         if self._reader:
             return self._reader.read(patient, parts, since)
-        return await self._reachable.ask(recall.read(self.engine, patient, parts, since), READ_SECONDS)
+        return await self.in_time(recall.read(self.engine, patient, parts, since), READ_SECONDS)
+
+    @property
+    def hangs(self) -> bool:
+        """Whether nothing is asked of it in time, as it said nothing when it was last asked."""
+        return self._reachable.hangs
+
+    async def in_time(self, work: Coroutine[Any, Any, T], seconds: float, began: float | None = None) -> T:
+        """What a call asks of it; one of ``lost`` where that cannot be had in time."""
+        return await self._reachable.ask(work, seconds, began)
 
     async def rows(self, statement: Select[Any]) -> list[Any]:
         """What is on record; read beside the writer, who waits for none of it; one of ``lost`` where it cannot be."""

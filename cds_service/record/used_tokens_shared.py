@@ -1,8 +1,9 @@
 """Which tokens were used, known to every host that shares a database.
 
-This host's own memory is asked first, then the database. One that is busy is waited for; where it cannot be asked in
-time nobody knows whether another host saw the token, and the site has chosen what becomes of the call. One that is
-admitted so is refused here when it comes again, and told to the database once that is back.
+This host's own memory is asked first, then the database. One that is busy is waited for, one that hangs only by the
+first calls; where it cannot be asked in time nobody knows whether another host saw the token, and the site has chosen
+what becomes of the call. One that is admitted so is refused here when it comes again, and told to the database once
+that is back.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Literal, TypeAlias
 
 import structlog
 
-from cds_service.errors import NotReady
+from cds_service.errors import NotReady, SettingsError
 from cds_service.record.store import Store, all_in_use
 from cds_service.record.used_tokens_file import mark
 from cds_service.trust.tokens import Replays
@@ -57,18 +58,26 @@ class UsedTokensShared:
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._untold: list[tuple[str, int]] = []
         self._open = asyncio.Event()
+        self._tried = asyncio.Event()
+        self._serving = False
+        self._refusal: SettingsError | None = None
         self._asked_again = 0.0
-        self._answered = 0.0
         self._swept = float("-inf")
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Opens the store as soon as it can be had, and sweeps it from time to time."""
+        """Opens the store as soon as it can be had, and sweeps it from time to time.
+
+        SettingsError where its tables are not those of this program.
+        """
         task = asyncio.create_task(self._tend())
         task.add_done_callback(_tell_end)
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._open.wait(), _PAUSE_SECONDS)
+                await asyncio.wait_for(self._tried.wait(), _PAUSE_SECONDS)
+            if self._refusal:
+                raise self._refusal
+            self._serving = True
             yield
         finally:
             task.cancel()
@@ -84,21 +93,30 @@ class UsedTokensShared:
         return self._unasked(used) if first is None else first
 
     def _may_ask(self) -> bool:
-        return self._open.is_set() and time.monotonic() >= self._asked_again
+        return self._open.is_set() and not self._store.hangs and time.monotonic() >= self._asked_again
 
     async def _asked(self, used: tuple[str, int]) -> bool | None:
         """Whether the token is used for the first time; None where that could not be told in time."""
         began = time.monotonic()
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS), self._slots:
-                first = await self._answer(used) if self._may_ask() else None
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self._slots.acquire()
+        except TimeoutError:
+            return None
+        try:
+            return await self._asked_in_time(used, began) if self._may_ask() else None
+        finally:
+            self._slots.release()
+
+    async def _asked_in_time(self, used: tuple[str, int], began: float) -> bool | None:
+        try:
+            return await self._store.in_time(self._answer(used), _ANSWER_SECONDS, began)
         except self._store.lost as fault:
-            # One that has answered others meanwhile is busy: it is asked again by the next call.
-            if not isinstance(fault, TimeoutError) or self._answered < began:
+            # One that is only busy is asked again by the next call.
+            if not isinstance(fault, TimeoutError) or self._store.hangs:
                 self._asked_again = time.monotonic() + _PAUSE_SECONDS
                 _LOG.warning("used tokens not shared", fault=type(fault).__name__)
             return None
-        return first
 
     async def _answer(self, used: tuple[str, int]) -> bool:
         """Asks again where a restart of the database had left the connection dead, or where all of them are in use."""
@@ -111,7 +129,6 @@ class UsedTokensShared:
                 if isinstance(fault, TimeoutError) or (tried and not all_in_use(fault)):
                     raise
             await asyncio.sleep(_AGAIN_SECONDS if tried else 0)
-        self._answered = time.monotonic()
         return first
 
     def _unasked(self, used: tuple[str, int]) -> bool:
@@ -126,10 +143,22 @@ class UsedTokensShared:
 
     async def _tend(self) -> None:
         while True:
-            with suppress(*self._store.lost):
+            try:
                 async with asyncio.timeout(_TENDING_SECONDS):
                     await self._tend_once()
+                self._refusal = None
+            except SettingsError as fault:
+                self._tell_refusal(fault)
+            except self._store.lost:
+                pass
+            self._tried.set()
             await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _tell_refusal(self, fault: SettingsError) -> None:
+        """Once: whoever starts the service is told by its end, and where it comes to light later, by the log."""
+        if self._serving and self._refusal is None:
+            _LOG.error("used tokens not shared", reason=str(fault))
+        self._refusal = fault
 
     async def _tend_once(self) -> None:
         await self._store.open()

@@ -191,7 +191,8 @@ async def test_the_certificate_must_be_that_of_the_name(monkeypatch, tmp_path):
     async with looking_up(lookup, ["127.0.0.0/8"]) as access:
         assert await both(access) == ["no connection", "no connection"]
     monkeypatch.setattr(
-        "cds_service.fhir_client.http.trusted", lambda: ssl.create_default_context(cafile=tmp_path / "certificate.pem")
+        "cds_service.fhir_client.transport.trusted",
+        lambda: ssl.create_default_context(cafile=tmp_path / "certificate.pem"),
     )
     async with looking_up(lookup, ["127.0.0.0/8"]) as access:
         assert await both(access) == [None, "no connection"]

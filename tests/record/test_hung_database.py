@@ -8,9 +8,12 @@ from contextlib import suppress
 
 import pytest
 
-from cds_service.record import reachable, store
+from cds_service.errors import NotReady
+from cds_service.record import reachable, store, used_tokens_shared as sharing
 from cds_service.record.entries import Batch, Tally
 from cds_service.record.store import Store
+from cds_service.record.used_tokens_file import UsedTokensFile
+from cds_service.record.used_tokens_shared import UsedTokensShared
 from tests.lateness import slowness
 from tests.record.conftest import _create
 
@@ -144,3 +147,43 @@ async def test_it_keeps_nobody_from_ending(line, kept):
     line.flows.clear()
     await recalled(kept)
     await asyncio.wait_for(kept.close(), 30)
+
+
+@pytest.fixture
+async def tokens(kept, tmp_path, monkeypatch) -> AsyncIterator[UsedTokensShared]:
+    """The used tokens of a host that shares them by that store, and asks again at once."""
+    monkeypatch.setattr(sharing, "_ANSWER_SECONDS", 3 * store.READ_SECONDS)
+    here = UsedTokensFile(tmp_path / "tokens.sqlite")
+    made = UsedTokensShared(here, kept)
+    async with made.running():
+        await made._open.wait()
+        monkeypatch.setattr(sharing, "_PAUSE_SECONDS", 0.0)
+        yield made
+        monkeypatch.setattr(sharing, "_PAUSE_SECONDS", 10.0)
+    here.close()
+
+
+async def used(tokens: UsedTokensShared, token: str) -> tuple[bool | None, float]:
+    """Whether it was admitted, or None where that could not be told, and how long it took."""
+    started = time.perf_counter()
+    try:
+        admitted = await tokens.first_use("ehr", token, 2_000_000_000.0)
+    except NotReady:
+        admitted = None
+    return admitted, time.perf_counter() - started
+
+
+async def test_used_tokens_are_waited_for_once_and_asked_for_again_when_it_answers(line, kept, tokens):
+    assert [(await used(tokens, token))[0] for token in "aab"] == [True, False, True]
+    line.flows.clear()
+    crowd = await asyncio.gather(*(used(tokens, f"c{n}") for n in range(40)))
+    assert {admitted for admitted, _ in crowd} == {None}
+    assert max(seconds for _, seconds in crowd) < 2 * sharing._ANSWER_SECONDS
+    later = [await used(tokens, f"d{n}") for n in range(50)]
+    assert {admitted for admitted, _ in later} == {None}
+    assert sum(seconds for _, seconds in later) < sharing._ANSWER_SECONDS
+    line.flows.set()
+    async with asyncio.timeout(60):
+        while kept.hangs:  # noqa: ASYNC110  # a database has no event
+            await asyncio.sleep(0.05)
+    assert {(await used(tokens, f"e{n}"))[0] for n in range(20)} == {True}

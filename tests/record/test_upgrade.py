@@ -3,14 +3,17 @@
 import asyncio
 
 import pytest
+import structlog
 from click.testing import CliRunner
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from cds_service.cli.main import main
-from cds_service.errors import SettingsError
-from cds_service.record import tables
+from cds_service.errors import NotReady, SettingsError
+from cds_service.record import tables, used_tokens_shared
 from cds_service.record.store import Store
+from cds_service.record.used_tokens_file import UsedTokensFile
+from cds_service.record.used_tokens_shared import UsedTokensShared
 from cds_service.record.writer import Writer
 from tests.record.test_store import answer, put, rows
 
@@ -136,3 +139,45 @@ async def test_a_newer_program_that_comes_while_the_database_is_lost_is_told_and
         assert await rows(store, tables.ANSWERS) == []
     await store.close()
     assert len(list((tmp_path / "journal").glob("*.jsonl"))) == 1
+
+
+async def test_used_tokens_are_not_shared_by_tables_of_a_newer_program_and_the_start_says_so(database_url, tmp_path):
+    await opened(database_url)
+    await run(database_url, "UPDATE schema_version SET version = 99")
+    here = UsedTokensFile(tmp_path / "tokens.sqlite")
+    with pytest.raises(SettingsError, match="schema 99, of a newer program"):
+        async with UsedTokensShared(here, Store(database_url)).running():
+            pass
+    here.close()
+
+
+async def test_a_newer_program_that_comes_while_used_tokens_cannot_be_asked_for_is_told_once(tmp_path, monkeypatch):
+    address = f"sqlite:///{tmp_path}/shared.sqlite"
+    await opened(address)
+    store, here = Store(address), UsedTokensFile(tmp_path / "tokens.sqlite")
+    really, tried = store.open, []
+    monkeypatch.setattr(used_tokens_shared, "_PAUSE_SECONDS", 0.1)
+
+    async def not_at_first():
+        tried.append(None)
+        if len(tried) == 1:
+            raise OSError
+        await really()
+
+    monkeypatch.setattr(store, "open", not_at_first)
+    tokens = UsedTokensShared(here, store)
+    with structlog.testing.capture_logs() as lines:
+        async with tokens.running():
+            await run(address, "UPDATE schema_version SET version = 99")
+            async with asyncio.timeout(60):
+                while len(tried) < 4:  # noqa: ASYNC110  # it has no event
+                    await asyncio.sleep(0.01)
+            with pytest.raises(NotReady):
+                await tokens.first_use("ehr", "t", 2_000_000_000.0)
+            await run(address, "UPDATE schema_version SET version = 4")
+            async with asyncio.timeout(60):
+                await tokens._open.wait()
+            assert await tokens.first_use("ehr", "u", 2_000_000_000.0)
+    here.close()
+    (reason,) = [line["reason"] for line in lines if line["log_level"] == "error"]
+    assert "schema 99, of a newer program" in reason
