@@ -61,8 +61,9 @@ class Reachable:
         """Ends what is still going on."""
         if self._probing:
             self._give_up(self._probing)
-        if self._given_up:
-            await asyncio.wait(self._given_up, timeout=_PROBE_SECONDS)
+        until = time.monotonic() + _PROBE_SECONDS
+        while self._given_up and time.monotonic() < until:
+            await asyncio.wait([*self._given_up], timeout=until - time.monotonic())
 
     def _give_up(self, task: asyncio.Task[Any]) -> None:
         task.cancel()
@@ -81,9 +82,12 @@ class Reachable:
     async def _until_it_answers(self) -> None:
         while True:
             probe = asyncio.create_task(self._probe())
-            await asyncio.wait([probe], timeout=_PROBE_SECONDS)
+            try:
+                await asyncio.wait([probe], timeout=_PROBE_SECONDS)
+            finally:
+                if not probe.done():
+                    self._give_up(probe)
             if probe.done() and not isinstance(probe.exception(), self._lost):
                 break
-            self._give_up(probe)
             await asyncio.sleep(_PAUSE_SECONDS)
         self._probing = None
