@@ -29,6 +29,7 @@ def diff(folder: Path | None) -> None:
 
     Without FOLDER that of CDS_CARDS. Each key is told with its file, what is shipped (-) and what the site has (+);
     each case with its rule and what its card begins with, or the first line that differs.
+    Which of your patients it changes, says `cds-service replay diff shipped FOLDER EXPORT`.
 
     Exit codes: 0 told; 1 the cards have faults, or no folder is given.
     """

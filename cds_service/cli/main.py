@@ -23,6 +23,7 @@ from cds_service.cli import (
     record,
     record_state,
     replay,
+    replay_diff,
     replay_report,
     review,
     sbom,
@@ -80,6 +81,7 @@ why.register(main)
 probe.register(main)
 sbom.register(main)
 replay.register(main)
+replay_diff.register(main)
 replay_report.register(main)
 
 

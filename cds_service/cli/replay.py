@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cds_service.cli.replay_report import end_with_report, report_options
+from cds_service.cli.replay_report import end_with_report, replay as group, report_options
 from cds_service.cli.start import assembled, fail
 from cds_service.content import places
 from cds_service.facts.queries import MAY_BE_UNSERVED
@@ -22,9 +22,11 @@ from cds_service.settings import Settings
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from cds_service.decisions.ruleset import Ruleset
     from cds_service.replay.judgements import Run
+    from cds_service.replay.run import Question
 
-_DATE = click.DateTime(["%Y-%m-%d"])
+DATE = click.DateTime(["%Y-%m-%d"])
 _EVERY_SECONDS = 0.2
 _WIDTH = 24
 _MOST_TOLD = 20
@@ -33,9 +35,9 @@ _MOST_TOLD = 20
 @click.command()
 @click.argument("source")
 @click.option("--hook", type=click.Choice((*HOOKS, "all")), default="all", show_default=True, help="What happens.")
-@click.option("--as-of", "as_of", type=_DATE, help="Judge each chart as it was known on this day; else as it stands.")
+@click.option("--as-of", "as_of", type=DATE, help="Judge each chart as it was known on this day; else as it stands.")
 @click.option("--events", is_flag=True, help="Judge each patient at each encounter and each order instead.")
-@click.option("--since", type=_DATE, help="With --events, only those from this day on.")
+@click.option("--since", type=DATE, help="With --events, only those from this day on.")
 @click.option("--with-memory", is_flag=True, help="Leave unsaid what was shown before, as the service does.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("replay"), show_default=True)
 @click.option("--processes", type=click.IntRange(1), help="Processes of this machine.  [default: one a core]")
@@ -65,12 +67,10 @@ def replay(
     or with fsspec an address such as s3://bucket/export. A run that was stopped goes on where it was when it is given
     again.
 
-    Exit codes: 0 done, damaged lines being told; 1 there is nothing to replay; 3 a ceiling of --budget is passed.
+    Exit codes: 0 done, damaged lines being told; 1 there is nothing to replay; 3 a ceiling of --budget is exceeded.
     """
-    import os
-
     from cds_service.replay.judge import Asked, Site
-    from cds_service.replay.run import Question, replay as replayed
+    from cds_service.replay.run import Question
 
     keys = frozenset(filter(None, (key.strip() for key in not_exported.split(","))))
     if unknown := keys - MAY_BE_UNSERVED:
@@ -92,13 +92,20 @@ def replay(
         push_down=not keep_all_lines,
         id_key=_id_key(settings) if hash_ids else "",
     )
-    ruleset = assembled(settings)
-    workers = processes or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else processes or 1
-    with _executor(workers, cluster) as (executor, count):
-        run = replayed(question, ruleset, executor, count, _Bar())
-    for line in _told(run, out):
+    for line in _told(replayed(question, assembled(settings), processes, cluster), out):
         click.echo(line)
     end_with_report(out, **report)
+
+
+def replayed(question: Question, ruleset: Ruleset, processes: int | None, cluster: str | None = None) -> Run:
+    """Replays over the processes of this machine or of a cluster, with a bar."""
+    import os
+
+    from cds_service.replay.run import replay as run
+
+    workers = processes or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else processes or 1
+    with _executor(workers, cluster) as (executor, count):
+        return run(question, ruleset, executor, count, _Bar())
 
 
 def _id_key(settings: Settings) -> str:
@@ -204,5 +211,5 @@ def demo_bulk(number: int, out: Path, seed: int, every: int) -> None:
 
 
 def register(main: click.Group) -> None:
-    main.add_command(replay)
+    group.add_command(replay, "run")
     main.add_command(demo_bulk)

@@ -58,7 +58,7 @@ def replay() -> None:
 @click.argument("folder", type=_FOLDER)
 @report_options
 def report(folder: Path, **asked: Any) -> None:
-    """Write the report on the results in FOLDER, anew: a page, CSV and lines of JSON in FOLDER/report.
+    """Write the report on the results in _FOLDER, anew: a page, CSV and lines of JSON in _FOLDER/report.
 
     The page holds counts only; which charts to review stands beside it, in sample.csv.
 
@@ -95,46 +95,10 @@ def end_with_report(
         sys.exit(3)
 
 
-@replay.command()
-@click.argument("before", type=_FOLDER)
-@click.argument("after", type=_FOLDER)
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), help="A folder for a page, CSV and the sample."
-)
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-@click.option("--sample", type=click.IntRange(0), default=3, show_default=True, help="Patients named for each change.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other patients.")
-def diff(before: Path, after: Path, out: Path | None, as_json: bool, sample: int, seed: int) -> None:
-    """Say which patients gain, lose or change a card between two replays of one export, by rule and reason.
-
-    BEFORE and AFTER are folders of results.
-
-    Exit codes: 0 told; 1 the results cannot be read, or are not of the same question.
-    """
-    import json
-
-    from cds_service.replay.difference_tables import document_of, lines_of
-    from cds_service.replay.differences import compared
-    from cds_service.replay.results import Results
-    from cds_service.web.replay_pages import write_differences
-
-    was, now = Results.of(before), Results.of(after)
-    found = compared(was, now, sample, seed)
-    if out:
-        click.echo(f"Page: {write_differences(out, found, was.run, now.run)}", err=True)
-    if as_json:
-        click.echo(json.dumps(document_of(found), indent=2))
-    else:
-        click.echo("\n".join(lines_of(found)))
-
-
 def _told(one: Held, mask: Callable[..., int]) -> str:
     events, answers = mask(one.events, "with", one.hook, one.indicator), mask(one.answers, "answered", one.hook)
     return f"{one.verdict}: {one.hook}, {one.indicator}: {events:,} of {answers:,}, at most {one.ceiling:.4%}"
 
 
 def register(main: click.Group) -> None:
-    """Takes the command ``replay`` of the engine for the group's default."""
-    if run := main.commands.pop("replay", None):
-        replay.add_command(run, "run")
     main.add_command(replay)
