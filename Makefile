@@ -15,7 +15,7 @@ SOUND := $(shell $(BIN)/python -c 'import sys, pip._internal.cli.main; sys.exit(
 	&& { [ ! -e $(INSTALLING) ] || kill -0 $$(cat $(INSTALLING)) 2>/dev/null; } && echo yes \
 	|| rm -f $(VENV)/.serve $(VENV)/.test)
 
-.PHONY: serve test bench soak check pages deploy-check pins audit sbom anew
+.PHONY: serve test bench soak check pages deploy-check pictures pins audit sbom anew
 
 serve: $(VENV)/.serve
 	@$(BIN)/cds-service serve
@@ -39,6 +39,9 @@ check: $(VENV)/.serve
 
 deploy-check: $(VENV)/.test
 	$(BIN)/pytest tests/test_deploy.py
+
+pictures: $(VENV)/.test
+	PICTURES=yes $(BIN)/pytest tests/browser/test_pictures.py
 
 pages: $(VENV)/.serve
 	@$(BIN)/cds-service page

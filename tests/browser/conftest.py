@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.visits import Visits
-from tests.processes import serving
+from tests.processes import ROOT, serving
 from tests.real_parts import left_out
 
 
@@ -18,6 +20,16 @@ from tests.real_parts import left_out
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The service in open mode, on the day of the examples."""
     with serving(tmp_path_factory.mktemp("service"), CDS_RECORD="off") as (_, port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The service over a made-up record."""
+    folder = tmp_path_factory.mktemp("year")
+    told = {"CDS_TODAY": "2026-06-15", "CDS_VAR": str(folder), "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-m", "cds_service", "demo-data"], env={**os.environ, **told}, check=True)
+    with serving(folder) as (_, port):
         yield f"http://127.0.0.1:{port}"
 
 

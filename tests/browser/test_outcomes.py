@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import httpx
@@ -13,19 +10,9 @@ from playwright.sync_api import Browser
 
 from tests.browser.visits import Visits
 from tests.calling import requests
-from tests.processes import ROOT, serving
 
 PATHS = ("/outcomes", "/outcomes?days=364", "/outcomes?rule=rbd-drug-new&client=demonstration-clinics")
 MOST_BYTES = 150_000
-
-
-@pytest.fixture(scope="module")
-def year(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("year")
-    told = {"CDS_TODAY": "2026-06-15", "CDS_VAR": str(folder), "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-m", "cds_service", "demo-data"], env={**os.environ, **told}, check=True)
-    with serving(folder) as (_, port):
-        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
