@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -27,6 +29,8 @@ NO_PATIENT = "of a patient whom the export does not hold"
 PATIENT, BUNDLE = "Patient", "Bundle"
 REQUEST = "request"
 """In the place of a type, a hook request."""
+_Codes: TypeAlias = tuple[tuple[str, str], ...]
+_MOST_REMEMBERED = 20_000
 _NOTHING = (b"", b"null", b"[]")
 _MEMBERS = ("subject", "patient", "beneficiary", "for")
 
@@ -45,7 +49,7 @@ class Named(msgspec.Struct, frozen=True, gc=False):
     patient: str = ""
     dropped: str = ""
     """Why nothing in it can change an answer."""
-    codes: tuple[tuple[str, str], ...] = ()
+    codes: _Codes = ()
     """System and code of a result that is left out."""
 
     def of(self, patient: str) -> Named:
@@ -80,7 +84,10 @@ class LineReader:
     """Reads what lines are; with a vocabulary, results that no value set knows are told apart."""
 
     def __init__(self, vocabulary: Vocabulary | None) -> None:
-        self._vocabulary = vocabulary
+        # The same few concepts come again and again.
+        self._strange: Callable[[bytes], _Codes] | None = None
+        if vocabulary is not None:
+            self._strange = lru_cache(_MOST_REMEMBERED)(partial(_strange, vocabulary))
 
     def read(self, line: bytes) -> Named:
         """Raises DamagedLine for what is no resource, or one that is read and does not say whose it is."""
@@ -108,14 +115,19 @@ class LineReader:
             return Named(kind, name, patient, NO_WANTED_CODE, codes)
         return Named(kind, name, patient and _told(patient), NOT_A_PATIENT if other and not patient else "")
 
-    def _unwanted(self, head: _Head) -> tuple[tuple[str, str], ...]:
-        """The codes of a result that facts would leave out before they look at it, by what they themselves go by."""
-        if self._vocabulary is None or bytes(head.component) not in _NOTHING:
+    def _unwanted(self, head: _Head) -> _Codes:
+        """The codes of a result that facts would leave out before they look at it."""
+        if self._strange is None or bytes(head.component) not in _NOTHING:
             return ()
-        code = read_as(_CODE, head.code)
-        if perhaps_known((fhir.Observation(code=code),), self._vocabulary):
-            return ()
-        return tuple([(one.system or "", one.code or "") for one in fhir.codings(code)])
+        return self._strange(bytes(head.code))
+
+
+def _strange(vocabulary: Vocabulary, raw: bytes) -> _Codes:
+    """The codes of a concept that no rule reads, by what the facts themselves go by."""
+    code = read_as(_CODE, raw)
+    if perhaps_known((fhir.Observation(code=code),), vocabulary):
+        return ()
+    return tuple([(one.system or "", one.code or "") for one in fhir.codings(code)])
 
 
 def _told(patient: str) -> str:

@@ -8,16 +8,21 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 
-from cds_service.content.places import fhir_examples
+from cds_service.content.places import fhir_examples, shipped_cards
 from cds_service.errors import NothingToReplay
+from cds_service.hooks.hooks import HOOKS
 from cds_service.replay.demo import write_demo
+from cds_service.replay.judge import Asked, Site
 from cds_service.replay.judgements import RUN, read_codes, read_judgements, read_run
 from cds_service.replay.lines import NO_PATIENT, NO_WANTED_CODE, NOT_ASKED
+from cds_service.replay.run import Question, replay
 from tests.calling import EXPECTED, as_bytes, charts, opened, requests, rules_of, serving
 
 
@@ -267,6 +272,51 @@ def test_where_nothing_is_to_be_read_it_says_so(run, tmp_path):
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(NothingToReplay, match="no file ends in"):
         run(tmp_path)
+
+
+def test_an_object_store_gives_the_same(run, bulk, judged):
+    import fsspec
+
+    store = fsspec.filesystem("memory")
+    for path in bulk.glob("*.ndjson"):
+        packed = path.stat().st_size < 100_000
+        with store.open(f"/export/{path.name}{'.gz' if packed else ''}", "wb") as file:
+            file.write(gzip.compress(path.read_bytes()) if packed else path.read_bytes())
+    try:
+        told, out = run("memory://export", question={"chunk": 300_000})
+    finally:
+        store.rm("/export", recursive=True)
+    assert found(out) == found(judged[1])
+    assert told.lines == judged[0].lines
+
+
+DAY = date(2026, 6, 15)
+FEW = 24
+"""Patients: every one of them is shuffled anew for each example."""
+
+
+@pytest.fixture(scope="module")
+def few(ruleset, tmp_path_factory):
+    """The lines of a small export, and what they come to."""
+    folder, out = tmp_path_factory.mktemp("few"), tmp_path_factory.mktemp("few-judged")
+    write_demo(FEW, folder, fhir_examples(), every=2)
+    asked = Asked(hooks=tuple(HOOKS), day=DAY, is_past=True)
+    question = Question(source=str(folder), out=out, site=Site(shipped_cards()), asked=asked)
+    replay(question, ruleset, None, 1, lambda *_: None)
+    return every_line(folder), found(out)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_order_and_no_split_of_lines_changes_the_judgements(run, few, tmp_path, data):
+    held, results = few
+    lines = data.draw(st.permutations(held), label="order")
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(held)), max_size=5), label="cuts"))
+    chunk = data.draw(st.integers(1_000, 400_000), label="chunk")
+    folder = tmp_path / f"split-{len(list(tmp_path.iterdir()))}"
+    for number, (start, end) in enumerate(zip([0, *cuts], [*cuts, len(held)], strict=True)):
+        write(folder, f"{number}.ndjson", lines[start:end])
+    assert found(run(folder, question={"chunk": chunk})[1]) == results
 
 
 class Stopped(Exception):
