@@ -99,6 +99,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a connection may last between two calls: longer than proxies keep theirs."""
     drain_seconds: float = 5
     """After SIGTERM, how long calls are still taken while readiness is red; none after SIGINT."""
+    tracing: Literal["on", "off"] = "off"
     spec_version: str = "3.0.0-ballot"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -391,5 +392,6 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "CDS_IDLE_SECONDS": ("idle_seconds", _number_from(0.1, 3_600, float)),
     "CDS_DRAIN_SECONDS": ("drain_seconds", _number_from(0, 3_600, float)),
     "CDS_SPEC_VERSION": ("spec_version", _version),
+    "CDS_TRACING": ("tracing", _one_of("on", "off")),
     "CDS_LOG_LEVEL": ("log_level", _one_of("debug", "info", "warning", "error")),
 }

@@ -58,6 +58,7 @@ def test_everything_can_be_set(tmp_path):
         "CDS_IDLE_SECONDS": "5.5",
         "CDS_DRAIN_SECONDS": "0",
         "CDS_SPEC_VERSION": "2.0.1",
+        "CDS_TRACING": "on",
         "CDS_LOG_LEVEL": "DEBUG",
     }
     settings, default = Settings.read(given), Settings().told()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -48,7 +49,7 @@ def trusted_clients(settings: Settings, ruleset: Ruleset | None) -> Clients | No
 
 
 def require_written(settings: Settings) -> None:
-    """That what the service will write can be written: better told now than by each worker."""
+    """That what the service will write and send can be: better told now than by each worker."""
     from cds_service.record.recorder import store_of
 
     faults = []
@@ -59,6 +60,8 @@ def require_written(settings: Settings) -> None:
                 tempfile.TemporaryFile(dir=folder).close()
             except OSError as fault:
                 faults.append(f"{variable}: {folder} cannot be written ({fault.strerror}).")
+    if settings.tracing == "on" and find_spec("opentelemetry") is None:
+        faults.append("CDS_TRACING: the packages of the extra `tracing` are not installed.")
     if faults:
         raise SettingsError(faults)
     if settings.record == "on" or not settings.open:

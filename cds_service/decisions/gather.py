@@ -23,6 +23,7 @@ from cds_service.facts.patient import PatientFacts
 from cds_service.facts.queries import DRUG_KEYS, READS
 from cds_service.fhir.sources import Source
 from cds_service.fhir_client.target import REFERENCES
+from cds_service.fhir_client.trace import span
 from cds_service.hooks.requests import HookRequest
 
 _REASONS = frozenset(READS["conditions"])
@@ -48,11 +49,13 @@ async def gather(collections: Collections, sources: Sources, stages: Stages, run
     keys = await run(partial(_first_keys, collections, sources, stages))
     if keys is None:
         return None
-    await _obtain(keys, sources, collections, run)
+    with span("gather first", keys=len(keys)):
+        await _obtain(keys, sources, collections, run)
     started = await run(partial(_started, collections, stages))
     further = stages.second(started) - sources.obtained.keys()
     if further:
-        await _obtain(further, sources, collections, run)
+        with span("gather second", keys=len(further)):
+            await _obtain(further, sources, collections, run)
     await run(partial(collections.look, stages.offered(started)))
     return Gathered(await run(partial(facts_of, collections)), started)
 

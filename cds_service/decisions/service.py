@@ -31,6 +31,7 @@ from cds_service.facts.patient import PatientFacts
 from cds_service.facts.queries import READS
 from cds_service.fhir.sources import UNREADABLE_IN_PART
 from cds_service.fhir_client.access import FhirGrant
+from cds_service.fhir_client.trace import span
 from cds_service.hooks.envelope import may_come_twice
 from cds_service.hooks.hooks import HOOKS, Hook
 from cds_service.hooks.requests import HookRequest, parse_head, parse_request
@@ -169,7 +170,9 @@ class DecisionService:
             deciding = perf_counter()
             if gathered is None:
                 return self._silence(service, hook, drafts)
-            decision = await self._decision(hook, service, gathered, sources, recall, run)
+            with span("decide") as part:
+                decision = await self._decision(hook, service, gathered, sources, recall, run)
+                part.note(found=len(decision.found), undetermined=len(decision.undetermined))
         except OtherRelease as release:
             return _unlooked(str(release))
         facts = gathered.facts

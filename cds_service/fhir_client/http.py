@@ -31,7 +31,7 @@ from cds_service.fhir_client.fetch import ByteBudget, Fetch, FhirReply, FhirRequ
 from cds_service.fhir_client.heads import HeadTooLong
 from cds_service.fhir_client.target import Bounds, Deadline, Target
 from cds_service.fhir_client.tls import trusted
-from cds_service.fhir_client.trace import TRACE
+from cds_service.fhir_client.trace import TRACE, span
 from cds_service.fhir_client.transport import BoundedNetwork, BoundedTransport, give_way, unpacking
 
 _HEADERS = {
@@ -152,12 +152,19 @@ class _Call:
         self._given_up = False
 
     async def run(self) -> FhirReply:
-        async with self._slots:
-            reply = await self._attempt()
-            if reply is None and not self._given_up:
-                # A kept connection that the server had closed meanwhile breaks like this: ask once more.
+        with span("fhir request", asks=True, method=self._method) as told:
+            async with self._slots:
                 reply = await self._attempt()
-            return reply or FhirReply(why="no connection")
+                if reply is None and not self._given_up:
+                    # A kept connection that the server had closed meanwhile breaks like this: ask once more.
+                    reply = await self._attempt()
+            reply = reply or FhirReply(why="no connection")
+            told.note(status=reply.status, bytes=len(reply.body), outcome=reply.why or "answered")
+            return reply
+
+    @property
+    def _method(self) -> str:
+        return "GET" if self._asked.form is None else "POST"
 
     def give_up(self, task: asyncio.Task[FhirReply]) -> None:
         """Ends the call now where that is safe, else as soon as it is."""
@@ -197,7 +204,7 @@ class _Call:
         headers = dict(_HEADERS)
         trace = TRACE.get()
         if trace is not None:
-            headers["traceparent"] = trace.header
+            headers |= trace.headers
         if asked.token is not None:
             headers["Authorization"] = f"Bearer {asked.token}"
         if asked.form is not None:
@@ -205,8 +212,7 @@ class _Call:
         # Connecting ends well before the deadline, as it cannot be cancelled.
         timeouts = {"connect": seconds / 2, "pool": seconds / 4, "read": seconds, "write": seconds}
         extensions: dict[str, Any] = {"timeout": timeouts, "trace": self._on_event}
-        method = "GET" if asked.form is None else "POST"
-        return httpx.Request(method, asked.url, headers=headers, content=asked.form, extensions=extensions)
+        return httpx.Request(self._method, asked.url, headers=headers, content=asked.form, extensions=extensions)
 
     async def _on_event(self, event: str, _: Mapping[str, Any]) -> None:
         phase = _PHASES.get(event)

@@ -123,6 +123,11 @@ class Application:
         self.begin()
         async with AsyncExitStack() as open_while_running:
             open_while_running.callback(metrics.end)
+            if self.settings.tracing == "on":
+                # Many packages, which only some sites have.
+                from cds_service.web.tracing import Tracing
+
+                open_while_running.enter_context(Tracing().running())
             if self._authenticator:
                 await open_while_running.enter_async_context(self._authenticator.running())
             if self.settings.record == "on":

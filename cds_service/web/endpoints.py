@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from cds_service.decisions.sources import Asked
 from cds_service.errors import NotReady
+from cds_service.fhir_client.trace import span
 from cds_service.hooks.services import Discovery
 from cds_service.web.answers import JSON, NO_STORE, RawHeaders, Written, not_modified
 from cds_service.web.assembly import Application
@@ -33,7 +34,8 @@ async def call(request: Request) -> Response:
         body = await read_json_body(request, app.settings.max_body_bytes)
         async with app.long_bodies.turn(body) as run:
             started = perf_counter()
-            opened = await run(partial(app.open, body, service))
+            with span("open", bytes=len(body)):
+                opened = await run(partial(app.open, body, service))
             parsed = perf_counter() - started
             note(request, instance=uuid_or_none(opened.hook.hook_instance))
             asked = Asked()

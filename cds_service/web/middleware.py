@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cds_service.errors import OnlyOnThisMachine, UnforeseenFault
-from cds_service.fhir_client.trace import TRACE, Trace
+from cds_service.fhir_client.trace import TRACE, UNTOLD, Span, Trace, call_span
 from cds_service.settings import is_loopback
 from cds_service.web.answers import RawHeaders
 from cds_service.web.logs import NOTES, REQUEST_ID, random_or_none, traced
@@ -32,6 +32,7 @@ _LOG = structlog.get_logger()
 _CLIENT_GONE = 499
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _OF_PROXIES = frozenset({b"forwarded", b"via", b"x-real-ip"})
+_TRACED = ("kind", "service", "hook", "client", "status", "cards")
 _MOST_HOSTS = 64
 _PREFLIGHT: RawHeaders = [
     (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
@@ -61,10 +62,14 @@ class CallMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        TRACE.set(Trace.of(scope["headers"]))
+        with call_span() if _is_call(scope) else UNTOLD as span:
+            await self._answer(scope, receive, send, span)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, span: Span) -> None:
         started = perf_counter()
         request_id = _given_id(scope) or os.urandom(8).hex()
         REQUEST_ID.set(request_id)
-        TRACE.set(Trace.of(scope["headers"]))
         scope[NOTES] = {}
         shared = [*self.always, *self._cross_origin(scope), (b"x-request-id", request_id.encode())]
         status = _CLIENT_GONE
@@ -95,6 +100,7 @@ class CallMiddleware:
             # Path and method may hold anything; only those that we know are written down.
             method = scope["method"] if scope["method"] in _METHODS else None
             line = {"path": scope.get("known_path"), "method": method, "status": status, **scope[NOTES]}
+            span.note(**{name: line[name] for name in _TRACED if line.get(name) is not None})
             line["ms"] = round(seconds * 1000, 2)
             _log(line)
             self.observe({"request_id": request_id, **line}, seconds)
@@ -113,6 +119,10 @@ class CallMiddleware:
             headers.append(_PRIVATE_NETWORK)
         await send({"type": "http.response.start", "status": 204, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
+
+
+def _is_call(scope: Scope) -> bool:
+    return scope["method"] == "POST" and str(scope["path"]).startswith("/cds-services/")
 
 
 def _given_id(scope: Scope) -> str | None:

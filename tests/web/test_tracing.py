@@ -57,7 +57,7 @@ async def test_a_trace_goes_on_to_the_fhir_server_under_a_span_of_our_own(given,
     body = requests()["order-select-rbd-dementia"] | {"prefetch": {}}
     async with misbehaving.running() as server, speaking_to(application_with()) as client:
         body |= {"fhirServer": server.url}
-        headers = {"traceparent": given} if given is not None else {}
+        headers = {"traceparent": given, "tracestate": "vendor=opaque,other=1"} if given is not None else {}
         assert (await client.post("/cds-services/rbd-order-select", json=body, headers=headers)).status_code in (
             200,
             412,
@@ -67,6 +67,7 @@ async def test_a_trace_goes_on_to_the_fhir_server_under_a_span_of_our_own(given,
     if not passed_on:
         assert sent == {None}
         return
+    assert {asked.headers.get("tracestate") for asked in server.asked} == {"vendor=opaque,other=1"}
     (one,) = sent
     version, trace_id, span, flags = one.split("-")
     assert (version, trace_id, flags) == ("00", TRACE_ID, given[53:55])
