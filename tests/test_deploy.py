@@ -5,10 +5,12 @@ import re
 import shutil
 import ssl
 import subprocess
+import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 
 import httpx
 import pytest
@@ -60,6 +62,15 @@ def test_the_graphs_are_json_with_a_query_each():
     panels = json.loads((DEPLOY / "grafana" / "dashboard.json").read_text())["panels"]
     assert all(target["expr"] for panel in panels for target in panel["targets"])
     assert len({panel["title"] for panel in panels}) == len(panels)
+
+
+def test_the_manifests_keep_their_schemas():
+    if find_spec("kubernetes_validate") is None:
+        pytest.skip("kubernetes-validate is not installed: pip install kubernetes-validate, 72 MB of schemas")
+    manifests = DEPLOY / "kubernetes" / "cds-service.yaml"
+    command = [sys.executable, "-W", "ignore", "-m", "kubernetes_validate", "--strict", manifests]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_proxy_lets_as_long_a_body_through_as_the_service():
