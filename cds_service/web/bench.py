@@ -80,11 +80,12 @@ class _Page:
         self._site = site
 
     async def show(self, request: Request) -> Response:
-        """GET /bench: as it is opened, or what a link sets up; a link asks no FHIR server by itself."""
+        """GET /bench: as it is opened, or what a link sets up; by itself it asks no FHIR server and presses nothing."""
         settings = self._site.settings
         bench_access.admit(request, settings)
         asked = request.query_params.multi_items()
         form = bench_form.read(asked or FIRST, settings.today(), self._bench.hooks)
+        form.do = ""
         with request.app.state.capacity.taken_by(BENCH):
             tried = await self._bench.press(form, at_once, fire=bool(asked and form.trial.patient))
             return await self._answer(tried)

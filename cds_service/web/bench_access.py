@@ -6,6 +6,7 @@ connection is the proxy's then, and what a proxy writes of its client could be w
 
 from __future__ import annotations
 
+from contextlib import suppress
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -27,17 +28,17 @@ def is_on(settings: Settings) -> bool:
 
 def admit(request: Request, settings: Settings) -> None:
     """NotFound for anyone else, so that not even its being there is told; and for a page of another site."""
-    if not (_comes_from_within(request, settings) and _names_this_service(request, settings) and _is_ours(request)):
-        raise NotFound
+    # What cannot be read as an address, in Host or Origin, is none of ours.
+    with suppress(ValueError):
+        if _comes_from_within(request, settings) and _names_this_service(request, settings) and _is_ours(request):
+            return
+    raise NotFound
 
 
 def _comes_from_within(request: Request, settings: Settings) -> bool:
     if came_through_proxy(request.scope) or request.client is None:
         return False
-    try:
-        peer = ip_address(request.client.host)
-    except ValueError:
-        return False
+    peer = ip_address(request.client.host)
     if isinstance(peer, IPv6Address) and peer.ipv4_mapped:
         peer = peer.ipv4_mapped
     if not settings.bench:
@@ -59,11 +60,13 @@ def _is_address(name: str) -> bool:
 
 
 def _is_ours(request: Request) -> bool:
-    """Whether a form comes from the bench itself, or from a program that is no browser."""
-    if request.method != "POST":
-        return True
+    """Whether it comes from a page of our own, or from a program that is no browser.
+
+    Another site may lead a person here, but neither press nor read: in open mode its pages may call the services.
+    """
     headers: Headers = request.headers
-    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    is_led = request.method != "POST" and headers.get("sec-fetch-mode") == "navigate"
+    if not is_led and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
     origin = headers.get("origin")
     return origin is None or urlsplit(origin).netloc == headers.get("host")

@@ -115,14 +115,25 @@ async def test_another_patient_begins_without_the_changes_and_keeps_the_order(be
     assert "Patient/clonazepam-apnea" in page.value("drafts")
 
 
+def link_of(page):
+    return urlsplit(re.search(r'data-link="([^"]+)"', page.text)[1].replace("&amp;", "&"))
+
+
 async def test_a_link_sets_up_the_same_again(bench, client):
     await bench.press()
     page = await bench.change(MMSE, "19")
-    found = re.search(r'data-link="([^"]+)"', page.text)[1].replace("&amp;", "&")
-    parts = urlsplit(found)
+    parts = link_of(page)
     again = await Bench(client).open(f"{parts.path}?{parts.query}")
     assert again.part("cards") == page.part("cards")
     assert again.value(MMSE) == "19"
+
+
+@pytest.mark.parametrize("do", ["override 0.data-wrong", "take 0.0"])
+async def test_a_link_presses_no_button(bench, client, do):
+    parts = link_of(await bench.press())
+    page = await Bench(client).open(f"{parts.path}?{parts.query}&{urlencode({'do': do})}")
+    assert DEMENTIA in page.part("cards")
+    assert "Feedback on" not in page.words
 
 
 async def test_a_pasted_bundle_is_judged_as_of_today_unless_another_day_is_chosen():
@@ -360,6 +371,7 @@ async def test_with_trusted_clients_the_bench_is_off_unless_networks_are_named(c
         ("10.20.3.4", {"via": "1.1 proxy"}, 404),
         ("10.20.3.4", {"forwarded": "for=10.20.3.4"}, 404),
         ("10.20.3.4", {"host": "rebound.example"}, 404),
+        ("10.20.3.4", {"host": "["}, 404),
         ("10.20.3.4", {"host": "10.20.0.1:8000"}, 200),
     ],
 )
@@ -380,6 +392,19 @@ async def test_only_named_networks_are_let_in_and_nobody_through_a_proxy(clients
 )
 async def test_a_page_of_another_site_cannot_press_for_somebody(application, headers, status):
     assert await seen(application, method="POST", **headers) == status
+
+
+@pytest.mark.parametrize("path", [URL, "/outcomes", "/why"])
+async def test_a_page_of_another_site_may_lead_here_and_not_read(client, path):
+    async def status(**headers):
+        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        return (await client.get(path, headers=told)).status_code
+
+    assert await status(sec_fetch_site="cross-site", sec_fetch_mode="navigate") == 200
+    assert await status(sec_fetch_site="cross-site", sec_fetch_mode="no-cors") == 404
+    assert await status(origin="https://evil.example", sec_fetch_site="cross-site", sec_fetch_mode="cors") == 404
+    assert await status(origin="https://evil.example") == 404
+    assert await status(origin="http://[") == 404
 
 
 async def test_with_trusted_clients_no_server_is_asked_that_the_site_has_not_listed(clients_file, tmp_path):
