@@ -32,7 +32,7 @@ _LOG = structlog.get_logger()
 _CLIENT_GONE = 499
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _OF_PROXIES = frozenset({b"forwarded", b"via", b"x-real-ip"})
-_TRACED = ("kind", "service", "hook", "client", "status", "cards")
+_TRACED = ("kind", "service", "hook", "caller", "status", "cards")
 _MOST_HOSTS = 64
 _PREFLIGHT: RawHeaders = [
     (b"access-control-allow-methods", b"GET, POST, OPTIONS"),

@@ -47,7 +47,7 @@ async def test_a_call_and_its_parts_are_spans_under_that_of_the_caller():
     assert {f"{span.context.trace_id:032x}" for span in spans} == {TRACE_ID}
     (call,) = [span for span in spans if span.name == "call"]
     assert f"{call.parent.span_id:016x}" == PARENT
-    assert call.attributes["cds.service"] == "rbd-order-select"
+    assert (call.attributes["cds.service"], call.attributes["cds.caller"]) == ("rbd-order-select", "anyone")
     assert (call.attributes["cds.hook"], call.attributes["cds.status"]) == ("order-select", answer.status_code)
     assert {span.name for span in spans if span.parent.span_id == call.context.span_id} >= {
         "open",
