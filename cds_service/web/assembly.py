@@ -128,6 +128,9 @@ class Application:
                 from cds_service.web.tracing import Tracing
 
                 open_while_running.enter_context(Tracing().running())
+            if self.recent:
+                # Also where no call comes that would push out the last one.
+                open_while_running.enter_context(_every_second(self.recent.forget))
             if self._authenticator:
                 await open_while_running.enter_async_context(self._authenticator.running())
             if self.settings.record == "on":

@@ -79,17 +79,18 @@ class Recent:
             not_started=tuple(decision.started.not_started),
             gate=decision.gate,
         )
-        self._forget()
+        self.forget()
         self._calls.append((monotonic(), kept))
 
     def find(self, name: str) -> KeptCall | None:
         """The last call of this name, if it is not too long ago."""
-        self._forget()
+        self.forget()
         # A copy: what was tried on the bench may be noted by another thread meanwhile.
         named = (call for _, call in reversed(tuple(self._calls)) if name == call.instance or name in call.cards)
         return next(named, None)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Lets go of what is too old."""
         oldest = monotonic() - SECONDS
         with suppress(IndexError):
             while self._calls[0][0] < oldest:

@@ -1,5 +1,6 @@
 """Why a card came: the page, and what is kept for it."""
 
+import asyncio
 import json
 import re
 from time import monotonic
@@ -137,6 +138,18 @@ async def test_what_is_too_old_is_forgotten(client, monkeypatch):
     later = monotonic() + SECONDS
     monkeypatch.setattr(keeping, "monotonic", lambda: later)
     assert (await told(client, card))["call"] is None
+
+
+async def test_what_is_too_old_is_forgotten_though_nobody_calls_or_asks(monkeypatch):
+    application = application_with()
+    async with speaking_to(application) as client:
+        await called(client)
+        later = monotonic() + SECONDS
+        monkeypatch.setattr(keeping, "monotonic", lambda: later)
+        for _ in range(100):
+            if application.recent._calls:
+                await asyncio.sleep(0.05)
+        assert not application.recent._calls
 
 
 def guarded(clients, folder, **more):
