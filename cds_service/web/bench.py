@@ -1,7 +1,7 @@
 """The test bench: a chart, orders and an event in; the cards, why each rule spoke or not, and what travelled out.
 
-It keeps nothing: the form carries the whole state. It records no call, asks no memory and counts in no figure; only
-feedback is kept, under the bench's own name.
+The form carries the whole state; what /why tells is held for a while. It records no call, asks no memory and counts in
+no figure; only feedback is kept, under the bench's own name.
 """
 
 from __future__ import annotations
