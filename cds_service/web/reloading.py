@@ -40,7 +40,7 @@ class ReloadableApp:
 
     def reload_soon(self) -> None:
         """Begins a reload, or another one once the one under way is done."""
-        if self._reloading is None:
+        if self._reloading is None or self._reloading.done():
             self._reloading = asyncio.create_task(self._reload())
         else:
             self._again = True
@@ -50,7 +50,6 @@ class ReloadableApp:
         while self._again:
             self._again = False
             await self._reload_once()
-        self._reloading = None
 
     async def _reload_once(self) -> None:
         started = perf_counter()
