@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -121,8 +122,12 @@ def test_the_fhir_client_has_no_circle_of_types_either():
 
 def module_of(name: str) -> str:
     """The module behind an imported name: the name itself, or what it stands in."""
-    known = {name_of(path) for path in MODULES}
-    return name if name in known else name.rpartition(".")[0]
+    return name if name in _known() else name.rpartition(".")[0]
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(name_of(path) for path in MODULES)
 
 
 def reached(start: str, needs: dict[str, set[str]]) -> set[str]:
