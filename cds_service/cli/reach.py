@@ -88,7 +88,9 @@ async def _database(settings: Settings) -> str:
 
 def _reason(fault: BaseException) -> str:
     """Its innermost words, in one line: of a wrapped one those of the driver."""
-    inner = getattr(fault, "orig", None) or fault
+    from cds_service.record.store import cause_of
+
+    inner = cause_of(fault)
     return " ".join(f"{type(inner).__name__} {inner}".split())
 
 

@@ -42,7 +42,7 @@ from cds_service.record.known_as import KnownAs
 from cds_service.record.mute_policy import MutePolicy, Now
 from cds_service.record.pseudonyms import Keys, is_readable, keys_before, keys_of
 from cds_service.record.retention import Pruned
-from cds_service.record.store import Store
+from cds_service.record.store import Store, cause_of
 from cds_service.record.withdrawals import Withdrawals
 from cds_service.record.writer import TallyKey, Writer
 from cds_service.rules.review import Outcome, data_lacking
@@ -308,7 +308,7 @@ async def opened(settings: Settings) -> AsyncIterator[Store]:
     try:
         yield store
     except store.lost as fault:
-        told = type(getattr(fault, "orig", None) or fault).__name__
+        told = type(cause_of(fault)).__name__
         raise SettingsError([f"CDS_DATABASE_URL: the database cannot be used ({told})."]) from None
     finally:
         await store.close()

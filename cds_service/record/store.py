@@ -72,7 +72,7 @@ class Store:
 
     def refuses(self, fault: Exception) -> bool:
         """Whether it is what was to be stored that the database does not take, and not the database that is lost."""
-        told = getattr(fault, "orig", None) or fault
+        told = cause_of(fault)
         kind = getattr(told, "sqlstate", None) or ""
         return isinstance(told, (sqlite3.IntegrityError, sqlite3.DataError)) or kind[:2] in _OF_VALUES
 
@@ -240,9 +240,14 @@ def _lost(*, on_file: bool) -> tuple[type[Exception], ...]:
     return SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError
 
 
+def cause_of(fault: BaseException) -> BaseException:
+    """What the driver raised, where the library wraps it."""
+    return getattr(fault, "orig", None) or fault
+
+
 def all_in_use(fault: Exception) -> bool:
     """Whether PostgreSQL is there and has no connection left, nor this process (SQLSTATE 53300)."""
-    return getattr(getattr(fault, "orig", fault), "sqlstate", None) == "53300" or isinstance(fault, PoolTimeout)
+    return getattr(cause_of(fault), "sqlstate", None) == "53300" or isinstance(fault, PoolTimeout)
 
 
 def _row(card: ShownCard) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from cds_service.errors import SettingsError
+from cds_service.record.store import cause_of
 
 _LOG = structlog.get_logger()
 
@@ -25,7 +26,7 @@ class Troubles:
         """By a disk or a database that is lost or full."""
         if where not in self._held_up:
             self._held_up.add(where)
-            _LOG.error("record not written", where=where, fault=type(getattr(fault, "orig", None) or fault).__name__)
+            _LOG.error("record not written", where=where, fault=type(cause_of(fault)).__name__)
 
     def fail(self, where: str, fault: Exception) -> None:
         """By a fault that nobody foresaw."""

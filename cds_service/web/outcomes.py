@@ -141,6 +141,7 @@ class _Page:
         if store is None:
             return _Unread("CDS_RECORD is off: nothing is counted.")
         from cds_service.record.outcomes import read_outcomes
+        from cds_service.record.store import cause_of
         from cds_service.record.watching import look_at
 
         settings = self._site.settings
@@ -150,7 +151,7 @@ class _Page:
                 found = await self._kept.get((days, today), partial(read_outcomes, store, days, today, settings.zone))
                 look = await self._kept.get(today, partial(look_at, store, self._service.ruleset, clients, today))
         except store.lost as fault:
-            told = type(getattr(fault, "orig", None) or fault).__name__
+            told = type(cause_of(fault)).__name__
             return _Unread(f"The record cannot be read ({told}): nothing can be said of outcomes.")
         return _Read(found, look)
 

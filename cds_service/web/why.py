@@ -127,12 +127,13 @@ class _Page:
         if store is None:
             return Found(call)
         from cds_service.record.on_record import recorded_card
+        from cds_service.record.store import cause_of
 
         try:
             async with asyncio.timeout(5):
                 return Found(call, await recorded_card(store, uuid, self._site.settings.zone))
         except store.lost as fault:
-            return Found(call, fault=type(getattr(fault, "orig", None) or fault).__name__)
+            return Found(call, fault=type(cause_of(fault)).__name__)
 
     def _drawn(self, name: str, uuid: str | None, found: Found) -> bytes:
         content = self._service.content
