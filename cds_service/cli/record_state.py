@@ -85,6 +85,7 @@ async def _state(settings: Settings) -> _State | None:
 
 async def _asked(store: Store, settings: Settings) -> _State:
     from cds_service.record import secrets_known, tables
+    from cds_service.record.entries import instant
     from cds_service.record.pseudonyms import keys_before, known_marks
 
     schema = await store.schema()
@@ -93,5 +94,5 @@ async def _asked(store: Store, settings: Settings) -> _State:
     foreign = await store.run(secrets_known.foreign, known_marks(settings))
     old = keys_before(settings)
     seen = await store.run(secrets_known.last_in_force, old.mark) if old else None
-    last = None if seen is None else dt.datetime.fromtimestamp(seen / 1000, settings.zone).date()
+    last = None if seen is None else instant(seen, settings.zone).date()
     return _State(schema, foreign, last + dt.timedelta(days=settings.retention_days) if last else None)

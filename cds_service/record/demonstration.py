@@ -26,6 +26,7 @@ from cds_service.record.entries import (
     Fingerprint,
     ShownCard,
     Tally,
+    milliseconds,
 )
 from cds_service.record.store import Store
 from cds_service.record.tables import ANSWERS, CARDS, TALLIES
@@ -105,13 +106,13 @@ class Demonstration:
         midnight = (self._now - ago * _DAY).replace(hour=0, minute=0, second=0, microsecond=0)
         ends = self._now if ago == 0 else midnight + dt.timedelta(hours=18)
         begins = min(midnight + dt.timedelta(hours=7), ends)
-        at = int((begins + (ends - begins) * self._chance.random()).timestamp() * 1000)
+        at = milliseconds(begins + (ends - begins) * self._chance.random())
         card = str(uuid.UUID(int=self._chance.getrandbits(128), version=4))
         yield made.card(card, at, rule, f"demonstration-{self._chance.randrange(2_000)}")
         answered = self._chance.random()
         outcome = "accepted" if answered < habit.accepted else "overridden"
         if answered < habit.accepted + habit.overridden:
-            later = min(at + self._chance.randrange(5_000, 600_000), int(self._now.timestamp() * 1000))
+            later = min(at + self._chance.randrange(5_000, 600_000), milliseconds(self._now))
             reason = self._chance.choice((*rule.override, "")) if outcome == "overridden" else ""
             yield made.answer(card, later, outcome, reason)
 

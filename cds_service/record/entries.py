@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -24,6 +25,16 @@ BENCH = "bench"
 """Under this name stands what was answered on the test bench; no client may have it, and no number counts it."""
 DEMONSTRATION = ("demonstration-hospital", "demonstration-clinics")
 """Under these names stands what was made up; no client may have one that begins so."""
+
+
+def milliseconds(at: dt.datetime) -> int:
+    """A time as the record keeps it, since 1970."""
+    return round(at.timestamp() * 1000)
+
+
+def instant(at: int, zone: dt.tzinfo | None) -> dt.datetime:
+    """A time of the record, where the site is."""
+    return dt.datetime.fromtimestamp(at / 1000, zone)
 
 
 class Call(msgspec.Struct, frozen=True):

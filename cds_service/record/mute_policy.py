@@ -11,9 +11,12 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 import msgspec
 
 from cds_service.content.model import WEIGHT_OF, Indicator, MemoryText, OverrideText
+from cds_service.decisions.decide import Muted
+from cds_service.decisions.ruleset import Ruleset
 from cds_service.fhir.dates import months_between
 from cds_service.hooks.hooks import HOOKS
-from cds_service.record.entries import Fingerprint, Part, ShownBefore
+from cds_service.record.entries import Fingerprint, Part, ShownBefore, instant
+from cds_service.record.fingerprints import Prints
 
 _HOUR = 3_600_000
 
@@ -34,7 +37,7 @@ class Now(msgspec.Struct, frozen=True):
 
         Clients send times of the year 1, which west of Greenwich no calendar has.
         """
-        then = dt.datetime.fromtimestamp(max(since, 0) / 1000, self.at.tzinfo).date()
+        then = instant(max(since, 0), self.at.tzinfo).date()
         within_days = days > 0 and (self.at.date() - then).days < days
         within_months = months > 0 and months_between(then, self.at.date()) < months
         return within_days or within_months or not (days or months)
@@ -58,6 +61,19 @@ class MutePolicy:
         self._reasons = reasons
         self._offered = offered
         self._sessions_only = sessions_only
+
+    @classmethod
+    def of(cls, ruleset: Ruleset, *, sessions_only: bool = False) -> MutePolicy:
+        """That of a site's cards."""
+        content = ruleset.content
+        offered = {name: prepared.content.override for name, prepared in ruleset.rules.items()}
+        return cls(content.memory, content.overrides, offered, sessions_only=sessions_only)
+
+    def muted(self, prints: Prints, before: list[ShownBefore], now: Now) -> Muted:
+        """Those of the findings that stay silent, and why."""
+        now = msgspec.structs.replace(now, found=frozenset((one.rule, one.evidence) for one in prints.values()))
+        why = {key: self.why_muted(one, before, now) for key, one in prints.items()}
+        return {key: said for key, said in why.items() if said}
 
     def needs(self, found: Collection[Indicator], hook: str) -> tuple[Part, ...]:
         """What has to be known of the past, besides the answers, to decide about findings."""

@@ -7,6 +7,7 @@ import datetime as dt
 import msgspec
 from sqlalchemy import select
 
+from cds_service.record.entries import instant
 from cds_service.record.recall import answered_at, read_findings
 from cds_service.record.store import Store
 from cds_service.record.tables import ANSWERS, CARDS, SILENT
@@ -49,16 +50,12 @@ async def recorded_card(store: Store, uuid: str, zone: dt.tzinfo) -> RecordedCar
     )
     answers = await store.rows(given.order_by(answered_at(), ANSWERS.c.received))
     return RecordedCard(
-        at=_instant(at, zone),
+        at=instant(at, zone),
         service=service,
         hook=hook,
         client=client,
         indicator=indicator,
         shown=state != SILENT,
         rules=tuple(NamedRule(one.rule, one.version, one.indicator) for one in read_findings(findings)),
-        answers=tuple(Answered(_instant(when, zone), outcome, reason) for when, outcome, reason in answers),
+        answers=tuple(Answered(instant(when, zone), outcome, reason) for when, outcome, reason in answers),
     )
-
-
-def _instant(milliseconds: int, zone: dt.tzinfo) -> dt.datetime:
-    return dt.datetime.fromtimestamp(milliseconds / 1000, zone)

@@ -27,7 +27,7 @@ from sqlalchemy import (
     true,
 )
 
-from cds_service.record.entries import LACKS, UNREAD
+from cds_service.record.entries import LACKS, UNREAD, milliseconds
 from cds_service.record.recall import answered_at
 from cds_service.record.report import NO_REASON
 from cds_service.record.store import Store
@@ -130,7 +130,7 @@ def _answer(
 
 def _at(zone: dt.tzinfo) -> Callable[[dt.date], int]:
     """In milliseconds since 1970, when a day begins at the site."""
-    return lambda day: int(dt.datetime.combine(day, dt.time(), zone).timestamp() * 1000)
+    return lambda day: milliseconds(dt.datetime.combine(day, dt.time(), zone))
 
 
 def _period(of: ColumnElement[Any], starts: Sequence[Any]) -> ColumnElement[int]:

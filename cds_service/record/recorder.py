@@ -36,6 +36,7 @@ from cds_service.record.entries import (
     ShownBefore,
     ShownCard,
     Withdrawn,
+    milliseconds,
 )
 from cds_service.record.fingerprints import Fingerprinter
 from cds_service.record.known_as import KnownAs
@@ -90,8 +91,7 @@ class Recorder:
     def _judge_by(self, ruleset: Ruleset) -> None:
         content, rules = ruleset.content, ruleset.rules
         self.fingerprinter = Fingerprinter(ruleset)
-        offered = {name: p.content.override for name, p in rules.items()}
-        self.memory = MutePolicy(content.memory, content.overrides, offered, sessions_only=self._sessions_only)
+        self.memory = MutePolicy.of(ruleset, sessions_only=self._sessions_only)
         self.drafts = frozenset(name for name, p in rules.items() if p.content.status == "draft")
         self.withdrawals = Withdrawals(ruleset)
         self._reasons = frozenset(content.overrides)
@@ -126,7 +126,7 @@ class Recorder:
         """Keeps feedback; NotReady where neither the disk nor the store would take it, so that it is sent again."""
         if not report.entries:
             return
-        received = _milliseconds(self.now())
+        received = milliseconds(self.now())
         answers = [self._answer(entry, service, client, received) for entry in report.entries]
         receipt = self.writer.submit(answers)
         await asyncio.wait([receipt.kept], timeout=_KEPT_SECONDS)
@@ -150,7 +150,7 @@ class Recorder:
         known = [keys.mark for keys in (self.keys, *self.keys_before)]
         await self.store.open()
         changed = await self.store.run(secrets_known.foreign, known)
-        await self.store.run(secrets_known.see, self.keys.mark, _milliseconds(self.now()))
+        await self.store.run(secrets_known.see, self.keys.mark, milliseconds(self.now()))
         self._held["secret-changed"] = changed
         if changed:
             _LOG.error("secret changed", reason=secrets_known.CHANGED)
@@ -163,7 +163,7 @@ class Recorder:
         return CardAnswer(
             card=card if _UUID.fullmatch(card) else self.keys.name(entry.card),
             outcome=entry.outcome,
-            at=_milliseconds(entry.at),
+            at=milliseconds(entry.at),
             received=received,
             service=service,
             client=client,
@@ -220,20 +220,16 @@ class CallRecord:
             return {}
 
     async def _recalled(self, parts: tuple[Part, ...]) -> Muted:
-        at = _milliseconds(self._at)
+        at = milliseconds(self._at)
         since = self._recorder.memory.session_begins(at)
         muted: Muted = {}
         for known in self._all_known:
             found = await self._recorder.store.before(known.patient, parts, since)
             before = [past for past in found if not _is_to_come(past, at)]
-            muted = {**self._muted(known, before, at), **muted} if before else muted
+            if before:
+                now = Now(self._at, at, self._call.hook, known.user, known.encounter)
+                muted = {**self._recorder.memory.muted(known.prints, before, now), **muted}
         return muted
-
-    def _muted(self, known: KnownAs, before: list[ShownBefore], at: int) -> Muted:
-        found = frozenset((one.rule, one.evidence) for one in known.prints.values())
-        now = Now(self._at, at, self._call.hook, known.user, known.encounter, found)
-        why = {key: self._recorder.memory.why_muted(one, before, now) for key, one in known.prints.items()}
-        return {key: said for key, said in why.items() if said}
 
     def note(self, decision: Decision, unread: UnreadCodes = _NONE_UNREAD, queries: int = 0) -> None:
         """What came of the call, with so many queries to a FHIR server; written down soon, waited for by nobody."""
@@ -248,7 +244,7 @@ class CallRecord:
             writer.note(self._card(card, self._recorder.fingerprinter.of_unchecked()))
         gone = tuple(self._recorder.withdrawals.of(decision))
         for known in self._all_known if gone else ():
-            writer.note(Withdrawn(patient=known.patient, at=_milliseconds(self._at), rules=gone))
+            writer.note(Withdrawn(patient=known.patient, at=milliseconds(self._at), rules=gone))
 
     def _findings(self, group: CardGroup, card: Card) -> Iterator[Fingerprint]:
         """Each finding once, with those of the card's suggestions that were offered for it and start something."""
@@ -288,7 +284,7 @@ class CallRecord:
     def _card(self, card: Card, *findings: Fingerprint) -> ShownCard:
         return ShownCard(
             card=card.uuid,
-            at=_milliseconds(self._at),
+            at=milliseconds(self._at),
             service=self._call.service,
             hook=self._call.hook,
             client=self._call.client,
@@ -334,7 +330,3 @@ def _lacking(decision: Decision) -> Iterator[tuple[str, str]]:
 def _is_to_come(past: ShownBefore, now: int) -> bool:
     """Whether it was written by a clock that was ahead: it would stay silent for as long as that."""
     return past.at > now + _DAY_MILLISECONDS or (past.outcome is not None and past.answered > now + _DAY_MILLISECONDS)
-
-
-def _milliseconds(at: dt.datetime) -> int:
-    return round(at.timestamp() * 1000)

@@ -11,7 +11,7 @@ from typing import Any, TextIO, TypeAlias
 import msgspec
 from sqlalchemy import Select, func, select
 
-from cds_service.record.entries import BENCH
+from cds_service.record.entries import BENCH, milliseconds
 from cds_service.record.recall import answered_at, read_findings
 from cds_service.record.store import Store
 from cds_service.record.tables import ANSWERS, CARDS, SHOWN, TALLIES
@@ -59,7 +59,7 @@ async def feedback_report(
     """Counts what was shown from one instant to another, both the beginnings of days at the site."""
     await store.open()
     made = FeedbackReport(parted_by, {})
-    begin, end = (int(at.timestamp() * 1000) for at in (first, after))
+    begin, end = map(milliseconds, (first, after))
     answers = {(row["card"], row["client"]): row async for row in _rows(store, _answers(begin))}
     shown = select(CARDS).where(CARDS.c.at >= begin, CARDS.c.at < end, CARDS.c.state >= SHOWN)
     async for row in _rows(store, shown):

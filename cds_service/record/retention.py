@@ -13,13 +13,14 @@ from typing import Literal, TypeAlias
 import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, Table, delete, func, insert, select, true
 
+from cds_service.record.entries import instant, milliseconds
 from cds_service.record.tables import ANSWERS, CARDS, CLOCK, SECRETS, TALLIES, WITHDRAWALS, take_turns
 
 _DAY = dt.timedelta(days=1)
 _MOST_AHEAD = dt.timedelta(days=30)
 """Longer than any servers are off for maintenance, and short enough to lose little by."""
 _TIMES: dict[Table, Column[int]] = {CARDS: CARDS.c.at, ANSWERS: ANSWERS.c.received, WITHDRAWALS: WITHDRAWALS.c.at}
-_LAST = int(dt.datetime(9999, 1, 1, tzinfo=dt.UTC).timestamp() * 1000)
+_LAST = milliseconds(dt.datetime(9999, 1, 1, tzinfo=dt.UTC))
 Fault: TypeAlias = Literal["ahead", "behind"]
 
 
@@ -58,9 +59,9 @@ def prune(connection: Connection, now: dt.datetime, keep: dt.timedelta, *, said:
     rows = {
         table.name: connection.execute(delete(table).where(older)).rowcount for table, older in _older(oldest).items()
     }
-    connection.execute(delete(SECRETS).where(SECRETS.c.seen < _milliseconds(oldest)))
+    connection.execute(delete(SECRETS).where(SECRETS.c.seen < milliseconds(oldest)))
     connection.execute(delete(CLOCK))
-    connection.execute(insert(CLOCK).values(believed=_milliseconds(now if said else max(now, believed))))
+    connection.execute(insert(CLOCK).values(believed=milliseconds(now if said else max(now, believed))))
     return Pruned(rows, oldest, believed)
 
 
@@ -78,12 +79,12 @@ def _holds_older(connection: Connection, oldest: dt.datetime) -> bool:
 
 def _older(oldest: dt.datetime) -> dict[Table, ColumnElement[bool]]:
     """Counts are of whole days."""
-    timed = {table: at < _milliseconds(oldest) for table, at in _TIMES.items()}
+    timed = {table: at < milliseconds(oldest) for table, at in _TIMES.items()}
     return {**timed, TALLIES: TALLIES.c.day < oldest.date().isoformat()}
 
 
 def _newest(connection: Connection, now: dt.datetime, *, before: dt.datetime | None = None) -> dt.datetime | None:
-    latest = _milliseconds(before) if before else _LAST
+    latest = milliseconds(before) if before else _LAST
     times = (connection.scalar(select(func.max(at)).where(at <= latest)) for at in _TIMES.values())
     found = max((at for at in times if at is not None), default=None)
     return _instant(found, now)
@@ -93,9 +94,5 @@ def _believed(connection: Connection, now: dt.datetime) -> dt.datetime | None:
     return _instant(connection.scalar(select(CLOCK.c.believed)), now)
 
 
-def _instant(milliseconds: int | None, now: dt.datetime) -> dt.datetime | None:
-    return None if milliseconds is None else dt.datetime.fromtimestamp(milliseconds / 1000, now.tzinfo)
-
-
-def _milliseconds(at: dt.datetime) -> int:
-    return int(at.timestamp() * 1000)
+def _instant(at: int | None, now: dt.datetime) -> dt.datetime | None:
+    return None if at is None else instant(at, now.tzinfo)

@@ -13,7 +13,7 @@ import msgspec
 from cds_service.decisions.decide import Judged, Muted
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.decisions.service import DecidedHook
-from cds_service.record.entries import ShownBefore
+from cds_service.record.entries import ShownBefore, milliseconds
 from cds_service.record.fingerprints import Fingerprinter, Prints
 from cds_service.record.mute_policy import MutePolicy, Now
 from cds_service.record.pseudonyms import Pseudonymizer
@@ -37,9 +37,7 @@ class Memories:
     """Makes the memory of one patient after the other."""
 
     def __init__(self, ruleset: Ruleset, zone: tzinfo) -> None:
-        content = ruleset.content
-        offered = {name: prepared.content.override for name, prepared in ruleset.rules.items()}
-        self.policy = MutePolicy(content.memory, content.overrides, offered)
+        self.policy = MutePolicy.of(ruleset)
         self.prints, self.withdrawals, self.zone = Fingerprinter(ruleset), Withdrawals(ruleset), zone
 
     def memory(self) -> Memory:
@@ -65,14 +63,12 @@ class Memory:
         before = list(self._before([shared.prints.indicator(one) for one in judged.found]))
         if not before:
             return {}
-        found = frozenset((one.rule, one.evidence) for one in self._prints.values())
-        now = Now(self._at, _milliseconds(self._at), call.hook, call.user, call.encounter, found)
-        why = {key: shared.policy.why_muted(one, before, now) for key, one in self._prints.items()}
-        return {key: said for key, said in why.items() if said}
+        now = Now(self._at, milliseconds(self._at), call.hook, call.user, call.encounter)
+        return shared.policy.muted(self._prints, before, now)
 
     def note(self, decided: DecidedHook) -> None:
         """What was shown, and what the chart no longer holds up."""
-        decision, at = decided.decision, _milliseconds(self._at)
+        decision, at = decided.decision, milliseconds(self._at)
         gone = set(self._shared.withdrawals.of(decision))
         self._cards = [[_left(past, gone) for past in card] for card in self._cards]
         for card, group in zip(decision.cards, decision.groups, strict=True):
@@ -99,7 +95,7 @@ class Memory:
         """What the record would be asked for."""
         policy, call = self._shared.policy, self._call
         parts = policy.needs(found, call.hook)  # type: ignore[arg-type]  # indicators
-        since = policy.session_begins(_milliseconds(self._at)) if "recent" in parts else 0
+        since = policy.session_begins(milliseconds(self._at)) if "recent" in parts else 0
         cards = [card for card in self._cards if card and card[0].at >= since]
         if "information" in parts:
             cards = [card for card in cards if card[0].card_indicator == "info"]
@@ -113,7 +109,3 @@ class Memory:
 
 def _left(past: ShownBefore, gone: set[str]) -> ShownBefore:
     return msgspec.structs.replace(past, withdrawn=True) if past.finding.rule in gone else past
-
-
-def _milliseconds(at: datetime) -> int:
-    return round(at.timestamp() * 1000)
