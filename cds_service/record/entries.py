@@ -23,7 +23,8 @@ collection and a code system, a call with codes of that system, which no value s
 
 BENCH = "bench"
 """Under this name stands what was answered on the test bench; no client may have it, and no number counts it."""
-DEMONSTRATION = ("demonstration-hospital", "demonstration-clinics")
+MADE_UP = "demonstration-"
+DEMONSTRATION = (f"{MADE_UP}hospital", f"{MADE_UP}clinics")
 """Under these names stands what was made up; no client may have one that begins so."""
 
 

@@ -21,6 +21,7 @@ from cds_service.facts.queries import MAY_BE_UNSERVED, TEMPLATES
 from cds_service.fhir_client.egress import Base
 from cds_service.hiding import hidden
 from cds_service.hooks.profiles import PROFILES
+from cds_service.record.entries import BENCH, MADE_UP
 from cds_service.settings import PrefetchSet
 from cds_service.trust.vendors import CodeForm, code_form, vendors
 
@@ -270,10 +271,10 @@ def _not_told_apart(clients: Iterable[Client]) -> Iterator[str]:
 
 
 def _client_faults(client: Client) -> Iterator[str]:
-    if client.name == "bench":
-        yield "name: bench is the name of the test bench in the record"
-    if client.name.startswith("demonstration-"):
-        yield "name: demonstration- begins the names under which `cds-service demo-data` writes"
+    if client.name == BENCH:
+        yield f"name: {BENCH} is the name of the test bench in the record"
+    if client.name.startswith(MADE_UP):
+        yield f"name: {MADE_UP} begins the names under which `cds-service demo-data` writes"
     if not client.jwks and not client.jku:
         yield "give jwks (a file) or jku (an address)"
     if client.jku and not _is_https(client.jku):
