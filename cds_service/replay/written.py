@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
+from cds_service.record.spreadsheets import write_rows
 from cds_service.replay.numbers import Sampled
 from cds_service.replay.tables import Cell, Column, Table
 
 TABLES, LINES, SAMPLE = "tables", "numbers.ndjson", "sample.csv"
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def told(cell: Cell, column: Column, below: int | None) -> Cell:
@@ -43,9 +42,4 @@ def sample_of(samples: Iterable[Sampled]) -> list[tuple[Cell, ...]]:
 
 def write_csv(path: Path, rows: Iterable[Sequence[Cell]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([_plain(cell) for cell in row] for row in rows)
-
-
-def _plain(cell: Cell) -> Cell:
-    """No cell is a formula to a spreadsheet: codes and ids are words of others."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULAS) else cell
+        write_rows(file, rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import io
 from collections import Counter
@@ -15,6 +14,7 @@ from cds_service.record.alarms import Verdict, told
 from cds_service.record.entries import CALL, QUERY
 from cds_service.record.outcomes import Outcomes
 from cds_service.record.rates import Rate
+from cds_service.record.spreadsheets import write_rows
 
 Cell: TypeAlias = str | int | float
 _DAY = dt.timedelta(days=1)
@@ -24,7 +24,6 @@ _IF_ANY = ("silent", "draft", "cut")
 _OF = {"accepted": "shown", "overridden": "shown", "ignored": "shown", "undetermined": "evaluated"}
 """What each count is a share of."""
 _TITLES = {CALL: "calls"}
-_UNSAFE = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -50,20 +49,13 @@ class Table(msgspec.Struct, frozen=True):
         return [self.share(row, column) or Rate() for row in self.rows]
 
     def csv(self) -> bytes:
-        """No cell of it is a formula to a spreadsheet."""
         file = io.StringIO()
-        out = csv.writer(file)
-        out.writerow(self.columns)
-        out.writerows([_plain(cell) for cell in row] for row in self.rows)
+        write_rows(file, [self.columns, *self.rows])
         return file.getvalue().encode()
 
     def ndjson(self) -> bytes:
         lines = (_ENCODER.encode(dict(zip(self.columns, row, strict=True))) for row in self.rows)
         return b"".join(line + b"\n" for line in lines)
-
-
-def _plain(cell: Cell) -> Cell:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_UNSAFE) else cell
 
 
 def by_rule(found: Outcomes) -> Table:
