@@ -26,7 +26,7 @@ from cds_service.errors import BodyTooLarge
 from cds_service.hooks.hooks import HOOKS
 from cds_service.record.entries import BENCH
 from cds_service.web import bench_access, bench_form
-from cds_service.web.answers import HTML, JSON, NO_STORE, RawHeaders, Written
+from cds_service.web.answers import HTML, JSON, NO_STORE, Written
 from cds_service.web.assembly import Application
 from cds_service.web.bench_form import FIRST, ON_SERVER, PASTED, Form
 from cds_service.web.bench_trial import Bench, Tried
@@ -58,12 +58,8 @@ _KINDS = {
 _MOST_FIELDS = 5_000
 _MOST_LINES = 3_000
 _MOST_HELD = 400
-_HEADERS: RawHeaders = [
-    *((name, value) for name, value in page_headers(script=True, form=True) if name.startswith(b"content-security")),
-    # Not "no-referrer": under it a browser would not say that the form comes from here.
-    (b"referrer-policy", b"same-origin"),
-    NO_STORE,
-]
+# Not "no-referrer": under it a browser would not say that the form comes from here.
+_HEADERS = page_headers(script=True, form=True, kept=False, referrer=b"same-origin")
 
 
 def addresses(service: Application, site: Site) -> Mapping[str, Address]:

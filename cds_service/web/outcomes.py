@@ -20,7 +20,7 @@ from starlette.responses import Response
 from cds_service.errors import NotReady
 from cds_service.record.entries import DEMONSTRATION
 from cds_service.web import bench_access
-from cds_service.web.answers import HTML, NO_STORE, RawHeaders, Written
+from cds_service.web.answers import HTML, NO_STORE, Written
 from cds_service.web.assembly import Application
 from cds_service.web.pages import Site, page_headers, templates
 from cds_service.web.routes import Address, get
@@ -40,10 +40,7 @@ _PARTS, _SHARES = ("accepted", "overridden", "ignored"), ("accepted", "overridde
 _KEPT_SECONDS = 60.0
 _MOST_KEPT = 30
 _SECONDS_TO_COUNT = 20.0
-_HEADERS: RawHeaders = [
-    *((name, value) for name, value in page_headers(form=True) if name != b"cache-control"),
-    NO_STORE,
-]
+_HEADERS = page_headers(form=True, kept=False)
 
 
 class Asked(msgspec.Struct, frozen=True):

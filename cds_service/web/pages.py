@@ -17,7 +17,7 @@ from cds_service.authoring import fields
 from cds_service.content.reviews import unsigned
 from cds_service.settings import Settings
 from cds_service.web import bench_access
-from cds_service.web.answers import HTML, RawHeaders, Written
+from cds_service.web.answers import HTML, NO_STORE, RawHeaders, Written
 from cds_service.web.assembly import Application
 from cds_service.web.routes import Endpoint
 from cds_service.web.static_files import address
@@ -61,8 +61,13 @@ def _reviewed(signed: int, rules: int) -> str:
     return f"A clinician has signed each of the {rules} rules."
 
 
-def page_headers(*, script: bool = False, form: bool = False) -> RawHeaders:
-    """The policy of a page, which lets in nothing but our own stylesheet unless the page needs more."""
+def page_headers(
+    *, script: bool = False, form: bool = False, kept: bool = True, referrer: bytes = b"no-referrer"
+) -> RawHeaders:
+    """The policy of a page, which lets in nothing but our own stylesheet unless the page needs more.
+
+    Without ``kept`` no browser or cache may hold on to it.
+    """
     policy = {
         "default-src": "'none'",
         "style-src": "'self'",
@@ -75,8 +80,8 @@ def page_headers(*, script: bool = False, form: bool = False) -> RawHeaders:
     }
     return [
         (b"content-security-policy", "; ".join(f"{name} {sources}" for name, sources in policy.items()).encode()),
-        (b"referrer-policy", b"no-referrer"),
-        (b"cache-control", b"no-cache"),
+        (b"referrer-policy", referrer),
+        (b"cache-control", b"no-cache") if kept else NO_STORE,
     ]
 
 

@@ -16,7 +16,7 @@ from cds_service.authoring import explain
 from cds_service.content.model import Content, RuleContent
 from cds_service.rules.review import Step
 from cds_service.web import bench_access
-from cds_service.web.answers import HTML, JSON, NO_STORE, RawHeaders, Written
+from cds_service.web.answers import HTML, JSON, Written
 from cds_service.web.assembly import Application
 from cds_service.web.logs import uuid_or_none
 from cds_service.web.pages import Site, page_headers, templates
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
     from cds_service.record.on_record import RecordedCard
 
 PATH = "/why"
-_HEADERS: RawHeaders = [
-    *((name, value) for name, value in page_headers(form=True) if name != b"cache-control"),
-    NO_STORE,
-]
+_HEADERS = page_headers(form=True, kept=False)
 _ANOTHER_WORKER = (b"connection", b"close")
 """Another worker may have answered: the next request should meet any of them, and not this one again."""
 _FATES = {
