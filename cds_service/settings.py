@@ -139,8 +139,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def told(self) -> dict[str, str]:
         """What each variable stands at, fit to be printed."""
-        values = {variable: getattr(self, field) for variable, (field, _) in _READERS.items()}
-        return {variable: _spelled(value) for variable, value in values.items()}
+        return {variable: _spelled(getattr(self, field)) for variable, (field, _) in _READERS.items()}
 
     @classmethod
     def in_force(cls, **given: str) -> Settings:

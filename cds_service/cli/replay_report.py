@@ -58,7 +58,7 @@ def replay() -> None:
 @click.argument("folder", type=_FOLDER)
 @report_options
 def report(folder: Path, **asked: Any) -> None:
-    """Write the report on the results in _FOLDER, anew: a page, CSV and lines of JSON in _FOLDER/report.
+    """Write the report on the results in FOLDER, anew: a page, CSV and lines of JSON in FOLDER/report.
 
     The page holds counts only; which charts to review stands beside it, in sample.csv.
 

@@ -15,7 +15,7 @@ from cds_service.fhir import elements as fhir
 from cds_service.fhir.decoding import read_as
 from cds_service.replay.chart import Record
 from cds_service.replay.judgements import Damage
-from cds_service.replay.lines import BUNDLE, PATIENT, REQUEST, SHARED, DamagedLine, LineReader, Named
+from cds_service.replay.lines import BUNDLE, PATIENT, SHARED, DamagedLine, LineReader, Named
 from cds_service.replay.sources import Piece, lines_of
 from cds_service.replay.spill import SpillWriter
 from cds_service.terminology.vocabulary import Vocabulary
@@ -52,7 +52,6 @@ class Tally(msgspec.Struct):
 
     lines: int = 0
     bytes: int = 0
-    requests: int = 0
     types: dict[str, int] = {}
     dropped: dict[str, int] = {}
     damaged: tuple[Damage, ...] = ()
@@ -70,7 +69,7 @@ class _Splitter:
         self._strange: Counter[tuple[str, str]] = Counter()
         self._damaged: Counter[tuple[str, str]] = Counter()
         self._places: dict[tuple[str, str], list[int]] = {}
-        self._requests = self._lines = self._bytes = 0
+        self._lines = self._bytes = 0
         self._file, self._at = "", 0
 
     def take(self, piece: Piece) -> None:
@@ -139,7 +138,6 @@ class _Splitter:
         if named.type in SHARED and not named.patient:
             self._shared[f"{named.type}/{named.id}"] = text
             return
-        self._requests += named.type == REQUEST
         self._spill.add(named.patient, Record(named.type, address if address.isprintable() else "", text))
 
     def close(self, task: SplitTask) -> Tally:
@@ -153,7 +151,6 @@ class _Splitter:
         tally = Tally(
             lines=self._lines,
             bytes=self._bytes,
-            requests=self._requests,
             types=dict(self._types),
             dropped=dict(self._dropped),
             damaged=tuple(damaged),

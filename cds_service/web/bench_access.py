@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -17,8 +16,6 @@ from starlette.requests import Request
 from cds_service.errors import NotFound
 from cds_service.settings import BENCH_OFF, Settings, is_loopback
 from cds_service.web.middleware import came_through_proxy
-
-_Names: TypeAlias = frozenset[str]
 
 
 def is_on(settings: Settings) -> bool:

@@ -11,7 +11,7 @@ from itertools import accumulate
 
 from markupsafe import Markup
 
-from cds_service.record.rates import Rate
+from cds_service.record.rates import Rate, total
 
 _WIDTH, _HEIGHT = 720, 210
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 36, 10, 24
@@ -71,7 +71,7 @@ def lines(name: str, title: str, labels: Sequence[str], series: Mapping[str, Seq
         for n, label in enumerate(labels)
     ]
     grid = _grid([step * n for n in range(math.floor(top / step + 1e-9) + 1)], top, "{:.0%}")
-    whole = {kind: Rate(sum(r.events for r in rates), sum(r.exposure for r in rates)) for kind, rates in series.items()}
+    whole = {kind: total(rates) for kind, rates in series.items()}
     desc = f"In all: {'; '.join(f'{kind} {rate_in_words(rate)}' for kind, rate in whole.items())}."
     return _framed(name, title, desc, [*grid, *drawn, *_times(labels), *_hovers(told)])
 
