@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -33,9 +33,8 @@ class Trace(msgspec.Struct, frozen=True):
     """Whether the span is one that is told of."""
 
     @classmethod
-    def of(cls, headers: Iterable[tuple[bytes, bytes]]) -> Trace | None:
+    def of(cls, headers: Sequence[tuple[bytes, bytes]]) -> Trace | None:
         """None without a ``traceparent``, and where it is not as it must be, or there are several."""
-        headers = [*headers]
         given = [value for name, value in headers if name == b"traceparent"]
         found = _PARENT.fullmatch(given[0]) if len(given) == 1 else None
         if found is None or (found[1] == _OURS and found[5]):
@@ -61,6 +60,9 @@ class Span(Protocol):
 
     def note(self, **told: str | int) -> None: ...
 
+    def note_of(self, line: Mapping[str, Any], names: Collection[str]) -> None:
+        """Of a line that is written anyway these members, as far as it has them."""
+
 
 class Tracer(Protocol):
     """Collects spans; what it opens is in :data:`TRACE` until it has ended."""
@@ -70,6 +72,9 @@ class Tracer(Protocol):
 
 class _Untold:
     def note(self, **_: str | int) -> None:
+        """Nobody collects."""
+
+    def note_of(self, line: Mapping[str, Any], names: Collection[str]) -> None:
         """Nobody collects."""
 
 

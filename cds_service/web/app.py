@@ -37,9 +37,9 @@ from cds_service.web.routes import Address, ExactRoutes, get
 
 def create_app(service: Application, capacity: Capacity | None = None) -> Starlette:
     """The service over HTTP; it shares the capacity of the one that it replaces."""
-    settings = service.settings
+    settings, site = service.settings, pages.Site.of(service)
     app = Starlette(
-        routes=[ExactRoutes(_addresses(service)), *why.routes(service, pages.Site.of(service))],
+        routes=[ExactRoutes(_addresses(service, site)), *why.routes(service, site)],
         middleware=[
             Middleware(
                 CallMiddleware,
@@ -58,9 +58,9 @@ def create_app(service: Application, capacity: Capacity | None = None) -> Starle
     return app
 
 
-def _addresses(service: Application) -> dict[str, Address]:
+def _addresses(service: Application, site: pages.Site) -> dict[str, Address]:
     settings, cards = service.settings, service.content.files
-    site, examples = pages.Site.of(service), Examples(service.ruleset)
+    examples = Examples(service.ruleset)
     calls = {f"/cds-services/{name}": Address({"POST": endpoints.call}, {"id": name}) for name in service.services}
     answers = {
         f"{path}/feedback": Address({"POST": feedback.take}, address.path_params) for path, address in calls.items()

@@ -100,7 +100,7 @@ class CallMiddleware:
             # Path and method may hold anything; only those that we know are written down.
             method = scope["method"] if scope["method"] in _METHODS else None
             line = {"path": scope.get("known_path"), "method": method, "status": status, **scope[NOTES]}
-            span.note(**{name: line[name] for name in _TRACED if line.get(name) is not None})
+            span.note_of(line, _TRACED)
             line["ms"] = round(seconds * 1000, 2)
             _log(line)
             self.observe({"request_id": request_id, **line}, seconds)

@@ -5,8 +5,9 @@ What a span tells is of the service and never of a patient: no address, no id, n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -43,6 +44,9 @@ class _Noting:
         status = told.get("status")
         if isinstance(status, int) and status >= _FAILED:
             self._span.set_status(Status(StatusCode.ERROR))
+
+    def note_of(self, line: Mapping[str, Any], names: Collection[str]) -> None:
+        self.note(**{name: line[name] for name in names if line.get(name) is not None})
 
 
 class Tracing:
