@@ -30,7 +30,15 @@ from cds_service.hooks.services import Service
 from cds_service.rules.review import Evaluation, Outcome, Prepared, Step
 
 WIDTH = 100
-_TOLD = {True: "yes", False: "no", None: "unknown"}
+HOLDS = {True: "yes", False: "no", None: "unknown"}
+FATES = {
+    "shown": "on a card",
+    "muted": "not shown, because it was answered before",
+    "cut": "not shown, because other cards come first",
+    "draft": "not shown, because the rule is a draft",
+    "folded": "not shown, because another card stands for it",
+}
+"""What becomes of a finding."""
 
 
 class Explained(msgspec.Struct, frozen=True):
@@ -179,9 +187,13 @@ def hidden(rule: RuleContent, decision: Decision) -> str:
     if rule.id not in decision.found:
         return ""
     if rule.status != "active":
-        return "; not shown, because the rule is a draft"
-    cut = any(rule.id in rules for rules in decision.cut)
-    return "; not shown, because other cards come first" if cut else "; not shown, because another card stands for it"
+        return f"; {FATES['draft']}"
+    return f"; {FATES['cut' if rule.id in cut(decision) else 'folded']}"
+
+
+def cut(decision: Decision) -> set[str]:
+    """The rules whose cards were left out for others."""
+    return {rule for rules in decision.cut for rule in rules}
 
 
 def outcome(rule: RuleContent, evaluation: Evaluation) -> str:
@@ -200,7 +212,7 @@ def outcome(rule: RuleContent, evaluation: Evaluation) -> str:
 
 def _step(rule: RuleContent, step: Step) -> Iterator[str]:
     basis = ", ".join(step.sources) or step.why
-    told = f"{_TOLD[holds(rule, step)]:8}{criterion(rule, step).text}"
+    told = f"{HOLDS[holds(rule, step)]:8}{criterion(rule, step).text}"
     yield from _wrapped(f"{told} [{basis}]" if basis else told, "  ", " " * 10)
 
 

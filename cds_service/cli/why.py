@@ -12,7 +12,6 @@ import click
 from cds_service.cli.start import fail
 from cds_service.settings import Settings
 
-_HOLDS = {True: "yes", False: "no", None: "unknown"}
 _SECONDS = 5.0
 _MOST_WORKERS_ASKED = 20
 """Each connection meets any of the workers, and one of them answered."""
@@ -93,6 +92,8 @@ def _on_record(settings: Settings, name: str) -> Mapping[str, Any] | None:
 
 
 def _call(call: Mapping[str, Any]) -> Iterator[str]:
+    from cds_service.authoring.explain import HOLDS
+
     if not call:
         return
     yield f"{call['hook']} at {call['service']} for {call['client']}, {call['at']}"
@@ -104,7 +105,7 @@ def _call(call: Mapping[str, Any]) -> Iterator[str]:
         yield f"{rule['rule']} {rule['version']}{about}: {rule['outcome']}{fate}"
         for step in rule["steps"]:
             basis = ", ".join(step["sources"]) or step["why"]
-            yield f"  {_HOLDS[step['holds']]:8}{step['text']}{f' [{basis}]' if basis else ''}"
+            yield f"  {HOLDS[step['holds']]:8}{step['text']}{f' [{basis}]' if basis else ''}"
     if call["not_started"]:
         yield f"Not started: {', '.join(call['not_started'])}"
 

@@ -13,6 +13,7 @@ from time import monotonic
 
 import msgspec
 
+from cds_service.authoring import explain
 from cds_service.decisions.decide import Decision
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.rules.review import Evaluation, Outcome, Step
@@ -31,7 +32,7 @@ class KeptRule(msgspec.Struct, frozen=True, omit_defaults=True):
     steps: tuple[Step, ...]
     about: str = ""
     fate: str = ""
-    """What became of a finding: ``shown``, ``muted``, ``cut``, ``draft``, or ``folded`` into another card."""
+    """What became of a finding: a key of :data:`explain.FATES`."""
 
 
 class KeptCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +99,7 @@ class Recent:
 
     def _rules(self, decision: Decision, ruleset: Ruleset) -> Iterator[KeptRule]:
         shown = {rule for group in decision.groups for rule in group.rules}
-        cut = {rule for rules in decision.cut for rule in rules}
+        cut = explain.cut(decision)
         for evaluation in decision.evaluations:
             content = ruleset.rules[evaluation.rule].content
             steps = self._steps(evaluation)

@@ -30,13 +30,6 @@ PATH = "/why"
 _HEADERS = page_headers(form=True, kept=False)
 _ANOTHER_WORKER = (b"connection", b"close")
 """Another worker may have answered: the next request should meet any of them, and not this one again."""
-_FATES = {
-    "shown": "on a card",
-    "muted": "not shown, because it was answered before",
-    "cut": "not shown, because other cards come first",
-    "draft": "not shown, because the rule is a draft",
-    "folded": "not shown, because another card stands for it",
-}
 
 
 class ToldStep(msgspec.Struct, frozen=True):
@@ -161,7 +154,7 @@ def _in_words(content: Content, call: KeptCall) -> ToldCall:
 
 
 def _rule_in_words(content: RuleContent | None, kept: KeptRule) -> ToldRule:
-    title, fate = content.title if content else kept.rule, _FATES.get(kept.fate, "")
+    title, fate = content.title if content else kept.rule, explain.FATES.get(kept.fate, "")
     steps = tuple(_step_in_words(content, one) for one in kept.steps)
     return ToldRule(kept.rule, title, kept.version, kept.outcome, fate, kept.about, steps)
 
