@@ -106,6 +106,11 @@ def _in_bundle(bundle: Json) -> Iterator[Json]:
             yield entry["resource"]
 
 
+def name_of(resource: Json) -> str:
+    """``Type/id``, as a reference within the chart names it."""
+    return f"{resource.get('resourceType')}/{resource.get('id')}"
+
+
 def add(document: Json, resource: Json) -> None:
     """Puts a resource into the chart: in a request, under the key that brings its type."""
     if not is_request(document):

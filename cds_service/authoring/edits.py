@@ -109,7 +109,7 @@ class Chart:
             return
         made["id"] = f"added-{sum('/added-' in name for name in self._named) + 1}"
         documents.add(self.document, made)
-        self._named[_handle(made)] = made
+        self._named[documents.name_of(made)] = made
 
     def _made(self, edit: Edit) -> Json | None:
         if edit.kind == "diagnose":
@@ -168,13 +168,9 @@ def _diagnosis(words: str, patient: str) -> Json:
 def _handles(resources: Iterable[Json]) -> dict[str, Json]:
     """The resources by ``Type/id``; those without one, or with that of another, by their place."""
     listed = list(resources)
-    counted = Counter(map(_handle, listed))
-    named = ((_handle(one), one) for one in listed)
+    counted = Counter(map(documents.name_of, listed))
+    named = ((documents.name_of(one), one) for one in listed)
     return {
         name if counted[name] == 1 and " " not in name else f"#{place}": one
         for place, (name, one) in enumerate(named, 1)
     }
-
-
-def _handle(resource: Json) -> str:
-    return f"{resource.get('resourceType')}/{resource.get('id')}"

@@ -152,10 +152,6 @@ def entries(bundle: object) -> list[Any]:
     return [one.get("resource") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
 
 
-def name_of(draft: Json) -> str:
-    return f"{draft.get('resourceType')}/{draft.get('id')}"
-
-
 def free_number(drafts: Iterable[Json]) -> int:
     """A number that no draft has in its id yet."""
     taken = {str(draft.get("id")) for draft in drafts}
@@ -181,16 +177,16 @@ def accepted(suggestion: Json, drafts: Sequence[Json]) -> Applied:
         resource = action.get("resource")
         if action["type"] == "delete":
             gone = str(action.get("resourceId") or resource)
-            kept = [one for one in kept if gone not in (name_of(one), one.get("id"))]
+            kept = [one for one in kept if gone not in (documents.name_of(one), one.get("id"))]
         elif resource.get("resourceType") not in ORDER_TYPES:
             written.append(resource)
         elif action["type"] == "update":
-            kept = [resource if name_of(one) == name_of(resource) else one for one in kept]
-            new.append(name_of(resource))
+            kept = [resource if documents.name_of(one) == documents.name_of(resource) else one for one in kept]
+            new.append(documents.name_of(resource))
         else:
             made = resource | {"id": f"draft-{free_number((*drafts, *kept))}"}
             kept.append(made)
-            new.append(name_of(made))
+            new.append(documents.name_of(made))
     return Applied(tuple(kept), tuple(written), tuple(new))
 
 

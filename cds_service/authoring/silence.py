@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from cds_service.authoring import explain, fields
+from cds_service.authoring import documents, explain, fields
 from cds_service.authoring.documents import Json
 from cds_service.authoring.explain import Explained
 from cds_service.content.model import RuleContent
@@ -46,7 +46,7 @@ class ToldRule(msgspec.Struct, frozen=True):
 
 def told(ruleset: Ruleset, explained: Explained, chart: Iterable[Json]) -> Iterator[ToldRule]:
     """Every rule of the service: those that found something first, last those that nothing started."""
-    words = {f"{one.get('resourceType')}/{one.get('id')}": _described(one) for one in chart}
+    words = {documents.name_of(one): _described(one) for one in chart}
     shown = {rule for card in explained.decision.cards for rule in (card.extension or {})["org.rbd-cds.rules"]}
     for evaluation in sorted(explained.decision.evaluations, key=lambda one: _SORTED[one.outcome]):
         prepared = ruleset.rules[evaluation.rule]

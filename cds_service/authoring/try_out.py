@@ -84,7 +84,7 @@ def taken_in(document: Json) -> tuple[str | None, tuple[Json, ...], frozenset[st
     chosen = context.get("selections")
     if hook is None or not hook.brings_selections or not isinstance(chosen, list):
         return hook.name if hook else None, drafts, frozenset()
-    return hook.name, drafts, frozenset(map(orders.name_of, drafts)) - set(map(str, chosen))
+    return hook.name, drafts, frozenset(map(documents.name_of, drafts)) - set(map(str, chosen))
 
 
 def request(trial: Trial, chart: Chart | None, keys: Iterable[str]) -> Json:
@@ -114,7 +114,7 @@ def _drafted(trial: Trial, hook: Hook) -> Json:
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in trial.drafts]}
     if not hook.brings_selections:
         return {"draftOrders": bundle}
-    chosen = [name for name in map(orders.name_of, trial.drafts) if name not in trial.unselected]
+    chosen = [name for name in map(documents.name_of, trial.drafts) if name not in trial.unselected]
     return {"selections": chosen, "draftOrders": bundle}
 
 

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cds_service.authoring import orders
+from cds_service.authoring import documents
 from cds_service.authoring.edits import Held
 from cds_service.authoring.orders import OFTEN
 from cds_service.decisions.running import at_once
@@ -96,7 +96,7 @@ class _Page:
             async with service.long_bodies.turn(body) as run:
                 form = await run(partial(self._read, body))
                 tried = await self._bench.press(form, run)
-                verb, _, about = form.do.partition(" ")
+                verb, about = form.pressed
                 if verb == "save" and tried.fired:
                     return _saved(tried.fired.request)
                 if verb == "show":
@@ -130,7 +130,7 @@ class _Page:
             "fired": fired,
             "held": _grouped(islice(held, _MOST_HELD)),
             "left_out": max(0, len(held) - _MOST_HELD),
-            "drafts": [(orders.name_of(one), one) for one in trial.drafts],
+            "drafts": [(documents.name_of(one), one) for one in trial.drafts],
             "drafts_text": form.orders_text or (_indented(trial.drafts) if trial.drafts else ""),
             "patients": self._bench.patients,
             "catalogue": self._bench.catalogue,

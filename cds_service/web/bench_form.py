@@ -58,6 +58,12 @@ class Form(msgspec.Struct, kw_only=True):
     faults: dict[str, str] = {}
 
     @property
+    def pressed(self) -> tuple[str, str]:
+        """What the button is to do, and what about."""
+        verb, _, about = self.do.partition(" ")
+        return verb, about
+
+    @property
     def is_another_chart(self) -> bool:
         """Whether the changes that came along were made to another chart than is to be tried now."""
         return self.source != source_of(self.trial)
@@ -194,7 +200,7 @@ def link(trial: Trial) -> str | None:
     told += [("profile", trial.profile)] if trial.profile != "default" else []
     told += [("edit", str(edit)) for edit in trial.edits]
     told += [("drafts", json.dumps(trial.drafts, separators=(",", ":"), ensure_ascii=False))] if trial.drafts else []
-    names = list(map(orders.name_of, trial.drafts))
+    names = list(map(documents.name_of, trial.drafts))
     if trial.unselected & set(names):
         told += [("known", name) for name in names]
         told += [("selected", name) for name in names if name not in trial.unselected]

@@ -121,7 +121,7 @@ class Bench:
         if not fire or form.is_blocked:
             return tried
         tried.fired = await self._fire(tried, run)
-        verb, _, about = form.do.partition(" ")
+        verb, about = form.pressed
         if verb == "take":
             await self._take(tried, about, run)
         elif verb == "override":
@@ -150,8 +150,8 @@ class Bench:
         return Chart(document, self.parts, trial.day, form.trial.edits)
 
     def _change_orders(self, form: Form, document: Json | None) -> None:
-        verb, _, about = form.do.partition(" ")
-        drafts = [one for one in form.trial.drafts if not (verb == "drop" and orders.name_of(one) == about)]
+        verb, about = form.pressed
+        drafts = [one for one in form.trial.drafts if not (verb == "drop" and documents.name_of(one) == about)]
         wanted = form.wish.what.strip() and HOOKS[form.trial.hook].brings_orders
         if verb == "fire" and wanted and not form.is_blocked and len(drafts) < orders.MOST:
             patient = (documents.patient_of(document) if document else form.trial.server_patient) or ""
@@ -255,7 +255,7 @@ class Bench:
 
 def _pressed(form: Form, made: list[Edit]) -> list[Edit]:
     """The changes, with what the button or the fields below the chart add or take back."""
-    verb, _, about = form.do.partition(" ")
+    verb, about = form.pressed
     if verb == "undo-all":
         return []
     if verb == "undo" and about.isascii() and about.isdigit() and int(about) < len(made):
