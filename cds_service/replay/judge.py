@@ -90,7 +90,9 @@ class Judge:
 
     def services_for(self, body: bytes) -> tuple[Service, ...]:
         """The services that are asked, where one saved this request; none for a hook that is not asked about."""
-        head = read_as(_REQUEST, body)
+        return self._services_at(read_as(_REQUEST, body))
+
+    def _services_at(self, head: _Request | None) -> tuple[Service, ...]:
         hook = head.hook if head else ""
         return tuple([one for one in self.service.services.values() if one.hook == hook and hook in self._asked.hooks])
 
@@ -98,20 +100,21 @@ class Judge:
         """What saved hook requests would be answered with, as they stand, on the day that is asked about."""
         self._day = self._asked.day
         for body in bodies:
-            for service in self.services_for(body):
-                yield self._replayed(patient, body, service)
+            head = read_as(_REQUEST, body)
+            person = read_as(_PATIENT, (head.prefetch or {}).get("patient") if head else None)
+            for service in self._services_at(head):
+                yield self._replayed(patient, body, service, person)
 
-    def _replayed(self, patient: str, body: bytes, service: Service) -> Judgement:
+    def _replayed(self, patient: str, body: bytes, service: Service, person: fhir.Patient | None) -> Judgement:
         judged = Judgement(
             patient=patient,
             day=self._day.isoformat(),
             hook=service.hook,
             service=service.id,
             event=f"request/{_digest(body)}",
+            age=band_of(person, self._day),
+            sex=sex_of(person),
         )
-        head = read_as(_REQUEST, body)
-        person = read_as(_PATIENT, (head.prefetch or {}).get("patient") if head else None)
-        judged = msgspec.structs.replace(judged, age=band_of(person, self._day), sex=sex_of(person))
         try:
             opened = self.service.open(body, service)
             decided = at_once(self.service.answer(opened.hook, service, drafts=opened.drafts))

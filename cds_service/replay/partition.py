@@ -19,8 +19,7 @@ from cds_service.replay.coverage import Counted, Counting
 from cds_service.replay.judge import Asked, Judge, Site
 from cds_service.replay.judgements import Judgement, ShownCard
 from cds_service.replay.lines import PATIENT, REQUEST
-from cds_service.replay.spill import read_partition
-from cds_service.replay.split import replaced
+from cds_service.replay.spill import read_partition, replaced
 
 _ENCODER = msgspec.json.Encoder()
 _ID_BYTES = 12

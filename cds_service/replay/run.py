@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from hashlib import sha256
 from itertools import islice
@@ -26,7 +26,8 @@ from cds_service.replay.judgements import CODES, JUDGEMENTS, RUN, Damage, Run
 from cds_service.replay.lines import NO_PATIENT, NOT_ASKED, REQUEST
 from cds_service.replay.partition import JudgedTally, JudgeTask, gather_shared, judge_partition
 from cds_service.replay.sources import CHUNK, File, files_of, pieces_of
-from cds_service.replay.split import SplitTask, Tally, replaced, split
+from cds_service.replay.spill import replaced
+from cds_service.replay.split import MOST_PLACES, SplitTask, Tally, split
 
 T = TypeVar("T", SplitTask, JudgeTask)
 Result = TypeVar("Result")
@@ -122,8 +123,13 @@ class _Replay:
             gather_shared([task.shared for task in splits], shared)
         tasks = self._judgings(splits, shared)
         self._stage("judging", judge_partition, tasks)
-        run = self._told(splits, tasks)
-        self._finish(run, splits, tasks)
+        totals = _Totals()
+        for path in (task.done for task in tasks):
+            totals.add_judged(msgspec.json.decode(path.read_bytes(), type=JudgedTally))
+        for path in (task.done for task in splits):
+            totals.add_split(msgspec.json.decode(path.read_bytes(), type=Tally))
+        run = self._told(totals)
+        self._finish(run, totals, [task.judged for task in tasks])
         return run
 
     def _begin(self) -> None:
@@ -179,14 +185,10 @@ class _Replay:
             done += 1
             self._progress(name, done, len(tasks))
 
-    def _told(self, splits: Sequence[SplitTask], tasks: Sequence[JudgeTask]) -> Run:
-        read = [msgspec.json.decode(task.done.read_bytes(), type=Tally) for task in splits]
-        judged, asked = JudgedTally(), self._question.asked
-        for task in tasks:
-            judged.add(msgspec.json.decode(task.done.read_bytes(), type=JudgedTally))
+    def _told(self, totals: _Totals) -> Run:
+        judged, types, asked = totals.judged, totals.types, self._question.asked
         content = self._ruleset.content
-        types, dropped = _summed(one.types for one in read), _summed(one.dropped for one in read)
-        dropped += Counter({NO_PATIENT: judged.orphans, NOT_ASKED: judged.not_asked})
+        dropped = totals.dropped + Counter({NO_PATIENT: judged.orphans, NOT_ASKED: judged.not_asked})
         return Run(
             program=__version__,
             cards=self._ruleset.digest,
@@ -210,54 +212,62 @@ class _Replay:
             judgements=judged.judgements,
             files=len(self._files),
             files_left_out=self._others,
-            lines=sum(one.lines for one in read),
-            bytes=sum(one.bytes for one in read),
+            lines=totals.lines,
+            bytes=totals.bytes,
             types=dict(sorted(types.items())),
-            damaged=_together(one for tally in read for one in tally.damaged),
+            damaged=tuple([totals.damaged[name] for name in sorted(totals.damaged)]),
             dropped=dict(sorted(dropped.items())),
             days=judged.days,
         )
 
-    def _finish(self, run: Run, splits: Sequence[SplitTask], tasks: Sequence[JudgeTask]) -> None:
+    def _finish(self, run: Run, totals: _Totals, judged: Sequence[Path]) -> None:
         """Puts the results in their place; what lay there of an earlier run goes, and the run is told last."""
         out = self._question.out
         (out / RUN).unlink(missing_ok=True)
         for old in out.glob("judgements-*.ndjson"):
             old.unlink()
-        _write_judgements(out, self._work, [task.judged for task in tasks])
-        counted: dict[str, Counted] = {}
-        for task in tasks:
-            for name, held in msgspec.json.decode(task.done.read_bytes(), type=JudgedTally).codes.items():
-                counted.setdefault(name, Counted()).add(held.counted())
-        for split_task in splits:
-            strange = msgspec.json.decode(split_task.done.read_bytes(), type=Tally).strange
-            counted.setdefault(OBSERVATIONS, Counted()).add(left_out(strange))
-        replaced(out / CODES, _pretty(codes_of(counted)))
+        _write_judgements(out, self._work, judged)
+        replaced(out / CODES, _pretty(codes_of(totals.codes)))
         replaced(out / RUN, _pretty(run))
         shutil.rmtree(self._work)
+
+
+class _Totals:
+    """What the tasks of both stages counted, added up; each tally is read once and let go of."""
+
+    def __init__(self) -> None:
+        self.lines = self.bytes = 0
+        self.types: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
+        self.damaged: dict[tuple[str, str], Damage] = {}
+        """By file and kind."""
+        self.judged = JudgedTally()
+        self.codes: dict[str, Counted] = {}
+
+    def add_split(self, tally: Tally) -> None:
+        self.lines += tally.lines
+        self.bytes += tally.bytes
+        self.types.update(tally.types)
+        self.dropped.update(tally.dropped)
+        for one in tally.damaged:
+            before = self.damaged.get((one.file, one.kind), Damage(one.file, one.kind, 0))
+            places = (*before.at, *one.at)[:MOST_PLACES]
+            self.damaged[one.file, one.kind] = Damage(one.file, one.kind, before.count + one.count, places)
+        self._codes_of(OBSERVATIONS).add(left_out(tally.strange))
+
+    def add_judged(self, tally: JudgedTally) -> None:
+        self.judged.add(tally)
+        for name, held in tally.codes.items():
+            self._codes_of(name).add(held.counted())
+
+    def _codes_of(self, collection: str) -> Counted:
+        return self.codes.setdefault(collection, Counted())
 
 
 def _partitions(files: Iterable[File]) -> int:
     """By the size of the export alone, so that it is the same on any machine."""
     size = sum(file.size * (_UNPACKED if file.is_gzipped else 1) for file in files)
     return min(max(-(-size // _PARTITION), _LEAST_PARTITIONS), _MOST_PARTITIONS)
-
-
-def _summed(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for one in counts:
-        found.update(one)
-    return found
-
-
-def _together(damages: Iterable[Damage]) -> tuple[Damage, ...]:
-    """What several tasks found in one file."""
-    found: dict[tuple[str, str], Damage] = {}
-    for one in damages:
-        before = found.get((one.file, one.kind), Damage(one.file, one.kind, 0))
-        places = (*before.at, *one.at)[:5]
-        found[one.file, one.kind] = Damage(one.file, one.kind, before.count + one.count, places)
-    return tuple([found[name] for name in sorted(found)])
 
 
 def _write_judgements(out: Path, work: Path, parts: Sequence[Path]) -> None:

@@ -56,9 +56,7 @@ class SpillWriter:
         if self._held:
             self._flush()
         self._file.close()
-        index = _index_of(self._path)
-        _draft(index).write_bytes(self._index)
-        _draft(index).replace(index)
+        replaced(_index_of(self._path), self._index)
         _draft(self._path).replace(self._path)
 
 
@@ -81,6 +79,13 @@ def _record(line: bytes) -> tuple[str, Record]:
 
 def _index_of(path: Path) -> Path:
     return path.with_name(path.name + _INDEX)
+
+
+def replaced(path: Path, content: bytes | bytearray) -> None:
+    """Writes a file that is there whole or not at all."""
+    draft = _draft(path)
+    draft.write_bytes(content)
+    draft.replace(path)
 
 
 def _draft(path: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
@@ -17,11 +16,11 @@ from cds_service.replay.chart import Record
 from cds_service.replay.judgements import Damage
 from cds_service.replay.lines import BUNDLE, PATIENT, SHARED, DamagedLine, LineReader, Named
 from cds_service.replay.sources import Piece, lines_of
-from cds_service.replay.spill import SpillWriter
+from cds_service.replay.spill import SpillWriter, replaced
 from cds_service.terminology.vocabulary import Vocabulary
 
 MOST_HELD = 32 * 2**20
-_MOST_PLACES = 5
+MOST_PLACES = 5
 _MOST_CODES = 20_000
 
 
@@ -86,7 +85,7 @@ class _Splitter:
     def _damage(self, kind: str) -> None:
         self._damaged[self._file, kind] += 1
         places = self._places.setdefault((self._file, kind), [])
-        if len(places) < _MOST_PLACES:
+        if len(places) < MOST_PLACES:
             places.append(self._at)
 
     def _one(self, text: bytes) -> None:
@@ -166,13 +165,6 @@ def split(task: SplitTask) -> Tally:
     for piece in task.pieces:
         splitter.take(piece)
     return splitter.close(task)
-
-
-def replaced(path: Path, content: bytes) -> None:
-    """Writes a file that is there whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(content)
-    draft.replace(path)
 
 
 class _BundleEntry(msgspec.Struct, rename="camel", gc=False):
