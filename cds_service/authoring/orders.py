@@ -14,7 +14,7 @@ from cds_service.authoring import documents, fields
 from cds_service.authoring.documents import Json
 from cds_service.content.model import Content
 from cds_service.errors import Unpasted
-from cds_service.fhir.code_systems import RXNORM
+from cds_service.fhir.code_systems import RXNORM, UCUM
 from cds_service.fhir.elements import CodeableConcept
 from cds_service.terminology.value_sets import Code, ValueSet
 from cds_service.terminology.vocabulary import Vocabulary
@@ -126,7 +126,7 @@ def _instruction(wish: Wish) -> Json:
         "timing": {"repeat": repeat},
     }
     if told:
-        quantity = {"value": fields.number(told[1]), "unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
+        quantity = {"value": fields.number(told[1]), "unit": unit, "system": UCUM, "code": unit}
         instruction["doseAndRate"] = [{"doseQuantity": quantity}]
     return instruction
 

@@ -32,6 +32,7 @@ from cds_service.decisions.ruleset import Ruleset
 from cds_service.errors import UnwritableCard
 from cds_service.facts.patient import Medication, Order, PatientFacts
 from cds_service.facts.words import Listed, Value, dated, listed, since
+from cds_service.fhir.code_systems import UCUM
 from cds_service.fhir.references import local
 from cds_service.hooks.responses import (
     Action,
@@ -319,7 +320,7 @@ def _with_dose(wording: Wording, order: Order, dose: Value, times: Value) -> dic
     if not isinstance(dose, (int, float)):
         raise UnwritableCard("the dose is no number")
     resource: dict[str, object] = json.loads(order.raw, parse_int=_as_written, parse_float=_as_written)
-    quantity = {"value": dose, "unit": "mg", "system": "http://unitsofmeasure.org", "code": "mg"}
+    quantity = {"value": dose, "unit": "mg", "system": UCUM, "code": "mg"}
     repeat: dict[str, object] = {"frequency": times, "period": 1, "periodUnit": "d"}
     if times == 1:
         repeat["when"] = ["HS"]

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
+from cds_service.fhir.code_systems import LOINC
+
 _PATIENT = "patient={{context.patientId}}"
 _CODES = "&code="
-_LOINC = "http://loinc.org"
 MEDICATIONS = "medications"
 OBSERVATIONS = "observations"
 ANSWERS = "answers"
@@ -113,7 +114,7 @@ def templates(reads: Iterable[str], codes: Callable[[str], Iterable[tuple[str, s
 
 def _token(system: str, code: str) -> str:
     # LOINC codes are unmistakable by themselves, and a short address is accepted by more servers.
-    return code if system == _LOINC else f"{system}|{code}"
+    return code if system == LOINC else f"{system}|{code}"
 
 
 def with_systems(found: Mapping[str, str]) -> dict[str, str]:
@@ -139,5 +140,5 @@ def with_parameters(found: Mapping[str, str], parameters: Mapping[str, str]) -> 
 
 def _with_systems(template: str) -> str:
     head, mark, codes = template.partition(_CODES)
-    told = (code if "|" in code else f"{_LOINC}|{code}" for code in codes.split(","))
+    told = (code if "|" in code else f"{LOINC}|{code}" for code in codes.split(","))
     return head + mark + ",".join(told) if codes else template

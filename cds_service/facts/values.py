@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from cds_service.fhir import elements as fhir
+from cds_service.fhir.code_systems import LOINC, SNOMED_CT
 from cds_service.fhir.quantities import Amount, amount, share, written
 from cds_service.terminology.vocabulary import Vocabulary
 
 CODES = "urn:org.rbd-cds:codes"
-CODED = ("http://loinc.org", "http://snomed.info/sct", CODES)
+CODED = (LOINC, SNOMED_CT, CODES)
 """The systems of which every code can be told: it is in a value set, or it is none of ours."""
 SCALES = "scales"
 """The file of ``cards/phenotypes`` that holds what each scale gives at most."""

@@ -18,6 +18,8 @@ from typing import IO, Any, TypeAlias
 
 import msgspec
 
+from cds_service.fhir.code_systems import ICD_10_CM, LOINC, RXNORM, SNOMED_CT
+
 Json: TypeAlias = dict[str, Any]
 DAY = date(2026, 6, 15)
 """The day on which the planted findings hold."""
@@ -29,35 +31,33 @@ _HTEST = {
     "code": "HTEST",
     "display": "test health data",
 }
-_SNOMED, _LOINC = "http://snomed.info/sct", "http://loinc.org"
-_ICD10, _RXNORM = "http://hl7.org/fhir/sid/icd-10-cm", "http://www.nlm.nih.gov/research/umls/rxnorm"
 _HOUSE = "urn:oid:2.16.840.1.113883.3.9999.1"
 _NOT_EXPORTED = frozenset({"Bundle"})
 
 _PROBLEMS = (
-    (_SNOMED, "38341003", "Hypertensive disorder", 0.4, 40),
-    (_SNOMED, "55822004", "Hyperlipidemia", 0.35, 40),
-    (_ICD10, "E11.9", "Type 2 diabetes mellitus without complications", 0.14, 35),
-    (_SNOMED, "195967001", "Asthma", 0.08, 18),
-    (_SNOMED, "235595009", "Gastroesophageal reflux disease", 0.15, 30),
-    (_ICD10, "M17.11", "Unilateral primary osteoarthritis, right knee", 0.2, 50),
-    (_SNOMED, "40930008", "Hypothyroidism", 0.08, 30),
-    (_SNOMED, "37796009", "Migraine", 0.1, 18),
-    (_ICD10, "J30.1", "Allergic rhinitis due to pollen", 0.15, 18),
-    (_SNOMED, "49436004", "Atrial fibrillation", 0.06, 60),
-    (_ICD10, "F41.1", "Generalized anxiety disorder", 0.07, 18),
-    (_SNOMED, "64859006", "Osteoporosis", 0.1, 60),
+    (SNOMED_CT, "38341003", "Hypertensive disorder", 0.4, 40),
+    (SNOMED_CT, "55822004", "Hyperlipidemia", 0.35, 40),
+    (ICD_10_CM, "E11.9", "Type 2 diabetes mellitus without complications", 0.14, 35),
+    (SNOMED_CT, "195967001", "Asthma", 0.08, 18),
+    (SNOMED_CT, "235595009", "Gastroesophageal reflux disease", 0.15, 30),
+    (ICD_10_CM, "M17.11", "Unilateral primary osteoarthritis, right knee", 0.2, 50),
+    (SNOMED_CT, "40930008", "Hypothyroidism", 0.08, 30),
+    (SNOMED_CT, "37796009", "Migraine", 0.1, 18),
+    (ICD_10_CM, "J30.1", "Allergic rhinitis due to pollen", 0.15, 18),
+    (SNOMED_CT, "49436004", "Atrial fibrillation", 0.06, 60),
+    (ICD_10_CM, "F41.1", "Generalized anxiety disorder", 0.07, 18),
+    (SNOMED_CT, "64859006", "Osteoporosis", 0.1, 60),
     (_HOUSE, "DX-4711", "Back pain", 0.2, 18),
 )
 _DRUGS = (
     (_HOUSE, "MED-0010", "lisinopril 10 MG Oral Tablet", 0.2, 40),
     (_HOUSE, "MED-0020", "amlodipine 5 MG Oral Tablet", 0.15, 40),
-    (_RXNORM, "617310", "atorvastatin 20 MG Oral Tablet", 0.25, 40),
+    (RXNORM, "617310", "atorvastatin 20 MG Oral Tablet", 0.25, 40),
     (_HOUSE, "MED-0040", "metformin hydrochloride 500 MG Oral Tablet", 0.12, 35),
-    (_RXNORM, "198051", "omeprazole 20 MG Delayed Release Oral Capsule", 0.12, 30),
+    (RXNORM, "198051", "omeprazole 20 MG Delayed Release Oral Capsule", 0.12, 30),
     (_HOUSE, "MED-0060", "levothyroxine sodium 0.075 MG Oral Tablet", 0.08, 30),
-    (_RXNORM, "36437", "sertraline", 0.06, 18),
-    (_RXNORM, "321988", "escitalopram", 0.05, 18),
+    (RXNORM, "36437", "sertraline", 0.06, 18),
+    (RXNORM, "321988", "escitalopram", 0.05, 18),
     (_HOUSE, "MED-0090", "loratadine 10 MG Oral Tablet", 0.1, 18),
 )
 _LABS = (
@@ -230,7 +230,7 @@ class _Ordinary:
             code, text, unit, low, high = self._rng.choice(_LABS)
             quantity = {"value": round(self._rng.uniform(low, high), 1), "unit": unit, "code": unit}
             members = {
-                "code": _concept(_LOINC, code, text),
+                "code": _concept(LOINC, code, text),
                 "effectiveDateTime": self._day(),
                 "valueQuantity": quantity,
             }

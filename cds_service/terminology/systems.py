@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from cds_service.fhir.code_systems import ATC, ICD_9_CM, ICD_10, ICD_10_CM, RXNORM, SNOMED_CT
+from cds_service.fhir.code_systems import ATC, CPT, ICD_9_CM, ICD_10, ICD_10_CM, LOINC, RXNORM, SNOMED_CT
 
 ICD = frozenset({ICD_9_CM, ICD_10, ICD_10_CM})
 
@@ -25,8 +25,8 @@ _OTHER_ADDRESSES: dict[str, tuple[str, ...]] = {
     ICD_10_CM: (f"{_ROOT}90", "http://terminology.hl7.org/CodeSystem/icd10CM"),
     "http://id.who.int/icd/release/11/mms": (),
     "http://fhir.de/CodeSystem/bfarm/icd-10-gm": ("http://fhir.de/CodeSystem/dimdi/icd-10-gm",),
-    "http://loinc.org": (f"{_ROOT}1",),
-    "http://www.ama-assn.org/go/cpt": (f"{_ROOT}12",),
+    LOINC: (f"{_ROOT}1",),
+    CPT: (f"{_ROOT}12",),
     "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets": (
         f"{_ROOT}285",
         "https://www.cms.gov/Medicare/Coding/MedHCPCSGenInfo",

@@ -7,6 +7,7 @@ from functools import cache, partial
 
 from cds_service.content.model import Content, RuleContent
 from cds_service.content.set_resources import PATH, resource_of
+from cds_service.fhir.code_systems import ATC, CPT, ICD_9_CM, ICD_10, ICD_10_CM, LOINC, RXNORM, SNOMED_CT
 from cds_service.terminology.value_sets import ValueSet
 from cds_service.web.answers import FHIR_JSON
 from cds_service.web.endpoints import made_document
@@ -18,14 +19,14 @@ _MOST_CODES = 500
 """On a page; a download has all."""
 _KINDS = {"drug": "drugs", "condition": "diagnoses and findings", "observation": "results", "order": "orders"}
 _SYSTEMS = {
-    "http://snomed.info/sct": "SNOMED CT",
-    "http://loinc.org": "LOINC",
-    "http://www.nlm.nih.gov/research/umls/rxnorm": "RxNorm",
-    "http://www.whocc.no/atc": "ATC",
-    "http://hl7.org/fhir/sid/icd-10-cm": "ICD-10-CM",
-    "http://hl7.org/fhir/sid/icd-10": "ICD-10",
-    "http://hl7.org/fhir/sid/icd-9-cm": "ICD-9-CM",
-    "http://www.ama-assn.org/go/cpt": "CPT",
+    SNOMED_CT: "SNOMED CT",
+    LOINC: "LOINC",
+    RXNORM: "RxNorm",
+    ATC: "ATC",
+    ICD_10_CM: "ICD-10-CM",
+    ICD_10: "ICD-10",
+    ICD_9_CM: "ICD-9-CM",
+    CPT: "CPT",
 }
 
 
