@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -15,24 +16,26 @@ from cds_service.settings import Settings
 if TYPE_CHECKING:
     from cds_service.record.store import Store
 
+T = TypeVar("T")
 _SECONDS = 3.0
 
 
 def require_schema(settings: Settings) -> None:
     """That the tables are those of this program, or can be made so; a database that cannot be had now may be later."""
     if settings.record == "on":
-        asyncio.run(_opened(settings))
+        asyncio.run(_asked(settings, lambda store: store.open()))
 
 
-async def _opened(settings: Settings) -> None:
+async def _asked(settings: Settings, what: Callable[[Store], Awaitable[T]]) -> T | None:
+    """What the database says; None where it cannot be had."""
     from cds_service.record.recorder import store_of
 
     store = store_of(settings)
     try:
         async with asyncio.timeout(_SECONDS):
-            await store.open()
+            return await what(store)
     except store.lost:
-        pass
+        return None
     finally:
         await store.close()
 
@@ -45,7 +48,7 @@ def told(settings: Settings) -> Iterator[str]:
     from cds_service.record.journal import set_aside_in
     from cds_service.record.pseudonyms import is_readable
 
-    state = asyncio.run(_state(settings))
+    state = asyncio.run(_asked(settings, partial(_state, settings)))
     needed = tables.version_needed()
     if state is None:
         yield "Record: the database cannot be asked; what is to be stored waits in the journal."
@@ -69,21 +72,7 @@ class _State(msgspec.Struct, frozen=True):
     old_needed_until: dt.date | None = None
 
 
-async def _state(settings: Settings) -> _State | None:
-    """None where the database cannot be had."""
-    from cds_service.record.recorder import store_of
-
-    store = store_of(settings)
-    try:
-        async with asyncio.timeout(_SECONDS):
-            return await _asked(store, settings)
-    except store.lost:
-        return None
-    finally:
-        await store.close()
-
-
-async def _asked(store: Store, settings: Settings) -> _State:
+async def _state(settings: Settings, store: Store) -> _State:
     from cds_service.record import secrets_known, tables
     from cds_service.record.entries import instant
     from cds_service.record.pseudonyms import keys_before, known_marks

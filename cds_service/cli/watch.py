@@ -49,13 +49,14 @@ def _not_looked(why: str) -> NoReturn:
 def _looked(settings: Settings, ruleset: Ruleset, since: dt.date | None) -> Look:
     from cds_service.record.recorder import opened
     from cds_service.record.watching import look_at
+    from cds_service.web.callers import ANYONE
 
     if settings.record == "off":
         _not_looked("CDS_RECORD is off, so nothing is counted.")
     if settings.database_file and not settings.database_file.is_file():
         _not_looked(f"there is no record at {settings.database_file}; CDS_VAR or CDS_DATABASE_URL says where it is.")
     callers = trusted_clients(settings, ruleset)
-    clients = {client.name for client in callers.by_name.values()} if callers else {"anyone"}
+    clients = {client.name for client in callers.by_name.values()} if callers else {ANYONE.name}
 
     async def looked() -> Look:
         async with opened(settings) as store:
