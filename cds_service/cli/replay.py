@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cds_service.cli.replay_report import end_with_report, replay as group, report_options
+from cds_service.cli.replay_report import F, end_with_report, replay as group, report_options
 from cds_service.cli.start import assembled, fail
 from cds_service.content import places
 from cds_service.facts.queries import MAY_BE_UNSERVED
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from cds_service.decisions.ruleset import Ruleset
+    from cds_service.replay.judge import Asked, Site
     from cds_service.replay.judgements import Run
     from cds_service.replay.run import Question
 
@@ -32,11 +33,25 @@ _WIDTH = 24
 _MOST_TOLD = 20
 
 
+def question_options(command: F) -> F:
+    """What is asked about an export, of these cards or of others."""
+    options = (
+        click.option(
+            "--hook", type=click.Choice((*HOOKS, "all")), default="all", show_default=True, help="What happens."
+        ),
+        click.option(
+            "--as-of", "as_of", type=DATE, help="Judge each chart as it was known on this day; else as it stands."
+        ),
+        click.option("--events", is_flag=True, help="Judge each patient at each encounter and each order instead."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("source")
-@click.option("--hook", type=click.Choice((*HOOKS, "all")), default="all", show_default=True, help="What happens.")
-@click.option("--as-of", "as_of", type=DATE, help="Judge each chart as it was known on this day; else as it stands.")
-@click.option("--events", is_flag=True, help="Judge each patient at each encounter and each order instead.")
+@question_options
 @click.option("--since", type=DATE, help="With --events, only those from this day on.")
 @click.option("--with-memory", is_flag=True, help="Leave unsaid what was shown before, as the service does.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("replay"), show_default=True)
@@ -69,7 +84,6 @@ def replay(
 
     Exit codes: 0 done, damaged lines being told; 1 there is nothing to replay; 3 a ceiling of --budget is exceeded.
     """
-    from cds_service.replay.judge import Asked, Site
     from cds_service.replay.run import Question
 
     keys = frozenset(filter(None, (key.strip() for key in not_exported.split(","))))
@@ -79,13 +93,13 @@ def replay(
     question = Question(
         source=source,
         out=out,
-        site=Site(places.cards(settings).resolve(), settings.time_zone, settings.show == "signed"),
-        asked=Asked(
-            hooks=tuple(HOOKS) if hook == "all" else (hook,),
-            mode="events" if events else "as-of",
-            day=as_of.date() if as_of else settings.today(),
+        site=site(settings, places.cards(settings).resolve()),
+        asked=asked(
+            settings,
+            hook,
+            as_of,
+            events=events,
             since=since.date() if since else None,
-            is_past=as_of is not None and not events,
             with_memory=with_memory,
             not_exported=keys,
         ),
@@ -95,6 +109,26 @@ def replay(
     for line in _told(replayed(question, assembled(settings), processes, cluster), out):
         click.echo(line)
     end_with_report(out, **report)
+
+
+def site(settings: Settings, cards: Path) -> Site:
+    """The site with the cards of a folder."""
+    from cds_service.replay.judge import Site
+
+    return Site(cards, settings.time_zone, settings.show == "signed")
+
+
+def asked(settings: Settings, hook: str, as_of: datetime | None, *, events: bool, **more: Any) -> Asked:
+    """What the options ask; ``more`` are further members."""
+    from cds_service.replay.judge import Asked
+
+    return Asked(
+        hooks=tuple(HOOKS) if hook == "all" else (hook,),
+        mode="events" if events else "as-of",
+        day=as_of.date() if as_of else settings.today(),
+        is_past=as_of is not None and not events,
+        **more,
+    )
 
 
 def replayed(question: Question, ruleset: Ruleset, processes: int | None, cluster: str | None = None) -> Run:
