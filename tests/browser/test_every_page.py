@@ -45,7 +45,7 @@ def test_a_page_with_all_that_it_asks_for_is_small(visits: Visits, path: str) ->
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(visits: Visits, path: str, scheme: str) -> None:
     visit = visits.new(scheme).go(path)
-    visit.page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
+    visit.unfold()
     assert visit.findings() == []
 
 

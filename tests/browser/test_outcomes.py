@@ -32,7 +32,7 @@ def test_it_says_nothing_on_the_console_and_asks_for_little(visits: Visits, path
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(visits: Visits, scheme: str) -> None:
     visit = visits.new(scheme).go(PATHS[0])  # type: ignore[arg-type]
-    visit.page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
+    visit.unfold()
     assert visit.findings() == []
 
 

@@ -63,7 +63,7 @@ def test_the_page_needs_nothing_but_itself(opened: Visits, path: str) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(opened: Visits, path: str, scheme: str) -> None:
     visit = opened.new(scheme).go(path)  # type: ignore[arg-type]
-    visit.page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
+    visit.unfold()
     assert visit.findings() == []
 
 

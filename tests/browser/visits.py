@@ -60,6 +60,10 @@ class Visit:
         """What was asked of any other server."""
         return [url for url in self.asked if not url.startswith(f"{self._address}/")]
 
+    def unfold(self) -> None:
+        """Opens all that is folded."""
+        self.page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
+
     def findings(self) -> list[str]:
         """What axe calls serious or worse, each with the first place where it is so."""
         if not self.page.evaluate("'axe' in window"):
