@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cds_service.cli.replay_report import F, end_with_report, replay as group, report_options
+from cds_service.cli.replay_workers import Bar, executor_of
 from cds_service.cli.start import assembled, fail
 from cds_service.content import places
 from cds_service.facts.queries import MAY_BE_UNSERVED
@@ -20,16 +18,12 @@ from cds_service.hooks.hooks import HOOKS
 from cds_service.settings import Settings
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from cds_service.decisions.ruleset import Ruleset
     from cds_service.replay.judge import Asked, Site
     from cds_service.replay.judgements import Run
     from cds_service.replay.run import Question
 
 DATE = click.DateTime(["%Y-%m-%d"])
-_EVERY_SECONDS = 0.2
-_WIDTH = 24
 _MOST_TOLD = 20
 
 
@@ -133,71 +127,16 @@ def asked(settings: Settings, hook: str, as_of: datetime | None, *, events: bool
 
 def replayed(question: Question, ruleset: Ruleset, processes: int | None, cluster: str | None = None) -> Run:
     """Replays over the processes of this machine or of a cluster, with a bar."""
-    import os
-
     from cds_service.replay.run import replay as run
 
-    workers = processes or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else processes or 1
-    with _executor(workers, cluster) as (executor, count):
-        return run(question, ruleset, executor, count, _Bar())
+    with executor_of(processes, cluster) as (executor, count):
+        return run(question, ruleset, executor, count, Bar())
 
 
 def _id_key(settings: Settings) -> str:
     from cds_service.record.pseudonyms import keys_of
 
     return keys_of(settings).name("ids of a replay")
-
-
-@contextmanager
-def _executor(processes: int, cluster: str | None) -> Iterator[tuple[Executor | None, int]]:
-    if cluster:
-        with _cluster(cluster) as found:
-            yield found
-    elif processes == 1:
-        yield None, 1
-    else:
-        from concurrent.futures import ProcessPoolExecutor
-        from multiprocessing import get_context
-
-        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-            yield pool, processes
-
-
-@contextmanager
-def _cluster(address: str) -> Iterator[tuple[Executor, int]]:
-    try:
-        from distributed import Client
-    except ImportError:
-        fail("--cluster needs dask.distributed: pip install 'rbd-cds[cluster]'.")
-    with Client(address) as client:
-        yield client.get_executor(), max(1, sum(client.nthreads().values()))
-
-
-class _Bar:
-    """How far a stage is, how fast it goes and how long it may last; in one line where there is a terminal."""
-
-    def __init__(self) -> None:
-        self._stage, self._began, self._told, self._before = "", 0.0, 0.0, 0
-
-    def __call__(self, stage: str, done: int, of: int) -> None:
-        now = time.monotonic()
-        if stage != self._stage:
-            self._stage, self._began, self._before = stage, now, done
-        is_last = done == of
-        if not (is_last or now - self._told >= _EVERY_SECONDS) or not sys.stderr.isatty():
-            return
-        self._told = now
-        filled = _WIDTH * done // of if of else _WIDTH
-        passed, fresh = now - self._began, done - self._before
-        left = f"{_spelled(passed / fresh * (of - done))} left" if fresh and not is_last else _spelled(passed)
-        rate = f"{fresh / passed:.1f}/s" if passed > 0 else ""
-        line = f"\r{stage:8} [{'#' * filled}{'.' * (_WIDTH - filled)}] {done} of {of} parts, {rate}, {left}   "
-        click.echo(line, err=True, nl=is_last)
-
-
-def _spelled(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02}"
 
 
 def _told(run: Run, out: Path) -> Iterator[str]:

@@ -1,0 +1,78 @@
+"""Who does the work of a replay, and how far it is: the processes of this machine or a cluster, and a bar."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from cds_service.cli.start import fail
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+_EVERY_SECONDS = 0.2
+_WIDTH = 24
+
+
+@contextmanager
+def executor_of(processes: int | None, cluster: str | None = None) -> Iterator[tuple[Executor | None, int]]:
+    """What runs tasks, and how many at once; without an executor they run in this process."""
+    workers = processes or _cores()
+    if cluster:
+        with _cluster(cluster) as found:
+            yield found
+    elif workers == 1:
+        yield None, 1
+    else:
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
+        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+            yield pool, workers
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[tuple[Executor, int]]:
+    try:
+        from distributed import Client
+    except ImportError:
+        fail("--cluster needs dask.distributed: pip install 'rbd-cds[cluster]'.")
+    with Client(address) as client:
+        yield client.get_executor(), max(1, sum(client.nthreads().values()))
+
+
+class Bar:
+    """How far a stage is, how fast it goes and how long it may last; in one line where there is a terminal."""
+
+    def __init__(self) -> None:
+        self._stage, self._began, self._told, self._before = "", 0.0, 0.0, 0
+
+    def __call__(self, stage: str, done: int, of: int) -> None:
+        now = time.monotonic()
+        if stage != self._stage:
+            self._stage, self._began, self._before = stage, now, done
+        is_last = done == of
+        if not (is_last or now - self._told >= _EVERY_SECONDS) or not sys.stderr.isatty():
+            return
+        self._told = now
+        filled = _WIDTH * done // of if of else _WIDTH
+        passed, fresh = now - self._began, done - self._before
+        left = f"{_spelled(passed / fresh * (of - done))} left" if fresh and not is_last else _spelled(passed)
+        rate = f"{fresh / passed:.1f}/s" if passed > 0 else ""
+        line = f"\r{stage:8} [{'#' * filled}{'.' * (_WIDTH - filled)}] {done} of {of} parts, {rate}, {left}   "
+        click.echo(line, err=True, nl=is_last)
+
+
+def _spelled(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
