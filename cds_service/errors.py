@@ -47,7 +47,10 @@ class FaultsFound(CdsError):
 
     def __init__(self, faults: Iterable[str]) -> None:
         self.faults = tuple(faults)
-        super().__init__("\n".join((f"{self.subject} cannot be used:", *(f"  - {fault}" for fault in self.faults))))
+        super().__init__(self.faults)
+
+    def __str__(self) -> str:
+        return "\n".join((f"{self.subject} cannot be used:", *(f"  - {fault}" for fault in self.faults)))
 
 
 class SettingsError(FaultsFound):

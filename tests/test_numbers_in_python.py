@@ -13,7 +13,6 @@ MODULES = [path.relative_to(PACKAGE).as_posix() for room in ROOMS for path in so
 COUNTS = (0, 1, 2)
 """Numbers of which code is made: first, none, a pair."""
 EXPLAINED = {
-    ("decisions/ruleset.py", "digest"): "characters of a digest",
     ("facts/build.py", "_OLDEST_DEATH"): "FHIR: a day before which a date of death stands for an unknown one",
     ("facts/chart.py", "MOST_RESOURCES"): "what is read of one chart in time",
     ("facts/doses.py", "_DAYS"): "FHIR: days in a unit of time",

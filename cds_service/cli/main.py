@@ -196,7 +196,7 @@ def check(*, trying: bool) -> None:
     )
     over = ", laid over the shipped ones" if content.files.under else ""
     told = ", ".join(f"{n} {what}" for n, what in counted)
-    click.echo(f"Version {__version__}, cards {ruleset.digest}, schema of the record {version_needed()}.")
+    click.echo(f"Version {__version__}, cards {content.digest}, schema of the record {version_needed()}.")
     click.echo(f"Cards in {short(content.files.folder)}{over}: {told}. No fault found.")
     if over:
         click.echo("What they change, and which of the shipped cases they answer otherwise: cds-service cards diff.")

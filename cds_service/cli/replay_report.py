@@ -83,7 +83,7 @@ def end_with_report(
     numbers = counted(results.judgements(), sample, seed)
     verdicts = tuple(held(numbers, ceilings, results.run.hooks))
     # Of other cards the words would mislead.
-    rules = ruleset.content.rules if ruleset.digest == results.run.cards else {}
+    rules = ruleset.content.rules if ruleset.content.digest == results.run.cards else {}
     mask = Mask(mask_below, numbers.counts)
     page = ReplayReport(numbers, results.run, results.codes, rules, verdicts, mask).write(folder / "report")
     click.echo(f"Report: {page}")

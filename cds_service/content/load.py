@@ -51,6 +51,7 @@ from cds_service.facts.numbers import Numbers
 from cds_service.terminology.vocabulary import ValueSet, Vocabulary, read_value_sets
 
 T = TypeVar("T")
+_IN_NO_ANSWER = {"files", "vocabulary", "numbers", "alarms", "budget", "digest"}
 
 
 class _Reading:
@@ -166,12 +167,19 @@ def load(folder: Path) -> Content:
     # A signature is not for a site's own codes.
     said = {name: digest_of(content, rule) for name, rule in content.rules.items()}
     coded = with_orderables(content.resources, content.suggestions, orderables)
-    return msgspec.structs.replace(content, said=said, resources=coded)
+    whole = msgspec.structs.replace(content, said=said, resources=coded)
+    return msgspec.structs.replace(whole, digest=_digest_of(whole))
 
 
 def digest(*layers: Path) -> str:
     """The first eight characters of the SHA-256 of the files that make up one, line ends normalised."""
     return hashlib.sha256(b"".join(path.read_bytes().replace(b"\r\n", b"\n") for path in layers)).hexdigest()[:8]
+
+
+def _digest_of(content: Content) -> str:
+    """As that of a file, of all that the folder says but where it lies, what is made of the rest, and the ceilings."""
+    said = {name: part for name, part in msgspec.structs.asdict(content).items() if name not in _IN_NO_ANSWER}
+    return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()[:8]
 
 
 def _services(reading: _Reading) -> Services | None:

@@ -372,6 +372,8 @@ class Content(msgspec.Struct, frozen=True):
     reviews: dict[str, tuple[Signature, ...]]
     said: Mapping[str, str] = {}
     """By rule, a digest of all that its cards say and offer: what a signature holds for."""
+    digest: str = ""
+    """Eight characters that change with whatever can change an answer: a card, a value set, a number, a signature."""
 
     @property
     def not_checked_version(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator
@@ -34,12 +33,6 @@ class Ruleset(msgspec.Struct, frozen=True):
     """By rule and card, what is fixed of it."""
     unsigned: frozenset[str]
     """The rules that no clinician has signed as they stand."""
-
-    @property
-    def digest(self) -> str:
-        """Eight characters that change with any card."""
-        versions = sorted(f"{name} {prepared.digest}\n" for name, prepared in self.rules.items())
-        return hashlib.sha256("".join(versions).encode()).hexdigest()[:8]
 
     def prefetch(self, service: ServiceText) -> dict[str, str]:
         """The prefetch templates of a service: what its rules read, and nothing else."""

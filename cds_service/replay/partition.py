@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
+from contextlib import closing
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
 
+from cds_service.replay.basis import Basis
 from cds_service.replay.chart import ChartReader, Record
 from cds_service.replay.coverage import Counted, Counting
 from cds_service.replay.judge import Asked, Judge, Site
@@ -32,6 +34,7 @@ class JudgeTask(msgspec.Struct, frozen=True, kw_only=True):
     spills: tuple[Path, ...]
     shared: Path
     site: Site
+    basis: Basis
     asked: Asked
     id_key: str = ""
     """Where it is not empty, ids are replaced by hashes under it."""
@@ -85,8 +88,13 @@ class CountedCodes(msgspec.Struct, frozen=True):
 
 def judge_partition(task: JudgeTask) -> JudgedTally:
     """Judges the patients of a partition, in the order of their ids as they are written."""
-    judge, asked = _judge(task.site, task.asked), task.id_key
-    reader, counting = ChartReader(judge.zone, _shared(task.shared)), Counting(judge.vocabulary)
+    judge = _judge(task.site, task.asked, task.basis)
+    with closing(_SharedLines(task.shared)) as shared:
+        return _judge_all(task, judge, ChartReader(judge.zone, shared))
+
+
+def _judge_all(task: JudgeTask, judge: Judge, reader: ChartReader) -> JudgedTally:
+    counting, asked = Counting(judge.vocabulary), task.id_key
     held = {_hidden(patient, asked): (patient, records) for patient, records in _by_patient(task).items()}
     tally, lines = JudgedTally(), bytearray()
     for name in sorted(held):
@@ -158,8 +166,10 @@ def _reference(written: str, key: str) -> str:
 
 
 @lru_cache(2)
-def _judge(site: Site, asked: Asked) -> Judge:
-    return Judge(site, asked)
+def _judge(site: Site, asked: Asked, basis: Basis) -> Judge:
+    judge = Judge(site, asked)
+    basis.require(judge.service.ruleset.content)
+    return judge
 
 
 class _SharedLines:
@@ -171,10 +181,8 @@ class _SharedLines:
     def __call__(self, name: str) -> Sequence[bytes]:
         return [raw for (raw,) in self._held.execute("SELECT raw FROM shared WHERE name = ? ORDER BY raw", (name,))]
 
-
-@cache
-def _shared(path: Path) -> _SharedLines:
-    return _SharedLines(path)
+    def close(self) -> None:
+        self._held.close()
 
 
 def gather_shared(parts: Iterable[Path], into: Path) -> None:

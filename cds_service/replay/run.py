@@ -18,8 +18,8 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from cds_service import __version__
 from cds_service.decisions.ruleset import Ruleset
+from cds_service.replay.basis import Basis
 from cds_service.replay.coverage import OBSERVATIONS, Counted, codes_of, left_out
 from cds_service.replay.judge import Asked, Site
 from cds_service.replay.judgements import CODES, JUDGEMENTS, RUN, Damage, Run
@@ -61,8 +61,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 class _Plan(msgspec.Struct, frozen=True):
     """What a folder of work is about."""
 
-    program: str
-    cards: str
+    basis: Basis
     question: str
     files: str
     partitions: int
@@ -108,7 +107,8 @@ def _finished(waiting: dict[Future[Result], T]) -> Iterator[T]:
 
 class _Replay:
     def __init__(self, question: Question, ruleset: Ruleset, workers: _Workers, progress: Progress) -> None:
-        self._question, self._ruleset = question, ruleset
+        self._question, self._content = question, ruleset.content
+        self._basis = Basis.of(self._content)
         self._workers, self._progress = workers, progress
         self._files, self._others = files_of(question.source)
         self._partitions = _partitions(self._files)
@@ -146,8 +146,7 @@ class _Replay:
         question = self._question
         asked = _ORDERED.encode((question.asked, question.site, question.push_down, question.id_key, question.chunk))
         return _Plan(
-            program=__version__,
-            cards=self._ruleset.digest,
+            basis=self._basis,
             question=sha256(asked).hexdigest(),
             files=sha256(msgspec.json.encode(self._files)).hexdigest(),
             partitions=self._partitions,
@@ -156,7 +155,9 @@ class _Replay:
     def _splits(self) -> list[SplitTask]:
         question = self._question
         return [
-            SplitTask(number, pieces, self._work, self._partitions, question.site.cards, question.push_down)
+            SplitTask(
+                number, pieces, self._work, self._partitions, question.site.cards, self._basis, question.push_down
+            )
             for number, pieces in enumerate(pieces_of(self._files, question.chunk))
         ]
 
@@ -171,6 +172,7 @@ class _Replay:
                 spills=spills,
                 shared=shared,
                 site=question.site,
+                basis=self._basis,
                 asked=question.asked,
                 id_key=question.id_key,
             )
@@ -187,11 +189,11 @@ class _Replay:
 
     def _told(self, totals: _Totals) -> Run:
         judged, types, asked = totals.judged, totals.types, self._question.asked
-        content = self._ruleset.content
+        content = self._content
         dropped = totals.dropped + Counter({NO_PATIENT: judged.orphans, NOT_ASKED: judged.not_asked})
         return Run(
-            program=__version__,
-            cards=self._ruleset.digest,
+            program=self._basis.program,
+            cards=self._basis.cards,
             hooks=asked.hooks,
             services={
                 text.id: tuple([name for name in text.rules if content.rules[name].status != "retired"])

@@ -12,6 +12,7 @@ import msgspec
 from cds_service.content.load import load
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.decoding import read_as
+from cds_service.replay.basis import Basis
 from cds_service.replay.chart import Record
 from cds_service.replay.judgements import Damage
 from cds_service.replay.lines import BUNDLE, PATIENT, SHARED, DamagedLine, LineReader, Named
@@ -30,6 +31,7 @@ class SplitTask(msgspec.Struct, frozen=True):
     work: Path
     partitions: int
     cards: Path
+    basis: Basis
     push_down: bool = True
     """Whether results are left out at once that no rule can read."""
 
@@ -60,7 +62,7 @@ class Tally(msgspec.Struct):
 
 class _Splitter:
     def __init__(self, task: SplitTask) -> None:
-        self._reader = LineReader(_vocabulary(task.cards) if task.push_down else None)
+        self._reader = LineReader(_vocabulary(task.cards, task.basis) if task.push_down else None)
         self._spill = SpillWriter(task.spill, task.partitions, MOST_HELD)
         self._shared: dict[str, bytes] = {}
         self._types: Counter[str] = Counter()
@@ -177,8 +179,8 @@ class _Bundle(msgspec.Struct, gc=False):
 
 
 @cache
-def _vocabulary(cards: Path) -> Vocabulary:
-    return load(cards).vocabulary
+def _vocabulary(cards: Path, basis: Basis) -> Vocabulary:
+    return basis.require(load(cards)).vocabulary
 
 
 _BUNDLE = msgspec.json.Decoder(_Bundle)

@@ -77,7 +77,7 @@ class Application:
             self._authenticator = before.renewed(clients) if before else Authenticator(clients, self.settings)
         self._grants = _grants(self._fhir, clients, self.settings)
         self._offers = _offers(decisions, self._grants, clients, self.settings)
-        cards = decisions.ruleset.digest
+        cards = decisions.ruleset.content.digest
         self._digest = f"{__version__}+{cards}"
         self.build = {"version": __version__, "cards": cards, "schema": _schema(self.settings)}
         """Which program, cards and tables are in use."""

@@ -5,6 +5,7 @@ import tomllib
 import pytest
 
 from cds_service.content.load import digest, load
+from cds_service.content.overlay import REVIEWS
 from cds_service.content.places import shipped_cards
 from cds_service.decisions.ruleset import assemble
 from cds_service.errors import ContentError
@@ -99,3 +100,40 @@ def test_a_card_without_function_and_a_function_without_card_are_faults(small):
         assemble(load(small.folder))
     assert "tremor/card.toml: no function; write cds_service/rules/tremor.py" in found.value.faults
     assert any(fault.startswith("rbd-red-flags: a function without card") for fault in found.value.faults)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("value-sets/rbd.json", '"415238003"', '"415238004"'),
+        ("phenotypes/shaking.toml", "value = 4", "value = 5"),
+        ("gates.toml", "text = ", "text = 'Perhaps: '\n#"),
+        ("families.toml", 'title = "Tremor"', 'title = "Shaking"'),
+        ("services.toml", 'title = "One"', 'title = "Two"'),
+        ("suggestions/referral.json", '"order"', '"plan"'),
+        ("tremor/card.toml", "value = 10", "value = 11"),
+        ("not-checked.toml", 'reason = "{data} {why}"', 'reason = "{data}: {why}"'),
+        ("memory.toml", "ignored-days = 30", "ignored-days = 31"),
+    ],
+)
+def test_the_digest_of_the_folder_changes_with_all_that_can_change_an_answer(small, name, old, new):
+    before = load(small.folder).digest
+    small.edit(name, old, new)
+    assert load(small.folder).digest != before
+
+
+def test_a_signature_changes_the_digest_of_the_folder_as_it_changes_what_is_shown(small):
+    before = load(small.folder).digest
+    (small.folder / REVIEWS).write_text('[[tremor]]\nby = "A"\nrole = "B"\non = 2026-12-01\ndigest = "00000000"\n')
+    assert load(small.folder).digest != before
+
+
+def test_the_digest_of_the_folder_is_the_same_elsewhere_with_other_cases_and_ceilings(small, tmp_path):
+    before = load(small.folder).digest
+    other = small.folder.rename(tmp_path / "elsewhere")
+    (other / "tremor" / "cases.toml").unlink()
+    (other / "budget.toml").write_text("[patient-view]\ninfo = 0.5\n")
+    (other / "evidence.toml").write_bytes((other / "evidence.toml").read_bytes().replace(b"\n", b"\r\n"))
+    found = load(other)
+    assert found.budget.patient_view != load(shipped_cards()).budget.patient_view
+    assert found.digest == before

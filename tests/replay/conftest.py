@@ -45,13 +45,20 @@ def bulk(tmp_path_factory):
 def run(ruleset, tmp_path):
     """Replays a source into a new folder, and gives what is told of it with its folder."""
 
-    def replayed(source, *, executor=None, workers=1, out=None, progress=lambda *_: None, question=None, **asked):
+    def replayed(
+        source, *, cards=None, executor=None, workers=1, out=None, progress=lambda *_: None, question=None, **asked
+    ):
         folder = out or tmp_path / f"out-{len(list(tmp_path.glob('out-*')))}"
         members = {"hooks": tuple(HOOKS), "day": DAY, "is_past": asked.get("mode") != "events"} | asked
         made = Question(
-            source=str(source), out=folder, site=Site(shipped_cards()), asked=Asked(**members), **(question or {})
+            source=str(source),
+            out=folder,
+            site=Site(cards or shipped_cards()),
+            asked=Asked(**members),
+            **(question or {}),
         )
-        return replay(made, ruleset, executor, workers, progress), folder
+        rules = assemble(load(cards)) if cards else ruleset
+        return replay(made, rules, executor, workers, progress), folder
 
     return replayed
 

@@ -2,15 +2,10 @@
 
 import gzip
 import json
-import os
 import random
-import signal
-import subprocess
-import sys
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from multiprocessing import get_context
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -20,7 +15,7 @@ from cds_service.errors import NothingToReplay
 from cds_service.hooks.hooks import HOOKS
 from cds_service.replay.demo import write_demo
 from cds_service.replay.judge import Asked, Site
-from cds_service.replay.judgements import RUN, read_codes, read_judgements, read_run
+from cds_service.replay.judgements import read_codes, read_judgements
 from cds_service.replay.lines import NO_PATIENT, NO_WANTED_CODE, NOT_ASKED
 from cds_service.replay.run import Question, replay
 from tests.calling import EXPECTED, as_bytes, charts, opened, requests, rules_of, serving
@@ -317,71 +312,3 @@ def test_no_order_and_no_split_of_lines_changes_the_judgements(run, few, tmp_pat
     for number, (start, end) in enumerate(zip([0, *cuts], [*cuts, len(held)], strict=True)):
         write(folder, f"{number}.ndjson", lines[start:end])
     assert found(run(folder, question={"chunk": chunk})[1]) == results
-
-
-class Stopped(Exception):
-    pass
-
-
-def test_a_run_that_was_stopped_goes_on_where_it_was(run, bulk, judged, tmp_path):
-    out, told = tmp_path / "stopped", []
-
-    def stopping(stage, done, of):
-        told.append((stage, done, of))
-        if stage == "judging" and done == 3:
-            raise Stopped
-
-    with pytest.raises(Stopped):
-        run(bulk, out=out, progress=stopping)
-    assert not (out / RUN).exists()
-    again = []
-    resumed, _ = run(bulk, out=out, progress=lambda *step: again.append(step))
-    assert again[0][1] == again[0][2] > 0
-    assert ("judging", 3, 8) in again
-    assert ("judging", 2, 8) not in again
-    assert found(out) == found(judged[1])
-    assert resumed == judged[0] == read_run(out)
-    assert not (out / ".work").exists()
-
-
-def test_what_is_left_of_another_question_is_not_gone_on_with(run, bulk, judged, tmp_path):
-    out = tmp_path / "other"
-
-    def stopping(stage, done, of):
-        if stage == "judging" and done == 3:
-            raise Stopped
-
-    with pytest.raises(Stopped):
-        run(bulk, out=out, progress=stopping, hooks=("patient-view",))
-    run(bulk, out=out)
-    assert found(out) == found(judged[1])
-
-
-def test_a_second_run_replaces_the_first(run, bulk, judged, tmp_path):
-    out = tmp_path / "twice"
-    run(fhir_examples() / "patients", out=out)
-    run(bulk, out=out)
-    assert found(out) == found(judged[1])
-
-
-def test_threads_are_an_executor_too(run, bulk, judged):
-    with ThreadPoolExecutor(1) as pool:
-        _, out = run(bulk, executor=pool)
-    assert found(out) == found(judged[1])
-
-
-def test_the_command_is_killed_in_the_middle_and_given_again(tmp_path):
-    bulk, out = tmp_path / "bulk", tmp_path / "out"
-    write_demo(600, bulk, fhir_examples())
-    program = Path(sys.executable).with_name("cds-service")
-    command = [program, "replay", bulk, "--as-of", "2026-06-15", "--processes", "1", "--out"]
-    environment = {"PATH": os.environ["PATH"], "CDS_RECORD": "off"}
-    started = subprocess.Popen([*command, out], env=environment, stdout=subprocess.DEVNULL)
-    while started.poll() is None and not list(out.glob(".work/judged-*.json")):
-        pass
-    started.send_signal(signal.SIGKILL)
-    started.wait()
-    for folder in (out, tmp_path / "whole"):
-        subprocess.run([*command, folder], env=environment, check=True, stdout=subprocess.DEVNULL)
-    assert found(out) == found(tmp_path / "whole")
-    assert (out / RUN).read_bytes() == (tmp_path / "whole" / RUN).read_bytes()
