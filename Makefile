@@ -15,7 +15,7 @@ SOUND := $(shell $(BIN)/python -c 'import sys, pip._internal.cli.main; sys.exit(
 	&& { [ ! -e $(INSTALLING) ] || kill -0 $$(cat $(INSTALLING)) 2>/dev/null; } && echo yes \
 	|| rm -f $(VENV)/.serve $(VENV)/.test)
 
-.PHONY: serve test bench soak check pages deploy-check pictures pins audit sbom anew
+.PHONY: serve test bench bench-replay soak check pages deploy-check pictures pins audit sbom anew
 
 serve: $(VENV)/.serve
 	@$(BIN)/cds-service serve
@@ -30,6 +30,9 @@ test: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench $(if $(GROUP),--group $(GROUP)) $(if $(QUICK),--quick)
+
+bench-replay: $(VENV)/.test
+	$(BIN)/python -m tests.bench --group replay $(if $(QUICK),--quick)
 
 soak: $(VENV)/.test
 	$(BIN)/python -m tests.soak --minutes $(or $(SOAK_MINUTES),2)

@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 from fhir.resources.R4B import get_fhir_model_class  # noqa: TID251
 
@@ -17,7 +21,7 @@ from cds_service.decisions.service import DecidedHook, DecisionService
 from cds_service.fhir import elements as fhir
 from cds_service.hooks.schemas import schema
 from cds_service.settings import Settings
-from tests.bench import charts, dearest, fetching, lifetime
+from tests.bench import cells, charts, dearest, fetching, lifetime, replaying
 from tests.bench.__main__ import CELLS, GROUPS
 from tests.calling import answered_to
 from tests.fhir_client import misbehaving
@@ -141,8 +145,7 @@ def test_one_group_is_run_quickly_with_a_line_of_progress_for_each_cell() -> Non
 
 PROFILE = """
 from tests.bench.cpu import Request
-from tests.bench.cells import Profiled
-from tests.bench.in_process import calls, profile, serving
+from tests.bench.in_process import Profiled, calls, profile, serving
 posts = Request("one rule", "10 KB").posts()[:3]
 print(*profile(Profiled(lambda: posts)), sep="\\n")
 with serving() as answer:
@@ -179,3 +182,21 @@ def test_every_struct_of_a_chart_that_lives_is_counted() -> None:
     assert lifetime.alive() - before == 2 * len(kept)
     kept.clear()
     assert lifetime.alive() == before
+
+
+def test_a_replay_is_measured_with_its_processes_and_its_floor_with_every_line() -> None:
+    export = places.fhir_examples() / "bulk"
+    with tempfile.TemporaryDirectory() as folder:
+        spent = replaying.replayed(export, replaying.Way(), Path(folder))
+    assert spent.cpu > 10 * replaying.floor(export) > 0
+    assert spent.cpu < 2 * spent.wall * (os.cpu_count() or 1)
+    assert 20 < spent.peak < 500
+    assert 0 <= spent.others <= 1
+
+
+def test_what_must_be_reached_is_met_from_there_on_and_what_may_not_be_passed_up_to_there() -> None:
+    most = cells.Cell("group", "name", "what", 1.7, lambda _: cells.Found(0), 0)
+    least = msgspec.structs.replace(most, at_least=True)
+    figures = [cells.Found(figure) for figure in (1.6, 1.7, 1.8)]
+    assert [most.is_met(found) for found in figures] == [True, True, False]
+    assert [least.is_met(found) for found in figures] == [False, True, True]

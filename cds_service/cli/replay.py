@@ -169,7 +169,12 @@ def _absent(run: Run) -> list[str]:
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other patients.")
 @click.option("--every", type=click.IntRange(1), default=12, show_default=True, help="One of so many is planted.")
-def demo_bulk(number: int, out: Path, seed: int, every: int) -> None:
+@click.option(
+    "--results",
+    type=click.IntRange(1),
+    help="Results a patient, about, in full as EHRs export them; else few and short.",
+)
+def demo_bulk(number: int, out: Path, seed: int, every: int, results: int | None) -> None:
     """Write a synthetic bulk export of NUMBER patients to try `replay` with.
 
     What is planted in it, and is to be found as of the day that is told, is listed in planted.csv beside it.
@@ -178,7 +183,7 @@ def demo_bulk(number: int, out: Path, seed: int, every: int) -> None:
 
     if out.exists() and any(out.iterdir()):
         fail(f"{out} is not empty.")
-    planted = write_demo(number, out, places.fhir_examples(), seed, every)
+    planted = write_demo(number, out, places.fhir_examples(), seed, every, results or 0)
     click.echo(f"{number:,} patients in {out}, and {len(planted)} cards to be found, listed in {out / PLANTED}.")
     click.echo(f"  cds-service replay {out} --as-of {DAY} --out replay")
 

@@ -2,6 +2,7 @@
 
 Nobody in it exists. The same number and seed give the same bytes. Ordinary charts hold what no rule looks for, and much
 that rules look at without finding anything: a drug or a diagnosis that needs a second one, codes of a house of its own.
+They are short unless a number of results is asked for, which are then written in full, as an EHR of today does.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import IO, Any, TypeAlias
 
 import msgspec
 
-from cds_service.fhir.code_systems import ICD_10_CM, LOINC, RXNORM, SNOMED_CT
+from cds_service.fhir.code_systems import ICD_10_CM, LOINC, RXNORM, SNOMED_CT, UCUM
 
 Json: TypeAlias = dict[str, Any]
 DAY = date(2026, 6, 15)
@@ -74,6 +75,42 @@ _LABS = (
     ("6690-2", "Leukocytes", "10*3/uL", 4.0, 10.5),
     ("777-3", "Platelets", "10*3/uL", 150.0, 400.0),
 )
+EVERYDAY_RESULTS = (
+    ("8302-2", "Body height", "cm", 150, 195),
+    ("39156-5", "Body mass index", "kg/m2", 18, 38),
+    ("8867-4", "Heart rate", "/min", 52, 110),
+    ("9279-1", "Respiratory rate", "/min", 10, 24),
+    ("8310-5", "Body temperature", "Cel", 36, 39),
+    ("2708-6", "Oxygen saturation", "%", 90, 100),
+    ("8480-6", "Systolic blood pressure", "mm[Hg]", 95, 175),
+    ("8462-4", "Diastolic blood pressure", "mm[Hg]", 55, 100),
+    ("718-7", "Hemoglobin", "g/dL", 9, 17),
+    ("4544-3", "Hematocrit", "%", 30, 50),
+    ("6690-2", "White blood cells", "10*3/uL", 3, 13),
+    ("789-8", "Red blood cells", "10*6/uL", 3, 6),
+    ("777-3", "Platelets", "10*3/uL", 120, 420),
+    ("787-2", "Mean red cell volume", "fL", 78, 101),
+    ("2823-3", "Potassium", "mmol/L", 3, 6),
+    ("2075-0", "Chloride", "mmol/L", 95, 110),
+    ("2028-9", "Carbon dioxide", "mmol/L", 20, 31),
+    ("3094-0", "Urea nitrogen", "mg/dL", 6, 30),
+    ("1975-2", "Bilirubin, total", "mg/dL", 0, 2),
+    ("2885-2", "Protein, total", "g/dL", 5, 9),
+    ("1751-7", "Albumin", "g/dL", 3, 5),
+    ("2093-3", "Cholesterol", "mg/dL", 120, 280),
+    ("2571-8", "Triglycerides", "mg/dL", 50, 300),
+    ("2085-9", "HDL cholesterol", "mg/dL", 30, 90),
+    ("4548-4", "Hemoglobin A1c", "%", 4, 10),
+    ("5902-2", "Prothrombin time", "s", 10, 16),
+    ("2276-4", "Ferritin", "ng/mL", 10, 300),
+    ("1988-5", "C-reactive protein", "mg/L", 0, 40),
+)
+"""Of codes that no rule reads."""
+_VITAL_SIGNS = frozenset(("8302-2", "39156-5", "8867-4", "9279-1", "8310-5", "2708-6", "8480-6", "8462-4", "29463-7"))
+_US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core"
+_CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
+_LABORATORY = ("observation-lab", "laboratory", "Laboratory")
+_VITAL_SIGN = ("vital-signs", "vital-signs", "Vital signs")
 _MOST_LABS, _YEARS = 90, 4
 
 
@@ -86,8 +123,13 @@ class Planted(msgspec.Struct, frozen=True):
     indicator: str
 
 
-def write_demo(number: int, out: Path, examples: Path, seed: int = 1, every: int = EVERY) -> list[Planted]:
-    """Writes an export of so many patients, a file for each type, and beside it what is planted."""
+def write_demo(
+    number: int, out: Path, examples: Path, seed: int = 1, every: int = EVERY, results: int = 0
+) -> list[Planted]:
+    """Writes an export of so many patients, a file for each type, and beside it what is planted.
+
+    Ordinary charts have so many ``results`` on an average, or few and short ones.
+    """
     out.mkdir(parents=True, exist_ok=True)
     planted: list[Planted] = []
     shipped = _Shipped(examples)
@@ -99,7 +141,7 @@ def write_demo(number: int, out: Path, examples: Path, seed: int = 1, every: int
                 resources, expected = shipped.as_patient(place // every, name)
             else:
                 rng = random.Random(f"{seed}/{place}")  # noqa: S311 - nothing secret
-                resources, expected = list(_Ordinary(rng, name).resources()), ()
+                resources, expected = list(_Ordinary(rng, name, results).resources()), ()
             planted += expected
             for resource in resources:
                 kind = resource["resourceType"]
@@ -179,10 +221,12 @@ def _renamed(value: Any, of: str, name: str) -> Any:
 class _Ordinary:
     """An adult in whom nothing is to be found."""
 
-    def __init__(self, rng: random.Random, name: str) -> None:
-        self._rng, self._name = rng, name
+    def __init__(self, rng: random.Random, name: str, results: int) -> None:
+        self._rng, self._name, self._wanted = rng, name, results
         self._age = min(93, max(19, round(rng.gauss(53, 18))))
         self._count = 0
+        self._visited: list[tuple[str, str]] = []
+        """The encounters and their days."""
 
     def resources(self) -> Iterator[Json]:
         born = DAY - timedelta(days=self._age * 365 + self._rng.randrange(1, 365))
@@ -191,7 +235,7 @@ class _Ordinary:
         yield from self._conditions()
         yield from self._visits()
         yield from self._orders()
-        yield from self._results()
+        yield from self._full_results() if self._wanted else self._results()
 
     def _made(self, kind: str, **members: Any) -> Json:
         self._count += 1
@@ -214,7 +258,9 @@ class _Ordinary:
         for _ in range(self._rng.randrange(1, 9)):
             day = self._day()
             kind = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"}
-            yield self._made("Encounter", status="finished", **{"class": kind}, period={"start": day, "end": day})
+            visit = self._made("Encounter", status="finished", **{"class": kind}, period={"start": day, "end": day})
+            self._visited.append((visit["id"], day))
+            yield visit
 
     def _orders(self) -> Iterator[Json]:
         for system, code, text, share, from_age in _DRUGS:
@@ -233,6 +279,24 @@ class _Ordinary:
                 "code": _concept(LOINC, code, text),
                 "effectiveDateTime": self._day(),
                 "valueQuantity": quantity,
+            }
+            yield self._made("Observation", status="final", **members)
+
+    def _full_results(self) -> Iterator[Json]:
+        for _ in range(self._rng.randint(self._wanted - self._wanted // 2, self._wanted + self._wanted // 2)):
+            code, text, unit, low, high = self._rng.choice((*_LABS, *EVERYDAY_RESULTS))
+            visit, day = self._rng.choice(self._visited)
+            value = round(self._rng.uniform(low, high), 1)
+            at = f"{day}T{self._rng.randint(7, 18):02}:{self._rng.randint(0, 59):02}"
+            profile, kind, name = _VITAL_SIGN if code in _VITAL_SIGNS else _LABORATORY
+            members = {
+                "meta": {"profile": [f"{_US_CORE}-{profile}"], "security": [_HTEST]},
+                "category": [{"coding": [{"system": _CATEGORIES, "code": kind, "display": name}], "text": name}],
+                "code": _concept(LOINC, code, text),
+                "encounter": {"reference": f"Encounter/{visit}"},
+                "effectiveDateTime": f"{at}:00-05:00",
+                "issued": f"{at}:31.250-05:00",
+                "valueQuantity": {"value": value, "unit": unit, "system": UCUM, "code": unit},
             }
             yield self._made("Observation", status="final", **members)
 

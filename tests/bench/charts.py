@@ -17,6 +17,7 @@ import msgspec
 
 from cds_service.content.places import fhir_examples
 from cds_service.facts.queries import TEMPLATES
+from cds_service.replay.demo import EVERYDAY_RESULTS
 
 EXAMPLES = fhir_examples()
 TODAY = date(2026, 6, 15)
@@ -60,36 +61,6 @@ _KEYS = {
     "Observation": "observations",
     "Procedure": "procedures",
 }
-_RESULTS = (
-    ("8302-2", "Body height", "cm", 150, 195),
-    ("39156-5", "Body mass index", "kg/m2", 18, 38),
-    ("8867-4", "Heart rate", "/min", 52, 110),
-    ("9279-1", "Respiratory rate", "/min", 10, 24),
-    ("8310-5", "Body temperature", "Cel", 36, 39),
-    ("2708-6", "Oxygen saturation", "%", 90, 100),
-    ("8480-6", "Systolic blood pressure", "mm[Hg]", 95, 175),
-    ("8462-4", "Diastolic blood pressure", "mm[Hg]", 55, 100),
-    ("718-7", "Hemoglobin", "g/dL", 9, 17),
-    ("4544-3", "Hematocrit", "%", 30, 50),
-    ("6690-2", "White blood cells", "10*3/uL", 3, 13),
-    ("789-8", "Red blood cells", "10*6/uL", 3, 6),
-    ("777-3", "Platelets", "10*3/uL", 120, 420),
-    ("787-2", "Mean red cell volume", "fL", 78, 101),
-    ("2823-3", "Potassium", "mmol/L", 3, 6),
-    ("2075-0", "Chloride", "mmol/L", 95, 110),
-    ("2028-9", "Carbon dioxide", "mmol/L", 20, 31),
-    ("3094-0", "Urea nitrogen", "mg/dL", 6, 30),
-    ("1975-2", "Bilirubin, total", "mg/dL", 0, 2),
-    ("2885-2", "Protein, total", "g/dL", 5, 9),
-    ("1751-7", "Albumin", "g/dL", 3, 5),
-    ("2093-3", "Cholesterol", "mg/dL", 120, 280),
-    ("2571-8", "Triglycerides", "mg/dL", 50, 300),
-    ("2085-9", "HDL cholesterol", "mg/dL", 30, 90),
-    ("4548-4", "Hemoglobin A1c", "%", 4, 10),
-    ("5902-2", "Prothrombin time", "s", 10, 16),
-    ("2276-4", "Ferritin", "ng/mL", 10, 300),
-    ("1988-5", "C-reactive protein", "mg/L", 0, 40),
-)
 _DIAGNOSES = (
     ("I10", "Essential hypertension"),
     ("E78.5", "Hyperlipidemia"),
@@ -215,7 +186,7 @@ def _observation(chance: random.Random) -> _Json:
     told = {"encounter": _encounter(chance), "effectiveDateTime": when, "issued": when}
     if chance.random() < _READ_BY_RULES:
         return told
-    code, name, unit, low, high = chance.choice(_RESULTS)
+    code, name, unit, low, high = chance.choice(EVERYDAY_RESULTS)
     value = round(chance.uniform(low, high), 1)
     measured = {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
     return {**told, "code": _concept(_LOINC, code, name), "valueQuantity": measured}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import msgspec
 
 from tests.bench import charts, load
-from tests.bench.cells import Cell, Found, Profiled, Run
-from tests.bench.in_process import calls, serving
+from tests.bench.cells import Cell, Found, Run
+from tests.bench.in_process import Profiled, calls, profile, serving
 from tests.bench.load import Measured, Post
 from tests.bench.servers import BARE, CEILING, SERVICE
 
@@ -46,7 +47,7 @@ class Request(msgspec.Struct, frozen=True):
 
     def cell(self, group: str, goal: float) -> Cell:
         name = f"{self.chart}, {self.size}{', prefetch before context' if self.prefetch_first else ''}"
-        return Cell(group, name, "CPU over (a)", goal, self.measured, 8, Profiled(self.posts))
+        return Cell(group, name, "CPU over (a)", goal, self.measured, 8, partial(profile, Profiled(self.posts)))
 
 
 def _in_process(run: Run) -> Callable[[list[Post]], None]:

@@ -11,7 +11,8 @@ from cds_service.content import places
 from cds_service.settings import Settings
 from cds_service.terminology.value_sets import read_value_sets
 from tests.bench import charts, load
-from tests.bench.cells import Cell, Found, Profiled, Run
+from tests.bench.cells import Cell, Found, Run
+from tests.bench.in_process import Profiled, profile
 from tests.bench.load import ANSWERED_OR_REFUSED, Post
 from tests.bench.servers import SERVICE, Server
 
@@ -34,10 +35,8 @@ _Resources = Callable[[int], Iterator[_Json | None]]
 
 def cells() -> Iterator[Cell]:
     for name in SHAPES:
-        posts = partial(_profiled, name)
-        yield Cell(
-            "dearest", f"5 MB: {name}", "CPU over a plain chart", _GOAL, partial(_measured, name), 5, Profiled(posts)
-        )
+        profiled = partial(profile, Profiled(partial(_profiled, name)))
+        yield Cell("dearest", f"5 MB: {name}", "CPU over a plain chart", _GOAL, partial(_measured, name), 5, profiled)
 
 
 def post(shape: str, chart: str, size: int = _SIZE) -> Post:

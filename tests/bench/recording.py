@@ -5,9 +5,11 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
+from functools import partial
 
 from tests.bench import charts, load
-from tests.bench.cells import Cell, Found, Profiled, Run
+from tests.bench.cells import Cell, Found, Run
+from tests.bench.in_process import Profiled, profile
 from tests.bench.load import Post
 from tests.bench.servers import RECORDING, SERVICE, Server, running
 
@@ -16,7 +18,7 @@ _PROFILED = 300
 
 
 def cells() -> Iterator[Cell]:
-    profiled = Profiled(lambda: _posts(_PROFILED), RECORDING)
+    profiled = partial(profile, Profiled(lambda: _posts(_PROFILED), RECORDING))
     what = "CPU of the whole process, writing included, over that without"
     yield Cell("recording", "three rules, 10 KB", what, 1.1, lambda run: run.once(_both)[1], 45, profiled)
     what = "median latency over that without"

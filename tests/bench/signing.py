@@ -6,12 +6,14 @@ import json
 import statistics
 import time
 from collections.abc import Iterator
+from functools import partial
 
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from tests.bench import charts, load
-from tests.bench.cells import Cell, Found, Profiled, Run
+from tests.bench.cells import Cell, Found, Run
+from tests.bench.in_process import Profiled, profile
 from tests.bench.load import Post
 from tests.bench.servers import BASE, SIGNED_CEILING, SIGNED_SERVICE, running
 
@@ -22,7 +24,7 @@ _PROFILED = 300
 
 
 def cells() -> Iterator[Cell]:
-    profiled = Profiled(lambda: _posts(_PROFILED, "profiled"), SIGNED_SERVICE, _KEYS)
+    profiled = partial(profile, Profiled(lambda: _posts(_PROFILED, "profiled"), SIGNED_SERVICE, _KEYS))
     name, what = f"{_CHART}, 10 KB, ES384", "CPU over (b) and the bare verification"
     yield Cell("signed", name, what, 1.4, _measured, 15, profiled)
 
