@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cds_service.cli.replay_report import F, end_with_report, replay as group, report_options
-from cds_service.cli.replay_workers import Bar, executor_of
+from cds_service.cli.replay_report import F, end_with_report, refuse_charts, replay as group, report_options
+from cds_service.cli.replay_workers import Bar, executor_of, processes_option
 from cds_service.cli.start import assembled, fail
 from cds_service.content import places
 from cds_service.facts.queries import MAY_BE_UNSERVED
@@ -49,7 +49,7 @@ def question_options(command: F) -> F:
 @click.option("--since", type=DATE, help="With --events, only those from this day on.")
 @click.option("--with-memory", is_flag=True, help="Leave unsaid what was shown before, as the service does.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("replay"), show_default=True)
-@click.option("--processes", type=click.IntRange(1), help="Processes of this machine.  [default: one a core]")
+@processes_option
 @click.option("--cluster", metavar="tcp://...", help="A dask scheduler, whose workers see SOURCE and --out too.")
 @click.option("--keep-all-lines", is_flag=True, help="Drop no results at the split; slower, and the same answers.")
 @click.option("--not-exported", default="", metavar="KEYS", help="Prefetch keys that exist and are not in the export.")
@@ -83,6 +83,9 @@ def replay(
     keys = frozenset(filter(None, (key.strip() for key in not_exported.split(","))))
     if unknown := keys - MAY_BE_UNSERVED:
         raise click.UsageError(f"--not-exported: {', '.join(sorted(unknown))}: no prefetch key that is searched.")
+    if hash_ids and report["with_charts"]:
+        raise click.UsageError("--hash-ids writes no ids: no charts are written beside them.")
+    refuse_charts(out, source, **report)
     settings = Settings.in_force()
     question = Question(
         source=source,
@@ -102,7 +105,7 @@ def replay(
     )
     for line in _told(replayed(question, assembled(settings), processes, cluster), out):
         click.echo(line)
-    end_with_report(out, **report)
+    end_with_report(out, source, processes, cluster, **report)
 
 
 def site(settings: Settings, cards: Path) -> Site:

@@ -9,6 +9,7 @@ import click
 
 from cds_service.cli.replay import asked, question_options, replayed, site
 from cds_service.cli.replay_report import replay as group
+from cds_service.cli.replay_workers import processes_option
 from cds_service.cli.start import fail
 from cds_service.content import places
 from cds_service.settings import Settings
@@ -21,7 +22,7 @@ SHIPPED = "shipped"
 @click.argument("after")
 @click.argument("source", required=False)
 @question_options
-@click.option("--processes", type=click.IntRange(1), help="Processes of this machine.  [default: one a core]")
+@processes_option
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="A folder for a page, CSV and the sample."
 )

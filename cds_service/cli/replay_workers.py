@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 _EVERY_SECONDS = 0.2
 _WIDTH = 24
 
+processes_option = click.option(
+    "--processes", type=click.IntRange(1), help="Processes of this machine.  [default: one a core]"
+)
+
 
 @contextmanager
 def executor_of(processes: int | None, cluster: str | None = None) -> Iterator[tuple[Executor | None, int]]:

@@ -55,7 +55,7 @@ class Named(msgspec.Struct, frozen=True, gc=False):
     def of(self, patient: str) -> Named:
         """The same in a Bundle that is one patient's."""
         if self.type not in KEY_OF and self.type not in SHARED:
-            return self
+            return msgspec.structs.replace(self, patient=patient) if self.dropped else self
         return msgspec.structs.replace(self, patient=patient, dropped=self.dropped if self.codes else "")
 
 
@@ -109,7 +109,7 @@ class LineReader:
         if kind in SHARED or kind == BUNDLE:
             return Named(kind, name)
         if kind not in KEY_OF:
-            return Named(kind, name, dropped=NOT_READ)
+            return Named(kind, name, _whose(head)[0], NOT_READ)
         patient, other = _whose(head)
         if patient and kind == "Observation" and (codes := self._unwanted(head)):
             return Named(kind, name, patient, NO_WANTED_CODE, codes)

@@ -7,7 +7,7 @@ there for engines that bring a patient's records together themselves.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import lru_cache
 from hashlib import blake2b
@@ -21,7 +21,7 @@ from cds_service.replay.coverage import Counted, Counting
 from cds_service.replay.judge import Asked, Judge, Site
 from cds_service.replay.judgements import Judgement, ShownCard
 from cds_service.replay.lines import PATIENT, REQUEST
-from cds_service.replay.spill import read_partition, replaced
+from cds_service.replay.spill import read_patients, replaced
 
 _ENCODER = msgspec.json.Encoder()
 _ID_BYTES = 12
@@ -89,13 +89,14 @@ class CountedCodes(msgspec.Struct, frozen=True):
 def judge_partition(task: JudgeTask) -> JudgedTally:
     """Judges the patients of a partition, in the order of their ids as they are written."""
     judge = _judge(task.site, task.asked, task.basis)
-    with closing(_SharedLines(task.shared)) as shared:
+    with closing(SharedLines(task.shared)) as shared:
         return _judge_all(task, judge, ChartReader(judge.zone, shared))
 
 
 def _judge_all(task: JudgeTask, judge: Judge, reader: ChartReader) -> JudgedTally:
     counting, asked = Counting(judge.vocabulary), task.id_key
-    held = {_hidden(patient, asked): (patient, records) for patient, records in _by_patient(task).items()}
+    by_patient = read_patients(task.spills, task.number, task.partitions)
+    held = {_hidden(patient, asked): (patient, records) for patient, records in by_patient.items()}
     tally, lines = JudgedTally(), bytearray()
     for name in sorted(held):
         patient, records = held[name]
@@ -133,14 +134,6 @@ def judged(
     yield from sorted(found, key=lambda one: (one.order, one.service))
 
 
-def _by_patient(task: JudgeTask) -> Mapping[str, list[Record]]:
-    found: dict[str, list[Record]] = {}
-    for spill in task.spills:
-        for patient, record in read_partition(spill, task.number, task.partitions):
-            found.setdefault(patient, []).append(record)
-    return found
-
-
 def _hidden(name: str, key: str) -> str:
     """An id, or the hash that stands for it."""
     if not key:
@@ -172,7 +165,7 @@ def _judge(site: Site, asked: Asked, basis: Basis) -> Judge:
     return judge
 
 
-class _SharedLines:
+class SharedLines:
     """Finds what names nobody in a file that several processes read."""
 
     def __init__(self, path: Path) -> None:

@@ -154,10 +154,9 @@ class _Replay:
 
     def _splits(self) -> list[SplitTask]:
         question = self._question
+        cards = question.site.cards if question.push_down else None
         return [
-            SplitTask(
-                number, pieces, self._work, self._partitions, question.site.cards, self._basis, question.push_down
-            )
+            SplitTask(number, pieces, self._work, self._partitions, self._basis, cards)
             for number, pieces in enumerate(pieces_of(self._files, question.chunk))
         ]
 

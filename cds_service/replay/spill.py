@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 from zlib import crc32
@@ -70,6 +70,15 @@ def read_partition(path: Path, number: int, partitions: int) -> Iterator[tuple[s
             if end > begin:
                 records.seek(begin)
                 yield from map(_record, records.read(end - begin).split(b"\n")[:-1])
+
+
+def read_patients(paths: Iterable[Path], number: int, partitions: int) -> dict[str, list[Record]]:
+    """The records of one partition by patient, from all that was spilled."""
+    found: dict[str, list[Record]] = {}
+    for path in paths:
+        for patient, record in read_partition(path, number, partitions):
+            found.setdefault(patient, []).append(record)
+    return found
 
 
 def _record(line: bytes) -> tuple[str, Record]:

@@ -30,10 +30,11 @@ class SplitTask(msgspec.Struct, frozen=True):
     pieces: tuple[Piece, ...]
     work: Path
     partitions: int
-    cards: Path
     basis: Basis
-    push_down: bool = True
-    """Whether results are left out at once that no rule can read."""
+    cards: Path | None
+    """By which results are left out at once that no rule can read; None leaves none out."""
+    only: frozenset[str] | None = None
+    """Where it is given, all that the export holds of these patients and nothing of others."""
 
     @property
     def spill(self) -> Path:
@@ -62,8 +63,9 @@ class Tally(msgspec.Struct):
 
 class _Splitter:
     def __init__(self, task: SplitTask) -> None:
-        self._reader = LineReader(_vocabulary(task.cards, task.basis) if task.push_down else None)
+        self._reader = LineReader(_vocabulary(task.cards, task.basis) if task.cards else None)
         self._spill = SpillWriter(task.spill, task.partitions, MOST_HELD)
+        self._only = task.only
         self._shared: dict[str, bytes] = {}
         self._types: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
@@ -128,7 +130,7 @@ class _Splitter:
 
     def _resource(self, named: Named, text: bytes, address: str) -> None:
         self._types[named.type] += 1
-        if named.dropped:
+        if named.dropped and not (self._only and named.patient in self._only):
             self._dropped[named.dropped] += 1
             for pair in named.codes:
                 if len(self._strange) < _MOST_CODES or pair in self._strange:
@@ -139,7 +141,8 @@ class _Splitter:
         if named.type in SHARED and not named.patient:
             self._shared[f"{named.type}/{named.id}"] = text
             return
-        self._spill.add(named.patient, Record(named.type, address if address.isprintable() else "", text))
+        if self._only is None or named.patient in self._only:
+            self._spill.add(named.patient, Record(named.type, address if address.isprintable() else "", text))
 
     def close(self, task: SplitTask) -> Tally:
         self._spill.close()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+
 import pytest
 from click.testing import CliRunner
 
 from cds_service.cli.main import main
-from tests.replay.judged import card, judged, written
+from cds_service.content.places import fhir_examples
+from tests.replay.judged import card, judged, run, written
 
 
 @pytest.fixture
@@ -55,3 +58,56 @@ def test_the_shipped_budget_is_told_and_changes_no_exit_code(results):
 
 def test_a_folder_without_results_is_a_sentence(tmp_path):
     assert "has the replay ended?" in replay("report", tmp_path, code=1).stderr
+
+
+@pytest.fixture
+def replayed(tmp_path):
+    """A demonstration export that was replayed."""
+    replay("run", fhir_examples() / "bulk", "--as-of", "2026-06-15", "--processes", 1, "--out", tmp_path / "results")
+    return tmp_path / "results"
+
+
+def with_charts(folder, *more, code=0):
+    source = fhir_examples() / "bulk"
+    return replay("report", folder, source, "--with-charts", "--processes", 1, *more, code=code)
+
+
+def test_charts_are_written_apart_and_with_a_warning(replayed):
+    said = with_charts(replayed)
+    with (replayed / "report" / "sample.csv").open(newline="") as file:
+        patients = {row["patient"] for row in csv.DictReader(file)}
+    assert {path.stem for path in (replayed / "charts").glob("*.json")} == patients != set()
+    assert f"WARNING: {replayed / 'charts'} holds patient data: the charts of {len(patients)} patients." in said.stderr
+
+
+def test_a_replay_writes_the_charts_at_its_end(tmp_path):
+    replay("run", fhir_examples() / "bulk", "--with-charts", "--processes", 1, "--out", tmp_path / "results")
+    assert (tmp_path / "results" / "charts" / "README.txt").exists()
+
+
+def test_beside_charts_the_report_has_still_no_patient_in_it(replayed):
+    with_charts(replayed)
+    ids = [path.stem for path in (replayed / "charts").glob("*.json")]
+    pages = [path for path in (replayed / "report").rglob("*.*") if path.is_file() and path.name != "sample.csv"]
+    assert not [path for path in pages for name in ids if name in path.read_text()]
+
+
+@pytest.mark.parametrize(("more", "why"), [(("--mask-below", 5), "--mask-below"), (("--sample", 0), "--sample")])
+def test_charts_are_refused_where_the_report_is_to_hold_less(replayed, more, why):
+    assert why in with_charts(replayed, *more, code=2).stderr
+    assert not (replayed / "charts").exists()
+
+
+def test_charts_need_the_export(replayed):
+    assert "needs SOURCE" in replay("report", replayed, "--with-charts", code=2).stderr
+
+
+def test_charts_are_refused_before_anything_is_replayed_with_hashed_ids(tmp_path):
+    said = replay("run", fhir_examples() / "bulk", "--hash-ids", "--with-charts", "--out", tmp_path / "r", code=2)
+    assert "--hash-ids" in said.stderr
+    assert not (tmp_path / "r").exists()
+
+
+def test_charts_are_refused_beside_results_with_hashed_ids(tmp_path):
+    written(tmp_path, [judged("p1", card())], run(switches={"hashed-ids": True}))
+    assert "hashes in place of ids" in with_charts(tmp_path, code=1).stderr
