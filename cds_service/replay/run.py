@@ -30,7 +30,6 @@ from cds_service.replay.spill import replaced
 from cds_service.replay.split import MOST_PLACES, SplitTask, Tally, split
 
 T = TypeVar("T", SplitTask, JudgeTask)
-Result = TypeVar("Result")
 _WORK, _PLAN = ".work", "plan.json"
 _PARTITION, _MOST_PARTITIONS, _LEAST_PARTITIONS = 16 * 2**20, 2048, 8
 _UNPACKED = 8
@@ -67,25 +66,40 @@ class _Plan(msgspec.Struct, frozen=True):
     partitions: int
 
 
+class Workers(Protocol):
+    """Whoever does the tasks of a stage: processes, a cluster, an engine such as Spark."""
+
+    def run(self, work: Callable[[T], object], tasks: Sequence[T]) -> Iterable[T]:
+        """Does the work on each task, anywhere, and gives each task back when it is done, in any order.
+
+        A task may be done twice, and its files must be within reach of whoever does the next stage; what the work
+        gives back is not needed.
+        """
+
+
 def replay(question: Question, ruleset: Ruleset, executor: Executor | None, workers: int, progress: Progress) -> Run:
     """Replays an export into a folder, and gives what is told of it; without an executor in this process."""
-    return _Replay(question, ruleset, _Workers(executor, workers), progress).run()
+    return replay_with(_Executing(executor, workers), question, ruleset, progress)
 
 
-class _Workers:
+def replay_with(workers: Workers, question: Question, ruleset: Ruleset, progress: Progress) -> Run:
+    """The same by any workers, to the same bytes."""
+    return _Replay(question, ruleset, workers, progress).run()
+
+
+class _Executing:
     """Runs tasks, no more of them waiting than are needed to keep everybody busy."""
 
     def __init__(self, executor: Executor | None, workers: int) -> None:
         self._executor, self._most = executor, workers * _AHEAD
 
-    def run(self, work: Callable[[T], Result], tasks: Iterable[T]) -> Iterator[T]:
-        """Each task when it is done, in any order."""
+    def run(self, work: Callable[[T], object], tasks: Sequence[T]) -> Iterator[T]:
         if self._executor is None:
             for task in tasks:
                 work(task)
                 yield task
             return
-        waiting: dict[Future[Result], T] = {}
+        waiting: dict[Future[object], T] = {}
         try:
             for task in tasks:
                 waiting[self._executor.submit(work, task)] = task
@@ -98,7 +112,7 @@ class _Workers:
                 future.cancel()
 
 
-def _finished(waiting: dict[Future[Result], T]) -> Iterator[T]:
+def _finished(waiting: dict[Future[object], T]) -> Iterator[T]:
     done, _ = wait(waiting, return_when=FIRST_COMPLETED)
     for future in done:
         future.result()
@@ -106,7 +120,7 @@ def _finished(waiting: dict[Future[Result], T]) -> Iterator[T]:
 
 
 class _Replay:
-    def __init__(self, question: Question, ruleset: Ruleset, workers: _Workers, progress: Progress) -> None:
+    def __init__(self, question: Question, ruleset: Ruleset, workers: Workers, progress: Progress) -> None:
         self._question, self._content = question, ruleset.content
         self._basis = Basis.of(self._content)
         self._workers, self._progress = workers, progress
