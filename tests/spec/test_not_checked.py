@@ -27,6 +27,8 @@ UNAUTHORIZED = sends({"resourceType": "OperationOutcome"}, 401)
 FATAL = {"resourceType": "OperationOutcome", "issue": [{"severity": "fatal", "code": "exception"}]}
 CONDITION = {"resourceType": "Condition", "id": "c-1", "subject": {"reference": "Patient/rbd-dementia"}}
 UNREADABLE = searchset({"resourceType": "Unheard"}, CONDITION)
+HURRIED = {"CDS_DEADLINE_MS": "200"}
+"""For a server that hangs; whatever else it is asked for in that time may be late too on a busy machine."""
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def asking(call, server):
 
 
 async def answered(call, **environment):
-    async with speaking_to(application_with(CDS_DEADLINE_MS="200", **environment)) as client:
+    async with speaking_to(application_with(**{"CDS_DEADLINE_MS": "5000"} | environment)) as client:
         answer = await client.post(f"/cds-services/rbd-{call['hook']}", json=call)
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -75,7 +77,6 @@ def undetermined(answer):
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
-        (FAULTS["hangs"], "not in time"),
         (FORBIDDEN, "not authorised"),
         (UNAUTHORIZED, "not accessible"),
         (FAULTS["fails"], "failed"),
@@ -93,6 +94,15 @@ async def test_what_was_asked_for_in_vain_is_told_on_one_quiet_card(sign, ehr, f
     assert card["indicator"] == "info"
     assert card["source"]["topic"]["code"] == "not-checked"
     assert not card.keys() & {"suggestions", "overrideReasons", "links"}
+    assert "clonazepam-dementia" in undetermined(answer)
+
+
+@pytest.mark.timing
+async def test_what_did_not_come_in_time_is_told_on_one_quiet_card(sign, ehr):
+    ehr.answers["Condition"] = FAULTS["hangs"]
+    answer = await answered(asking(sign, ehr), **HURRIED)
+    (card,) = answer["cards"]
+    assert (card["summary"], card["indicator"]) == (SUMMARY.format("not in time"), "info")
     assert "clonazepam-dementia" in undetermined(answer)
 
 
@@ -181,41 +191,46 @@ async def test_what_a_client_does_not_send_on_is_not_told(sign, sent):
     assert "clonazepam-dementia" in undetermined(answer)
 
 
+@pytest.mark.timing
 async def test_nothing_is_told_where_a_chart_is_opened(sign, ehr):
     ehr.answers["Condition"] = FAULTS["hangs"]
     context = {name: value for name, value in sign["context"].items() if name != "draftOrders"}
-    answer = await answered(asking(sign, ehr) | {"hook": "patient-view", "context": context})
+    answer = await answered(asking(sign, ehr) | {"hook": "patient-view", "context": context}, **HURRIED)
     assert ehr.asked
     assert told(answer) == []
 
 
+@pytest.mark.timing
 async def test_the_card_can_be_switched_off(sign, ehr, cards_off):
     ehr.answers["Condition"] = FAULTS["hangs"]
-    answer = await answered(asking(sign, ehr), CDS_CARDS=cards_off)
+    answer = await answered(asking(sign, ehr), CDS_CARDS=cards_off, **HURRIED)
     assert told(answer) == []
     assert "clonazepam-dementia" in undetermined(answer)
 
 
+@pytest.mark.timing
 async def test_silent_mode_shows_none(sign, ehr):
     ehr.answers["Condition"] = FAULTS["hangs"]
-    answer = await answered(asking(sign, ehr), CDS_MODE="silent")
+    answer = await answered(asking(sign, ehr), CDS_MODE="silent", **HURRIED)
     assert answer["cards"] == []
     assert "clonazepam-dementia" in undetermined(answer)
 
 
+@pytest.mark.timing
 async def test_nothing_is_told_of_a_draft_that_starts_no_safety_rule(sign, ehr):
     ehr.answers["Condition"] = FAULTS["hangs"]
     aspirin = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "1191"}]}
     for entry in sign["context"]["draftOrders"]["entry"]:
         entry["resource"]["medicationCodeableConcept"] = aspirin
-    assert (await answered(asking(sign, ehr)))["cards"] == []
+    assert (await answered(asking(sign, ehr), **HURRIED))["cards"] == []
 
 
+@pytest.mark.timing
 async def test_a_rule_with_a_card_of_its_own_is_not_told_again(sign, ehr):
     call = asking(copy.deepcopy(requests()["order-sign-rbd-dementia"]), ehr)
     del call["prefetch"]["allergies"], call["prefetch"]["observations"]
     ehr.answers |= dict.fromkeys(("AllergyIntolerance", "Observation"), FAULTS["hangs"])
-    answer = await answered(call)
+    answer = await answered(call, **HURRIED)
     assert any("clonazepam-dementia" in rules_of(card) for card in answer["cards"])
     assert all("dementia" not in card["summary"] for card in told(answer))
     assert len(told(answer)) == 1
@@ -256,10 +271,11 @@ def test_what_the_file_names_must_exist_and_be_complete(cards_off, line, instead
     assert f"not-checked.toml: {fault}" in str(refused.value)
 
 
+@pytest.mark.timing
 async def test_a_long_list_of_reasons_leaves_the_summary_and_stays_in_the_detail(sign, ehr):
     sign["prefetch"] = {key: sign["prefetch"][key] for key in ("patient", "medicationRequests")}
     ehr.answers = dict.fromkeys(("Condition", "Observation", "MedicationStatement", "Encounter"), FAULTS["hangs"])
-    (card,) = told(await answered(asking(sign, ehr)))
+    (card,) = told(await answered(asking(sign, ehr), **HURRIED))
     assert card["summary"].endswith("falls and sleep apnea could not be checked")
     assert "problem list not in time, " in card["detail"]
     assert "encounters not in time" in card["detail"]
