@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from cds_service.content.not_checked import ID as NOT_CHECKED
 from cds_service.errors import ReplayError
 from cds_service.replay.judgements import Judgement, Run, Verdict
 from cds_service.replay.numbers import by_patient
@@ -51,6 +52,9 @@ class Differences:
         self.cards: Counter[Change] = Counter()
         self.by_change: Counter[Change] = Counter()
         """Patients."""
+        self.orders: Counter[Change] = Counter()
+        """Orders and drugs that the cards are about, each once; none where they are about the patient."""
+        self.orders_of_kind: Counter[str] = Counter()
         self.sampled: defaultdict[Change, list[Changed]] = defaultdict(list)
         self._size, self._seed = sample, seed
 
@@ -63,11 +67,18 @@ class Differences:
         """All that is not as it was for one patient."""
         self.patients += 1
         firsts: dict[Change, Changed] = {}
+        orders: set[tuple[Change, str]] = set()
         for change, changed in found:
             self.cards[change] += 1
             firsts[change] = min(firsts.get(change, changed), changed)
+            orders.update((change, order) for order in changed.orders)
         self.by_change.update(firsts.keys())
+        self.orders.update(change for change, _ in orders)
         self.of_kind.update({change.kind for change in firsts} | ({""} if firsts else set()))
+        self.orders_of_kind.update(kind for kind, _ in {(change.kind, order) for change, order in orders})
+        self._draw(patient, firsts)
+
+    def _draw(self, patient: str, firsts: Mapping[Change, Changed]) -> None:
         for change, first in firsts.items():
             insort(self.sampled[change], msgspec.structs.replace(first, lot=self._lot(change, patient)))
             del self.sampled[change][self._size :]
@@ -81,9 +92,9 @@ def compared(before: Results, after: Results, sample: int = 0, seed: int = 0) ->
     """The differences of two folders of results; raises ReplayError where they are not of the same question."""
     if faults := list(_unlike(before.run, after.run)):
         raise ReplayError(faults)
-    found, pairs = Differences(sample, seed), _Pairs(before.run, after.run)
+    found = Differences(sample, seed)
     for patient, was, now in _side_by_side(before, after):
-        found.add(patient, pairs.changes(was, now))
+        found.add(patient, _changes(was, now, before.run, after.run))
     return found
 
 
@@ -107,93 +118,124 @@ def _side_by_side(before: Results, after: Results) -> Iterator[tuple[str, list[J
         right = next(now, nobody) if is_right else right
 
 
-class _Pairs:
-    """Holds the answers of two runs against each other."""
-
-    def __init__(self, before: Run, after: Run) -> None:
-        self._before, self._after = before.services, after.services
-
-    def changes(self, was: Sequence[Judgement], now: Sequence[Judgement]) -> Iterator[tuple[Change, Changed]]:
-        before, after = ({_place(one): one for one in judged} for judged in (was, now))
-        for place in sorted(before.keys() | after.keys()):
-            one = before.get(place) or after[place]
-            silent = Judgement(patient=one.patient, day=one.day, hook=one.hook, service=one.service, event=one.event)
-            yield from self._of_answers(before.get(place, silent), after.get(place, silent))
-
-    def _of_answers(self, was: Judgement, now: Judgement) -> Iterator[tuple[Change, Changed]]:
-        before, after = _shown(was), _shown(now)
-        for rule in sorted(before.keys() | after.keys()):
-            for kind, reason, orders in self._of_rule(rule, was, now, before.get(rule, {}), after.get(rule, {})):
-                yield Change(kind, was.hook, rule, reason), Changed("", was.patient, was.day, was.event or "", orders)
-
-    def _of_rule(
-        self, rule: str, was: Judgement, now: Judgement, before: Mapping[Orders, _Card], after: Mapping[Orders, _Card]
-    ) -> Iterator[tuple[Kind, str, Orders]]:
-        gone, come = sorted(before.keys() - after.keys()), sorted(after.keys() - before.keys())
-        if gone and come:
-            yield "changes", "it is about other orders", come[0]
-        else:
-            reason = self._why(rule, was, now)
-            yield from (("loses", reason, orders) for orders in gone)
-            yield from (("gains", reason, orders) for orders in come)
-        for orders in sorted(before.keys() & after.keys()):
-            if said := _altered(rule, was, now, before[orders], after[orders]):
-                yield "changes", said, orders
-
-    def _why(self, rule: str, was: Judgement, now: Judgement) -> str:
-        """What was otherwise: what kept the rule from speaking, or else its verdicts."""
-        before, after = _kept(rule, was, self._before), _kept(rule, now, self._after)
-        if before == after:
-            before, after = _parted(rule, was, now)
-        then = before or _spelled(was.outcomes.get(rule, ()))
-        since = after or _spelled(now.outcomes.get(rule, ()))
-        return f"{then} -> {since}" if then != since else f"{then}, and shown in one of them only"
+def _changes(
+    was: Sequence[Judgement], now: Sequence[Judgement], before: Run, after: Run
+) -> Iterator[tuple[Change, Changed]]:
+    """What of the cards of one patient is not as it was."""
+    then, since = ({_place(one): one for one in judged} for judged in (was, now))
+    for place in sorted(then.keys() | since.keys()):
+        one = then.get(place) or since[place]
+        silent = Judgement(patient=one.patient, day=one.day, hook=one.hook, service=one.service, event=one.event)
+        old, new = then.get(place, silent), since.get(place, silent)
+        if old.cards or new.cards:
+            yield from _Pair(_Answer(old, before.services), _Answer(new, after.services)).changes()
 
 
-class _Card(msgspec.Struct, frozen=True):
+class _Told(msgspec.Struct, frozen=True):
+    """What tells of an order, or of the patient, for a rule."""
+
+    card: int
+    """Its place in the answer."""
     topic: str
     indicator: str
+    finding: str
 
 
-def _altered(rule: str, was: Judgement, now: Judgement, before: _Card, after: _Card) -> str:
+class _Answer:
+    """A judgement, asked what it tells of an order, and why it does not."""
+
+    def __init__(self, judged: Judgement, services: Mapping[str, tuple[str, ...]]) -> None:
+        self.judged, self._asked = judged, services.get(judged.service, ())
+        self._verdicts: defaultdict[tuple[str, str], list[Verdict]] = defaultdict(list)
+        for rule, order, verdict in judged.verdicts():
+            self._verdicts[rule, order].append(verdict)
+
+    def told(self) -> Mapping[str, Mapping[str, _Told]]:
+        """By rule and order, none for the patient, the card that tells of it."""
+        found: dict[str, dict[str, _Told]] = {}
+        for number, card in enumerate(self.judged.cards):
+            for rule in card.rules:
+                for order in [one for one in card.orders if self._finding(rule, one)] or [""]:
+                    told = _Told(number, card.topic, card.indicator, self._finding(rule, order))
+                    found.setdefault(rule, {})[order] = told
+        return found
+
+    def _finding(self, rule: str, order: str) -> str:
+        return ", ".join(sorted({one.at for one in self._verdicts[rule, order] if one.what == "found"}))
+
+    def kept(self, rule: str, order: str) -> str:
+        """What kept a rule from speaking of an order, whatever it came to; else empty."""
+        if self.judged.refused is not None:
+            return f"refused with {self.judged.refused}"
+        if self.judged.gate is not None:
+            return "nothing looked at"
+        if rule not in (*self._asked, NOT_CHECKED):
+            return "not asked"
+        return "muted" if rule in self.judged.muted and self._finding(rule, order) else ""
+
+    def verdicts(self, rule: str, order: str) -> Counter[Verdict]:
+        """What a rule came to about an order, else about none; of what was not checked, which rules it is."""
+        if rule == NOT_CHECKED:
+            unchecked = {one for one, _, verdict in self.judged.verdicts() if verdict.what == "undetermined"}
+            return Counter(Verdict("undetermined", one) for one in unchecked)
+        return Counter(self._verdicts[rule, order] or self._verdicts[rule, ""])
+
+
+class _Pair:
+    """The answers to one hook, then and now."""
+
+    def __init__(self, was: _Answer, now: _Answer) -> None:
+        self._was, self._now = was, now
+
+    def changes(self) -> Iterator[tuple[Change, Changed]]:
+        """What of a card is not as it was, with the orders of which it is so."""
+        judged, before, after = self._was.judged, self._was.told(), self._now.told()
+        found: defaultdict[tuple[Change, int], list[str]] = defaultdict(list)
+        for rule in sorted(before.keys() | after.keys()):
+            then, since = before.get(rule, {}), after.get(rule, {})
+            for order in sorted(then.keys() | since.keys()):
+                for kind, reason, card in self._of_order(rule, order, then.get(order), since.get(order)):
+                    found[Change(kind, judged.hook, rule, reason), card].append(order)
+        for (change, _), orders in found.items():
+            yield change, Changed("", judged.patient, judged.day, judged.event or "", tuple(filter(None, orders)))
+
+    def _of_order(
+        self, rule: str, order: str, before: _Told | None, after: _Told | None
+    ) -> Iterator[tuple[Kind, str, int]]:
+        """What becomes of the card of an order, the reason, and the place of the card in its answer."""
+        if before and after:
+            if said := _altered(before, after):
+                yield "changes", said, after.card
+        elif before:
+            yield "loses", self._why(rule, order), before.card
+        elif after:
+            yield "gains", self._why(rule, order), after.card
+
+    def _why(self, rule: str, order: str) -> str:
+        """What was otherwise: what kept the rule from speaking, or else its verdicts on the order."""
+        before, after = self._was.kept(rule, order), self._now.kept(rule, order)
+        then, since = self._was.verdicts(rule, order), self._now.verdicts(rule, order)
+        if before == after:
+            before = after = ""
+            then, since = (then - since, since - then) if then != since else (then, since)
+        before, after = before or _spelled(then), after or _spelled(since)
+        return f"{before} -> {after}" if before != after else f"{before}, and shown in one of them only"
+
+
+def _altered(before: _Told, after: _Told) -> str:
     """How a card that stays is another; empty where it is the same."""
     if before.indicator != after.indicator:
         return f"{before.indicator} -> {after.indicator}"
     if before.topic != after.topic:
         return f"told by {before.topic} -> told by {after.topic}"
-    found = [{one.at for one in judged.outcomes.get(rule, ()) if one.what == "found"} for judged in (was, now)]
-    return "" if found[0] == found[1] else " -> ".join(", ".join(sorted(one)) or "no finding" for one in found)
-
-
-def _kept(rule: str, judged: Judgement, services: Mapping[str, tuple[str, ...]]) -> str:
-    """What kept a rule from speaking, whatever it came to; else empty."""
-    if judged.refused is not None:
-        return f"refused with {judged.refused}"
-    if judged.gate is not None:
-        return "nothing looked at"
-    if rule not in services.get(judged.service, ()):
-        return "not asked"
-    return "muted" if rule in judged.muted else ""
-
-
-def _parted(rule: str, was: Judgement, now: Judgement) -> tuple[str, str]:
-    """The verdicts that only the one and only the other holds; both empty where they are the same."""
-    before, after = (Counter(judged.outcomes.get(rule, ())) for judged in (was, now))
-    return (_spelled(before - after), _spelled(after - before)) if before != after else ("", "")
+    if before.finding != after.finding:
+        return f"{before.finding or 'no finding'} -> {after.finding or 'no finding'}"
+    return ""
 
 
 def _spelled(verdicts: Iterable[Verdict]) -> str:
     told = {f"{one.what.replace('_', ' ')}: {one.at}" if one.at else one.what.replace("_", " ") for one in verdicts}
     return ", ".join(sorted(told)) or "no verdict"
-
-
-def _shown(judged: Judgement) -> dict[str, dict[Orders, _Card]]:
-    """By rule and orders, the card that tells of it."""
-    found: defaultdict[str, dict[Orders, _Card]] = defaultdict(dict)
-    for card in judged.cards:
-        for rule in card.rules:
-            found[rule][card.orders] = _Card(card.topic, card.indicator)
-    return found
 
 
 def _place(judged: Judgement) -> Place:

@@ -23,7 +23,7 @@ from cds_service.hooks.requests import Draft, HookRequest
 from cds_service.hooks.services import Service
 from cds_service.replay.chart import Chart, Entry
 from cds_service.replay.events import Event, events_of, on_the_day
-from cds_service.replay.judgements import Judgement, Sex, ShownCard, Verdict, What
+from cds_service.replay.judgements import Judgement, Sex, ShownCard, Verdict, Verdicts, What
 from cds_service.replay.memory import Call, Memories, Memory
 from cds_service.rules.review import Evaluation, Outcome
 from cds_service.terminology.vocabulary import Vocabulary
@@ -174,9 +174,11 @@ def _digest(body: bytes) -> str:
 def told(decided: DecidedHook) -> dict[str, Any]:
     """The members of a judgement that an answer gives."""
     decision = decided.decision
+    outcomes = _outcomes(decision)
     return {
         "cards": tuple(_cards(decided)),
-        "outcomes": _outcomes(decision),
+        "outcomes": outcomes.pop(""),
+        "of_orders": outcomes,
         "muted": tuple(dict.fromkeys(rule for rule, _ in decision.muted)),
         "unreadable": dict(Counter(f"{loss.key}: {loss.place}" for loss in decided.unreadable)),
         "gate": decision.gate,
@@ -197,11 +199,15 @@ def _subject(evaluation: Evaluation) -> str:
     return evaluation.subject.source if evaluation.subject else ""
 
 
-def _outcomes(decision: Decision) -> dict[str, tuple[Verdict, ...]]:
-    found: dict[str, list[Verdict]] = {rule: [Verdict("not_started")] for rule in decision.started.not_started}
+def _outcomes(decision: Decision) -> dict[str, Verdicts]:
+    """By order, or none, what each rule came to."""
+    found: dict[str, dict[str, list[Verdict]]] = {
+        "": {rule: [Verdict("not_started")] for rule in decision.started.not_started}
+    }
     for evaluation in decision.evaluations:
-        found.setdefault(evaluation.rule, []).append(_verdict(evaluation))
-    return {rule: tuple(verdicts) for rule, verdicts in sorted(found.items())}
+        of_rules = found.setdefault(_subject(evaluation), {})
+        of_rules.setdefault(evaluation.rule, []).append(_verdict(evaluation))
+    return {order: {rule: tuple(told) for rule, told in sorted(of.items())} for order, of in sorted(found.items())}
 
 
 def _verdict(evaluation: Evaluation) -> Verdict:

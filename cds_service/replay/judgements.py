@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -19,7 +19,7 @@ What = Literal["found", "not_met", "undetermined", "failed", "not_started"]
 
 
 class Verdict(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a rule came to about one order, drug or patient: an array of three texts, what is not told being empty."""
+    """What a rule came to: an array of three texts, what is not told being empty."""
 
     what: What
     at: str = ""
@@ -37,8 +37,12 @@ class ShownCard(msgspec.Struct, frozen=True, gc=False):
     """The drafts or entries that it is about, such as ``MedicationRequest/9``; none where it is about the patient."""
 
 
-class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """One hook, answered for one patient on one day."""
+Verdicts: TypeAlias = Mapping[str, tuple[Verdict, ...]]
+"""By rule; nearly always one."""
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One hook, answered for one patient on one day; what is as it is by default is not written."""
 
     patient: str
     day: str
@@ -50,8 +54,10 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """The band, such as ``65-74``; None where the birth date does not tell it."""
     sex: Sex = "unknown"
     cards: tuple[ShownCard, ...] = ()
-    outcomes: Mapping[str, tuple[Verdict, ...]] = {}
-    """By rule, one verdict or, where it judged several orders or drugs, one each; empty where nothing was judged."""
+    outcomes: Verdicts = {}
+    """Of the rules that judged the patient, or nothing at all."""
+    of_orders: Mapping[str, Verdicts] = {}
+    """By order or drug, such as ``MedicationRequest/9``, those of the rules that judged it."""
     muted: tuple[str, ...] = ()
     unreadable: Mapping[str, int] = {}
     """By ``key: place``, how many times."""
@@ -59,6 +65,12 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """Why nothing was looked at: the patient has died, or the data are not R4."""
     refused: int | None = None
     """The status with which the hook would have been refused."""
+
+    def verdicts(self) -> Iterator[tuple[str, str, Verdict]]:
+        """All of them: rule, order and verdict; the order is empty where the patient was judged."""
+        for order, outcomes in (("", self.outcomes), *self.of_orders.items()):
+            for rule, verdicts in outcomes.items():
+                yield from ((rule, order, verdict) for verdict in verdicts)
 
     @property
     def order(self) -> tuple[str, str, str, str]:

@@ -136,13 +136,12 @@ def _of_card(judged: Judgement, card: ShownCard) -> Iterator[Key]:
 
 
 def _of_outcomes(judged: Judgement) -> Iterator[Key]:
-    for rule, verdicts in judged.outcomes.items():
-        yield "rule asked", judged.hook, rule
-        for verdict in verdicts:
-            yield "ended", judged.hook, rule, verdict.what, verdict.at
-            if verdict.what == "undetermined":
-                parts = filter(None, verdict.datum.split("; "))
-                yield from (("lacking", judged.hook, rule, verdict.at, datum) for datum in parts)
+    yield from {("rule asked", judged.hook, rule) for rule, _, _ in judged.verdicts()}
+    for rule, _, verdict in judged.verdicts():
+        yield "ended", judged.hook, rule, verdict.what, verdict.at
+        if verdict.what == "undetermined":
+            parts = filter(None, verdict.datum.split("; "))
+            yield from (("lacking", judged.hook, rule, verdict.at, datum) for datum in parts)
 
 
 def _reached(cards: Iterable[ShownCard]) -> Iterator[str]:

@@ -146,7 +146,10 @@ def _with_hidden(one: Judgement, key: str) -> Judgement:
         return one
     cards = tuple([msgspec.structs.replace(card, orders=_references(card, key)) for card in one.cards])
     event = _reference(one.event, key) if one.event else None
-    return msgspec.structs.replace(one, patient=_hidden(one.patient, key), event=event, cards=cards)
+    of_orders = {_reference(order, key): verdicts for order, verdicts in one.of_orders.items()}
+    return msgspec.structs.replace(
+        one, patient=_hidden(one.patient, key), event=event, cards=cards, of_orders=dict(sorted(of_orders.items()))
+    )
 
 
 def _references(card: ShownCard, key: str) -> tuple[str, ...]:

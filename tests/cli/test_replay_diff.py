@@ -28,8 +28,8 @@ def diff(*args, code=0):
 
 def test_each_change_is_a_line_with_its_reason_and_the_patients_under_it(folders):
     assert diff(*folders).splitlines() == [
-        "1 of 9 patients change: 1 gain a card, 0 lose one, 0 have another.",
-        f"gains {A} at patient-view: 1 patients, 1 cards: not met: adult -> found: dementia",
+        "1 of 9 patients changes: 1 gains a card.",
+        f"gains {A} at patient-view: 1 patient, 1 card: not met: adult -> found: dementia",
         "  p0 2026-06-15",
     ]
 
@@ -44,7 +44,7 @@ def test_a_program_reads_the_same_as_json(folders):
 def test_the_page_names_no_patient_and_the_sample_beside_it_does(folders, tmp_path):
     diff(*folders, "--out", tmp_path / "out")
     page = (tmp_path / "out" / "index.html").read_text()
-    assert "1 of 9 patients change" in page
+    assert "1 of 9 patients changes: 1 gains a card." in page
     assert "p0" not in page
     assert "p0" in (tmp_path / "out" / "sample.csv").read_text()
     assert (tmp_path / "out" / "tables" / "changes.csv").is_file()

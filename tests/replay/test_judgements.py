@@ -13,7 +13,8 @@ JUDGED = Judgement(
     age="65-74",
     sex="female",
     cards=(ShownCard("clonazepam-dementia", ("clonazepam-dementia",), "warning", ("MedicationRequest/9",)),),
-    outcomes={"clonazepam-dementia": (Verdict("found", "dementia"),)},
+    outcomes={"rbd-screen": (Verdict("not_started"),)},
+    of_orders={"MedicationRequest/9": {"clonazepam-dementia": (Verdict("found", "dementia"),)}},
     unreadable={"conditions: Condition.code": 2},
 )
 
@@ -26,9 +27,21 @@ def test_judgements_of_several_files_come_in_their_order(tmp_path):
     assert list(read_judgements(tmp_path)) == judged
 
 
-def test_a_verdict_is_an_array_and_a_card_names_its_orders():
+def test_what_is_as_it_is_by_default_is_not_written():
+    silent = Judgement(patient="p1", day="2026-06-15", hook="patient-view", service="rbd-patient-view")
+    told = msgspec.json.encode(silent)
+    assert told == b'{"patient":"p1","day":"2026-06-15","hook":"patient-view","service":"rbd-patient-view"}'
+    assert msgspec.json.decode(told, type=Judgement) == silent
+
+
+def test_a_verdict_is_an_array_and_cards_and_verdicts_name_their_orders():
     told = msgspec.json.decode(msgspec.json.encode(JUDGED))
-    assert told["outcomes"] == {"clonazepam-dementia": [["found", "dementia", ""]]}
+    assert told["outcomes"] == {"rbd-screen": [["not_started", "", ""]]}
+    assert told["of_orders"] == {"MedicationRequest/9": {"clonazepam-dementia": [["found", "dementia", ""]]}}
+    assert list(JUDGED.verdicts()) == [
+        ("rbd-screen", "", Verdict("not_started")),
+        ("clonazepam-dementia", "MedicationRequest/9", Verdict("found", "dementia")),
+    ]
     assert told["cards"] == [
         {
             "topic": "clonazepam-dementia",

@@ -45,8 +45,10 @@ def test_what_was_refused_or_stood_before_a_gate_is_not_answered():
 
 def test_each_verdict_ends_somewhere_and_an_undetermined_one_lacks_each_of_its_data():
     lacking = Verdict("undetermined", "met", "conditions: not sent; observations: 403")
-    outcomes = {A: (Verdict("not_met", "adult"), Verdict("found", "dementia")), B: (lacking,)}
-    counts = counted([judged("p1", outcomes=outcomes)]).counts
+    outcomes = {A: (Verdict("not_met", "adult"),), B: (lacking,)}
+    of_orders = {"MedicationRequest/9": {A: ended("found", "dementia")}}
+    counts = counted([judged("p1", outcomes=outcomes, of_orders=of_orders)]).counts
+    assert counts["rule asked", VIEW, A] == counts["rule asked", VIEW, B] == 1
     assert counts["ended", VIEW, A, "not_met", "adult"] == counts["ended", VIEW, A, "found", "dementia"] == 1
     assert counts["lacking", VIEW, B, "met", "conditions: not sent"] == 1
     assert counts["lacking", VIEW, B, "met", "observations: 403"] == 1

@@ -66,6 +66,18 @@ def test_the_shipped_export_is_what_the_command_writes(tmp_path):
     }
 
 
+def test_the_orders_of_a_card_are_those_in_which_its_rules_found_something(run, bulk):
+    _, out = run(bulk, mode="events")
+    count = 0
+    for one in read_judgements(out):
+        found = {(rule, order) for rule, order, verdict in one.verdicts() if verdict.what == "found"}
+        for shown in one.cards:
+            orders = {order for rule, order in found if rule in shown.rules and order}
+            assert orders == set(shown.orders)
+            count += len(orders)
+    assert count > 5
+
+
 def test_judgements_come_in_the_order_of_patient_day_hook_and_event(run, bulk):
     _, out = run(bulk, mode="events")
     orders = [one.order for one in read_judgements(out)]
@@ -244,7 +256,8 @@ def test_a_drug_by_reference_is_found_wherever_it_stands(run, tmp_path):
     assert [card.topic for card in signed.cards] == ["clonazepam-dementia"]
     assert signed.cards[0].orders == ("MedicationRequest/m",)
     (blind,) = [one for one in read_judgements(without) if one.hook == "order-sign"]
-    assert any(verdict.what == "undetermined" for verdict in blind.outcomes["clonazepam-dementia"])
+    verdicts = blind.of_orders["MedicationRequest/m"]["clonazepam-dementia"]
+    assert [verdict.what for verdict in verdicts] == ["undetermined"]
 
 
 def test_hashed_ids_tell_apart_and_tell_nobody(run, bulk, judged):
@@ -252,12 +265,16 @@ def test_hashed_ids_tell_apart_and_tell_nobody(run, bulk, judged):
     plain, hidden = list(read_judgements(judged[1])), list(read_judgements(out))
     assert len({one.patient for one in hidden}) == len({one.patient for one in plain})
     assert b"demo-" not in b"".join(judgements(out))
+    assert sum(len(one.of_orders) for one in hidden) == sum(len(one.of_orders) for one in plain) > 10
+    told = [order for one in hidden for card in one.cards for order in card.orders]
+    assert told
+    assert set(told) <= {order for one in hidden for order in one.of_orders}
     assert sorted(len(one.cards) for one in hidden) == sorted(len(one.cards) for one in plain)
 
 
 def test_a_type_that_was_not_exported_is_not_taken_for_empty(run, bulk):
     _, out = run(bulk, not_exported=frozenset({"conditions"}))
-    missing = {v.datum for one in read_judgements(out) for vs in one.outcomes.values() for v in vs if v.datum}
+    missing = {verdict.datum for one in read_judgements(out) for _, _, verdict in one.verdicts() if verdict.datum}
     assert any("conditions: not sent" in datum for datum in missing)
 
 
