@@ -18,6 +18,7 @@ from cds_service.hooks.hooks import HOOKS
 from cds_service.replay.judge import Asked, Site
 from cds_service.replay.judgements import read_run
 from cds_service.replay.run import Question, replay_with
+from tests.bench import engines
 from tests.real_parts import left_out
 from tests.replay.test_replay import found
 
@@ -100,6 +101,17 @@ def test_tasks_done_one_by_one_and_twice_give_the_same_bytes(bulk, judged, rules
     told, results = answered(example("on_ray").Ray(LoopOfRay()), bulk, ruleset, tmp_path / "ray")
     assert results == found(judged[1])
     assert told == judged[0]
+
+
+@pytest.mark.parametrize("is_every_line", [True, False])
+def test_lines_that_an_engine_has_brought_together_by_patient_give_the_same_bytes(is_every_line, bulk, judged):
+    lines = reversed([line for path in bulk.glob("*.ndjson") for line in path.read_bytes().splitlines()])
+    keyed = [one for line in lines for one in engines.keyed(is_every_line, line)]
+    groups = {}
+    for patient, record in keyed:
+        groups.setdefault(patient, []).append(record)
+    found = b"".join(lines for _, lines in sorted(map(engines.judgements_of, groups.items())))
+    assert found == b"".join(path.read_bytes() for path in sorted(judged[1].glob("judgements-*.ndjson")))
 
 
 @pytest.mark.parametrize(("name", "engine"), [("on_spark", "pyspark"), ("on_ray", "ray")])
