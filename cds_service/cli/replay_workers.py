@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
@@ -16,6 +16,7 @@ from cds_service.cli.start import fail
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+Workers: TypeAlias = "tuple[Executor | None, int]"
 _EVERY_SECONDS = 0.2
 _WIDTH = 24
 
@@ -23,9 +24,13 @@ processes_option = click.option(
     "--processes", type=click.IntRange(1), help="Processes of this machine.  [default: one a core]"
 )
 
+cluster_option = click.option(
+    "--cluster", metavar="tcp://...", help="A dask scheduler, whose workers see SOURCE and --out too."
+)
+
 
 @contextmanager
-def executor_of(processes: int | None, cluster: str | None = None) -> Iterator[tuple[Executor | None, int]]:
+def executor_of(processes: int | None, cluster: str | None = None) -> Iterator[Workers]:
     """What runs tasks, and how many at once; without an executor they run in this process."""
     workers = processes or _cores()
     if cluster:

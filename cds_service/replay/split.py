@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -181,7 +181,7 @@ class _Bundle(msgspec.Struct, gc=False):
     entry: fhir.Many[_BundleEntry] = None
 
 
-@cache
+@lru_cache(2)
 def _vocabulary(cards: Path, basis: Basis) -> Vocabulary:
     return basis.require(load(cards)).vocabulary
 
