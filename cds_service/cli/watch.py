@@ -1,4 +1,4 @@
-"""The command that says what is no longer as it was. What it needs is imported when it runs."""
+"""The command that says what stands out in the record. What it needs is imported when it runs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from cds_service.settings import Settings
 if TYPE_CHECKING:
     from cds_service.decisions.ruleset import Ruleset
     from cds_service.record.alarms import Look, Verdict
+    from cds_service.record.rates import Rate
 
 
 @click.command()
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Judge the days from this one on, of every kind.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def watch(since: dt.datetime | None, as_json: bool) -> None:
-    """Say which rules have fallen silent, flood or can no longer tell, by what was recorded.
+    """Say which rules have fallen silent, flood or can no longer tell, and which hooks are too loud, by the record.
 
-    Each is held against its own past with the same client; cards/alarms.toml says what is enough to ring.
+    Each rule is held against its own past with the same client, and each hook against the ceilings of
+    cards/budget.toml; cards/alarms.toml says what is enough to ring.
 
     Exit codes: 0 nothing rings; 1 something does; 2 it could not be looked.
     """
@@ -88,17 +90,23 @@ def _as_json(found: Look) -> dict[str, Any]:
 
 def _alarm(verdict: Verdict) -> dict[str, Any]:
     one = verdict.series
-    named = {"client": one.client, "service": one.service, "rule": one.rule, "codes": one.what}
+    is_held = one.ceiling is not None
+    what = "indicator" if is_held else "codes"
+    named = {"client": one.client, "service": one.service, "rule": one.rule, what: one.what}
     return {
         "kind": verdict.kind,
         **{name: value for name, value in named.items() if value},
         "since": verdict.since.isoformat(),
-        "recent": {"events": verdict.recent.events, "of": verdict.recent.exposure},
-        "before": {"events": verdict.before.events, "of": verdict.before.exposure},
+        "recent": _rate(verdict.recent),
+        **({"ceiling": one.ceiling} if is_held else {"before": _rate(verdict.before)}),
         "chance": verdict.chance,
         "lacks": dict(verdict.lacks),
         "new-versions": list(verdict.new_versions),
     }
+
+
+def _rate(rate: Rate) -> dict[str, int]:
+    return {"events": rate.events, "of": rate.exposure}
 
 
 def register(group: click.Group) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from cds_service.content.tables import LARGEST, Count, Strict
 
 FILE = "alarms.toml"
+OVER_BUDGET = "over-budget"
 _FALLS = ("silent", "unasked")
 
 Days: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=LARGEST)]
@@ -31,6 +32,12 @@ class Change(Strict, frozen=True, kw_only=True):
     """Of what there could have been."""
 
 
+class Window(Strict, frozen=True, kw_only=True):
+    """How long answers are counted before they are held against a ceiling."""
+
+    days: Days
+
+
 class Alarms(Strict, frozen=True, kw_only=True):
     """What rings, and below what nothing is judged."""
 
@@ -44,6 +51,7 @@ class Alarms(Strict, frozen=True, kw_only=True):
     flood: Change
     undetermined: Change
     unread_codes: Change
+    over_budget: Window
 
     @property
     def kinds(self) -> dict[str, Change]:
@@ -55,11 +63,18 @@ class Alarms(Strict, frozen=True, kw_only=True):
             "unread-codes": self.unread_codes,
         }
 
+    @property
+    def days(self) -> dict[str, int]:
+        """By what rings, how many days are judged."""
+        return {OVER_BUDGET: self.over_budget.days, **{name: change.days for name, change in self.kinds.items()}}
+
 
 def faults_of_alarms(alarms: Alarms) -> Iterator[str]:
     """Numbers with which nothing could ring, or anything would."""
     if alarms.least_days > alarms.baseline_days:
         yield f"{FILE}: least-days: more than the baseline-days"
+    if alarms.least_days > alarms.over_budget.days:
+        yield f"{FILE}: least-days: more than the days of over-budget"
     for name, change in alarms.kinds.items():
         falls = name in _FALLS
         if falls and (change.at_most is None or change.at_most >= 1):

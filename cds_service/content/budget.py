@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
@@ -11,6 +11,9 @@ from cds_service.content.tables import Strict
 
 FILE = "budget.toml"
 Ceiling: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Kept: TypeAlias = Literal["kept", "exceeded", "too few to tell", "nothing judged"]
+_ENOUGH = 3
+"""Of cards that the ceiling would allow; where they are due, chance alone brings none in 1 of 20."""
 
 
 class Ceilings(Strict, frozen=True, kw_only=True):
@@ -34,6 +37,16 @@ class Budget(Strict, frozen=True, kw_only=True):
     @property
     def by_hook(self) -> Mapping[str, Ceilings]:
         return {"patient-view": self.patient_view, "order-select": self.order_select, "order-sign": self.order_sign}
+
+
+def kept(ceiling: float, events: int, answers: int) -> Kept:
+    """Whether so many answers with a card, of all, keep a ceiling."""
+    if not answers:
+        return "nothing judged"
+    if events > ceiling * answers:
+        return "exceeded"
+    # A ceiling of none is kept by none; any other by none only where some could have been expected.
+    return "kept" if ceiling == 0 or ceiling * answers >= _ENOUGH else "too few to tell"
 
 
 def faults_of_budget(budget: Budget) -> Iterator[str]:

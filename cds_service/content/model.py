@@ -28,6 +28,13 @@ OVERRIDES_AT_MOST = 5
 GATES_OF_ALL = ("clinician", "alive")
 """Gates of ``gates.toml`` that hold for every rule."""
 WEIGHT_OF: Mapping[str, int] = {"critical": 0, "warning": 1, "info": 2}
+INDICATORS = tuple(WEIGHT_OF)
+"""The gravest first."""
+
+
+def at_least(indicator: str) -> tuple[str, ...]:
+    """The indicators that are as grave or graver."""
+    return INDICATORS[: INDICATORS.index(indicator) + 1]
 
 
 class ReviewedBy(Strict, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
-"""Rules, clients and services that are no longer as they were: the counts of the record held against their own past.
+"""What stands out in the counts of the record: what is no longer as it was, and hooks that are louder than they may be.
 
-Pure functions of a history, ``alarms.toml`` and a day.
+Pure functions of a history, ``alarms.toml``, the ceilings of ``budget.toml`` and a day.
 """
 
 from __future__ import annotations
@@ -10,24 +10,26 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from cds_service.content.alarms import Alarms, Change
+from cds_service.content.alarms import OVER_BUDGET, Alarms, Change
+from cds_service.content.budget import kept
 from cds_service.record.history import History, Series
-from cds_service.record.rates import Rate, chance_of_fewer, chance_of_more, spread, total
+from cds_service.record.rates import Rate, chance_above, chance_of_fewer, chance_of_more, spread, total
 from cds_service.rules.review import Outcome
 
 _DAY = dt.timedelta(days=1)
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """One series held against its own past."""
+    """One series held against its own past, or against its ceiling."""
 
     kind: str
     series: Series
     since: dt.date
     recent: Rate
     before: Rate
+    """Nothing where there is a ceiling."""
     chance: float
-    """Of such a change or a larger one, if nothing has changed."""
+    """Of such a change or a larger one, if nothing has changed; or of so many or more, if the ceiling is kept."""
     large: bool
     lacks: Mapping[str, int] = {}
     """The data for want of which a rule could not tell in the days judged."""
@@ -44,14 +46,17 @@ class Look(msgspec.Struct, frozen=True):
     alarms: tuple[Verdict, ...]
 
 
-def watched(history: History, last: dt.date) -> Iterator[tuple[str, Series]]:
-    """Every series that may ring, with its kind in ``alarms.toml``."""
+def watched(
+    history: History, last: dt.date, ceilings: Mapping[str, Mapping[str, float]]
+) -> Iterator[tuple[str, Series]]:
+    """Every series that may ring, with its kind in ``alarms.toml``; ``ceilings`` are by service and indicator."""
     yield from (("unasked", one) for one in history.calls(last))
     yield from (("unread-codes", one) for one in history.unread())
     for one in history.outcomes(Outcome.FOUND):
         yield "silent", one
         yield "flood", one
     yield from (("undetermined", one) for one in history.outcomes(Outcome.UNDETERMINED))
+    yield from ((OVER_BUDGET, one) for one in history.answers(ceilings))
 
 
 def look(
@@ -68,17 +73,30 @@ def look(
 
 
 def judge(kind: str, series: Series, alarms: Alarms, today: dt.date, since: dt.date | None = None) -> Verdict | None:
-    """The series against its past; None where either holds too little to tell."""
-    change = alarms.kinds[kind]
-    begin = since or today - change.days * _DAY
-    first = begin - alarms.baseline_days * _DAY
+    """The series against its past or its ceiling; None where they hold too little to tell."""
+    begin = since or today - alarms.days[kind] * _DAY
+    new = [rate for day, rate in series.days.items() if begin <= day <= today]
+    if series.ceiling is not None:
+        return _held(series, series.ceiling, alarms, begin, new)
+    change, first = alarms.kinds[kind], begin - alarms.baseline_days * _DAY
     past = [rate for day, rate in series.days.items() if first <= day < begin and rate.exposure]
-    recent, before = total(rate for day, rate in series.days.items() if begin <= day <= today), total(past)
+    recent, before = total(new), total(past)
     if not _is_enough(kind, recent, before, len(past), alarms):
         return None
     chance = chance_of_more if change.at_most is None else chance_of_fewer
     found = chance(recent, before, spread(past))
     return Verdict(kind, series, begin, recent, before, found, _is_large(change, recent, before))
+
+
+def _held(series: Series, ceiling: float, alarms: Alarms, begin: dt.date, new: Iterable[Rate]) -> Verdict | None:
+    asked = [rate for rate in new if rate.exposure]
+    recent = total(asked)
+    verdict = kept(ceiling, recent.events, recent.exposure)
+    is_fresh = len(asked) < alarms.least_days or recent.exposure < alarms.least_before
+    if is_fresh or verdict == "too few to tell":
+        return None
+    chance = chance_above(recent, ceiling, spread(asked))
+    return Verdict(OVER_BUDGET, series, begin, recent, Rate(), chance, verdict == "exceeded")
 
 
 def _is_enough(kind: str, recent: Rate, before: Rate, days: int, alarms: Alarms) -> bool:
@@ -107,7 +125,10 @@ def told(verdict: Verdict) -> str:
     one, recent, before = verdict.series, verdict.recent, verdict.before
     who = f"{one.rule or one.what or 'calls'} at {one.service} for {one.client}"
     said = _SAID[verdict.kind].format(events=recent.events, of=recent.exposure, since=verdict.since)
-    line = f"{verdict.kind}: {who}: {said}; before, {before.events} of {before.exposure}"
+    line = f"{verdict.kind}: {who}: {said}"
+    if one.ceiling is not None:
+        return f"{line}; the budget allows {100 * one.ceiling:.4g}%"
+    line += f"; before, {before.events} of {before.exposure}"
     if verdict.lacks:
         line += "; for want of " + ", ".join(f"{name} ({count})" for name, count in verdict.lacks.items())
     if verdict.new_versions:
@@ -120,5 +141,6 @@ _SAID = {
     "unasked": "{events} calls in {of} days since {since}",
     "flood": "found {events} times in {of} calls since {since}",
     "undetermined": "could not tell in {events} of {of} evaluations since {since}",
+    OVER_BUDGET: "such a card or a graver one in {events} of {of} answers since {since}",
     "unread-codes": "codes that are not read in {events} of {of} calls since {since}",
 }

@@ -16,9 +16,10 @@ Part: TypeAlias = Literal["answered", "recent", "information", "withdrawals"]
 """Of a patient's past: answered cards; any since a time; informing ones; and what the chart no longer meets."""
 
 
-CALL, QUERY, LACKS, UNREAD = "call", "query", "lacks ", "unread "
+CALL, QUERY, LACKS, UNREAD, GRAVEST = "call", "query", "lacks ", "unread ", "gravest "
 """Outcomes of a tally: a call; a query put to a FHIR server; before a datum, undetermined for want of it; before a
-collection and a code system, a call with codes of that system, which no value set can know."""
+collection and a code system, a call with codes of that system, which no value set can know; before an indicator or
+``none``, a call for which rules were asked, and whose gravest card, shown or silent, has it."""
 
 
 BENCH = "bench"

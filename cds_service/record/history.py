@@ -11,7 +11,8 @@ from typing import TypeAlias
 import msgspec
 from sqlalchemy import select
 
-from cds_service.record.entries import CALL, LACKS, UNREAD, Tally
+from cds_service.content.model import at_least
+from cds_service.record.entries import CALL, GRAVEST, LACKS, UNREAD, Tally
 from cds_service.record.rates import Rate
 from cds_service.record.store import Store
 from cds_service.record.tables import TALLIES
@@ -31,8 +32,10 @@ class Series(msgspec.Struct, frozen=True):
     service: str
     rule: str
     what: str
-    """Of codes, their collection and system."""
+    """Of codes, their collection and system; of answers, the indicator than which a card is as grave or graver."""
     days: Mapping[dt.date, Rate]
+    ceiling: float | None = None
+    """Of answers, which share may hold such a card; None of what is held against its own past."""
 
 
 class History:
@@ -63,6 +66,15 @@ class History:
             for name, days in self._counts[client, service, ""].items():
                 if name.startswith(UNREAD):
                     yield Series(client, service, "", name.removeprefix(UNREAD), _rates(days, calls))
+
+    def answers(self, ceilings: Mapping[str, Mapping[str, float]]) -> Iterator[Series]:
+        """By service and indicator that have a ceiling, the answers with such a card, out of all."""
+        for client, service, _ in self._called():
+            counts = self._counts[client, service, ""]
+            answers = _added(days for name, days in counts.items() if name.startswith(GRAVEST))
+            for indicator, ceiling in ceilings.get(service, {}).items():
+                cards = _added(counts.get(f"{GRAVEST}{name}", {}) for name in at_least(indicator))
+                yield Series(client, service, "", indicator, _rates(cards, answers), ceiling)
 
     def outcomes(self, outcome: Outcome) -> Iterator[Series]:
         """The evaluations of each rule with this outcome: findings out of calls, others out of evaluations.
@@ -101,9 +113,13 @@ class History:
 
 
 def _together(counts: Mapping[str, Days]) -> Days:
+    return _added(counts[name] for name in counts.keys() & _EVALUATED)
+
+
+def _added(counts: Iterable[Days]) -> Days:
     added: Counter[dt.date] = Counter()
-    for name in counts.keys() & _EVALUATED:
-        added.update(counts[name])
+    for days in counts:
+        added.update(days)
     return added
 
 

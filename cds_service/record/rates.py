@@ -55,6 +55,14 @@ def chance_of_more(recent: Rate, before: Rate, spread: float = 1.0) -> float:
     return _below(few, few + many, before.exposure / (recent.exposure + before.exposure))
 
 
+def chance_above(recent: Rate, ceiling: float, spread: float = 1.0) -> float:
+    """How likely as many events as these or more are, if each has at most this share for its chance."""
+    if not ceiling:
+        return 0.0 if recent.events else 1.0
+    many, trials = math.floor(recent.events / spread), math.ceil(recent.exposure / spread)
+    return _below(trials - many, trials, 1 - ceiling) if ceiling < 1 else 1.0
+
+
 def _below(events: int, trials: int, share: float) -> float:
     """P(X <= events) of a binomial, added up from its end downward; 1 on the far side of the middle."""
     if events >= trials * share:

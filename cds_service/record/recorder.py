@@ -15,6 +15,7 @@ import msgspec
 import structlog
 from sqlalchemy.exc import ArgumentError
 
+from cds_service.content.model import WEIGHT_OF
 from cds_service.content.not_checked import ID as NOT_CHECKED
 from cds_service.decisions.decide import Decision, Judged, Muted
 from cds_service.decisions.group import CardGroup
@@ -25,6 +26,7 @@ from cds_service.hooks.responses import Card
 from cds_service.record import secrets_known
 from cds_service.record.entries import (
     CALL,
+    GRAVEST,
     LACKS,
     QUERY,
     UNREAD,
@@ -263,6 +265,8 @@ class CallRecord:
         day, versions = self._at.date().isoformat(), self._recorder.fingerprinter.versions
         service, client = self._call.service, self._call.client
         yield day, service, client, "", "", CALL
+        if decision.gate is None:
+            yield day, service, client, "", "", f"{GRAVEST}{_gravest(decision)}"
         yield from repeat((day, service, client, "", "", QUERY), queries)
         for collection, systems in unread.items():
             yield from ((day, service, client, "", "", f"{UNREAD}{collection} {system}") for system in systems)
@@ -318,6 +322,10 @@ def store_of(settings: Settings) -> Store:
         # Others may quote a part of the address, and with it of a password.
         told = fault if isinstance(fault, ArgumentError) else type(fault).__name__
         raise SettingsError([f"CDS_DATABASE_URL: the database cannot be used ({told})."]) from None
+
+
+def _gravest(decision: Decision) -> str:
+    return min((card.indicator for card in decision.all_cards), key=WEIGHT_OF.__getitem__, default="none")
 
 
 def _lacking(decision: Decision) -> Iterator[tuple[str, str]]:

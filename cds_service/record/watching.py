@@ -1,10 +1,10 @@
-"""A look at what was recorded: which rules, clients and services of today are no longer as they were."""
+"""A look at what was recorded: which rules, clients and services of today stand out."""
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Set as AbstractSet
 
 from cds_service.decisions.ruleset import Ruleset
 from cds_service.record.alarms import Look, look, watched
@@ -17,13 +17,18 @@ async def look_at(
 ) -> Look:
     """What rings; with ``since`` the days from then on are judged. One of the store's ``lost`` where it is not read."""
     limits = ruleset.content.alarms
-    longest = max(change.days for change in limits.kinds.values())
-    first = (since or today - dt.timedelta(days=longest)) - dt.timedelta(days=limits.baseline_days)
+    first = (since or today - dt.timedelta(days=max(limits.days.values()))) - dt.timedelta(days=limits.baseline_days)
     history = await read_history(store, first, today)
     shown = _Shown(ruleset, clients)
-    series = ((kind, one) for kind, one in watched(history, today) if shown.holds(one))
+    series = ((kind, one) for kind, one in watched(history, today, _ceilings(ruleset)) if shown.holds(one))
     # Beside the event loop: there are hundreds, and the service may be answering.
     return await asyncio.to_thread(look, history, series, limits, today, since)
+
+
+def _ceilings(ruleset: Ruleset) -> dict[str, Mapping[str, float]]:
+    """By service, those of its hook."""
+    by_hook = ruleset.content.budget.by_hook
+    return {one.id: by_hook[one.hook].by_indicator for one in ruleset.content.services.service}
 
 
 class _Shown:

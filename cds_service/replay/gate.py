@@ -9,12 +9,9 @@ from typing import Literal
 
 import msgspec
 
-from cds_service.content.budget import Budget, faults_of_budget
+from cds_service.content.budget import Budget, Kept, faults_of_budget, kept
 from cds_service.errors import ReplayError
 from cds_service.replay.numbers import Numbers
-
-_ENOUGH = 3
-"""Of cards that the ceiling would allow; where they are due, chance alone brings none in 1 of 20."""
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -25,7 +22,7 @@ class Held(msgspec.Struct, frozen=True):
     ceiling: float
     events: int
     answers: int
-    verdict: Literal["kept", "exceeded", "too few to tell", "nothing judged", "not replayed"]
+    verdict: Kept | Literal["not replayed"]
 
     @property
     def stops(self) -> bool:
@@ -38,17 +35,9 @@ def held(numbers: Numbers, budget: Budget, replayed: Container[str]) -> Iterator
     for hook, ceilings in budget.by_hook.items():
         answers = numbers.counts["answered", hook]
         for indicator, ceiling in ceilings.by_indicator.items():
-            one = Held(hook, indicator, ceiling, numbers.counts["with", hook, indicator], answers, "not replayed")
-            yield msgspec.structs.replace(one, verdict=_verdict(one)) if hook in replayed else one
-
-
-def _verdict(one: Held) -> Literal["kept", "exceeded", "too few to tell", "nothing judged"]:
-    if not one.answers:
-        return "nothing judged"
-    if one.events > one.ceiling * one.answers:
-        return "exceeded"
-    # A ceiling of none is kept by none; any other by none only where some could have been expected.
-    return "kept" if one.ceiling == 0 or one.ceiling * one.answers >= _ENOUGH else "too few to tell"
+            events = numbers.counts["with", hook, indicator]
+            verdict = kept(ceiling, events, answers) if hook in replayed else "not replayed"
+            yield Held(hook, indicator, ceiling, events, answers, verdict)
 
 
 def read_budget(path: Path) -> Budget:

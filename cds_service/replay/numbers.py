@@ -15,13 +15,11 @@ from typing import TypeAlias
 
 import msgspec
 
-from cds_service.content.model import WEIGHT_OF
+from cds_service.content.model import INDICATORS, at_least
 from cds_service.errors import ReplayError
 from cds_service.replay.judgements import Judgement, ShownCard
 
 Key: TypeAlias = tuple[str, ...]
-INDICATORS = tuple(WEIGHT_OF)
-"""The gravest first."""
 NO_AGE = "unknown"
 _BURDENS = ((0, "0"), (1, "1"), (2, "2"), (5, "3 to 5"), (10, "6 to 10"))
 _MOST = "more than 10"
@@ -95,11 +93,6 @@ def by_patient(judgements: Iterable[Judgement]) -> Iterator[tuple[str, list[Judg
             raise ReplayError(["The judgements are not in the order of patients: the folder is damaged or mixed."])
         last = patient
         yield patient, list(judged)
-
-
-def at_least(indicator: str) -> tuple[str, ...]:
-    """The indicators that are as grave or graver."""
-    return INDICATORS[: INDICATORS.index(indicator) + 1]
 
 
 def is_answered(judged: Judgement) -> bool:

@@ -11,11 +11,11 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from cds_service.content.model import RuleContent
+from cds_service.content.model import INDICATORS, RuleContent
 from cds_service.replay.gate import Held
 from cds_service.replay.judgements import Codes, Run
 from cds_service.replay.masking import Mask
-from cds_service.replay.numbers import BURDENS, INDICATORS, Key, Numbers
+from cds_service.replay.numbers import BURDENS, Key, Numbers
 
 Cell: TypeAlias = str | int | float | None
 Kind = Literal["text", "name", "count", "rate"]

@@ -113,7 +113,8 @@ def _per(events: int, of: int) -> float:
 
 def of_alarms(verdicts: Iterable[Verdict]) -> Table:
     """What `cds-service watch` rings for."""
-    columns = ("kind", "rule", "service", "client", "since", "events", "of", "events before", "of before", "words")
+    before = "events before", "of before", "ceiling"
+    columns = ("kind", "rule", "service", "client", "since", "events", "of", *before, "words")
     rows = [
         (
             one.kind,
@@ -125,8 +126,9 @@ def of_alarms(verdicts: Iterable[Verdict]) -> Table:
             one.recent.exposure,
             one.before.events,
             one.before.exposure,
+            "" if one.series.ceiling is None else one.series.ceiling,
             told(one),
         )
         for one in verdicts
     ]
-    return Table("alarms", "No longer as before", columns, rows)
+    return Table("alarms", "What stands out", columns, rows)

@@ -11,13 +11,13 @@ from typing import Any, TypeAlias
 import msgspec
 from markupsafe import Markup
 
-from cds_service.content.model import RuleContent
+from cds_service.content.model import INDICATORS, RuleContent
 from cds_service.replay import difference_tables
 from cds_service.replay.differences import Differences
 from cds_service.replay.gate import Held
 from cds_service.replay.judgements import Codes, Run
 from cds_service.replay.masking import Mask
-from cds_service.replay.numbers import INDICATORS, Numbers
+from cds_service.replay.numbers import Numbers
 from cds_service.replay.tables import Cell, Column, Table, Tables
 from cds_service.replay.written import SAMPLE, TABLES, sample_of, told, write_csv, write_tables
 from cds_service.web import charts

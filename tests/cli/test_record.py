@@ -89,7 +89,7 @@ def test_pruning_says_what_it_deleted(tmp_path):
     assert refused.startswith("Nothing was deleted: the clock is far ahead of 2026-06-15")
     assert "Nothing was recorded" not in run(tmp_path, "feedback", "report")
     said = run(tmp_path, "record", "prune", "--days", "1", "--as-of", "2026-07-01", CDS_TODAY="2026-07-01")
-    assert said.startswith("Deleted 23 rows older than 2026-06-30. They were 6 cards, 5 answers")
+    assert said.startswith("Deleted 25 rows older than 2026-06-30. They were 6 cards, 5 answers")
     assert "Nothing was recorded" in run(tmp_path, "feedback", "report")
 
 

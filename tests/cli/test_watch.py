@@ -110,3 +110,39 @@ def test_a_file_that_is_no_record_is_not_taken_for_a_quiet_one(tmp_path):
 def test_a_look_makes_no_record(tmp_path):
     run(tmp_path, code=2)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def loud(tmp_path_factory):
+    """A record in which a hook was too loud from its first day on."""
+
+    def counted(name, count):
+        for ago in range(29):
+            day = (TODAY - dt.timedelta(days=ago)).isoformat()
+            where = {"day": day, "service": "rbd-patient-view", "client": "anyone", "rule": "", "version": ""}
+            yield Tally(**where, outcome=name, count=count)
+
+    made = tmp_path_factory.mktemp("var")
+    counts = ("call", 100), ("gravest none", 96), ("gravest info", 4)
+    asyncio.run(fill(made, *(one for told in counts for one in counted(*told))))
+    return made
+
+
+def test_a_hook_that_is_louder_than_its_budget_rings(loud):
+    (line,) = run(loud, code=1).stdout.splitlines()
+    assert line == (
+        "over-budget: info at rbd-patient-view for anyone: such a card or a graver one in 116 of 2900 answers "
+        "since 2026-05-18; the budget allows 2%"
+    )
+
+
+def test_what_is_over_budget_is_written_as_json_with_its_ceiling(loud):
+    (alarm,) = json.loads(run(loud, "--json", code=1).stdout)["alarms"]
+    assert (alarm["kind"], alarm["indicator"], alarm["ceiling"]) == ("over-budget", "info", 0.02)
+    assert alarm["recent"] == {"events": 116, "of": 2900}
+    assert "before" not in alarm
+
+
+def test_a_site_sets_its_own_ceilings(loud, tmp_path):
+    (tmp_path / "budget.toml").write_text("[patient-view]\ninfo = 0.05\n")
+    assert run(loud, code=0, CDS_CARDS=str(tmp_path)).stdout == "Nothing rings.\n"

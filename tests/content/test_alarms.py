@@ -19,6 +19,7 @@ def test_a_site_changes_one_number_and_has_the_others_as_shipped(tmp_path):
         ("[flood]\nat-least = 1.0\n", "alarms.toml: flood: give at-least, above 1"),
         ("[flood]\nat-most = 0.5\n", "alarms.toml: flood: give at-least, above 1"),
         ("least-days = 60\n", "alarms.toml: least-days: more than the baseline-days"),
+        ("[over-budget]\ndays = 13\n", "alarms.toml: least-days: more than the days of over-budget"),
         ("false-alarms = 2.0\n", "alarms.toml: Expected `float` <= 1"),
         ("[drought]\ndays = 1\n", "alarms.toml: drought: the shipped cards have nothing of this name"),
     ],

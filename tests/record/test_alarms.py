@@ -19,6 +19,7 @@ from tests.record.site import site
 
 TODAY = dt.date(2026, 6, 15)
 CALLS = 100
+CEILINGS = {"s": {"info": 0.02, "warning": 0.005, "critical": 0.0}}
 
 
 @cache
@@ -52,7 +53,7 @@ def quiet(first: int = 64, last: int = 0) -> Iterator[Tally]:
 
 def looked(*tallies: Tally, today: dt.date = TODAY, since: dt.date | None = None) -> Look:
     history = History(tallies)
-    return look(history, watched(history, today), limits(), today, since)
+    return look(history, watched(history, today, CEILINGS), limits(), today, since)
 
 
 def rung(*tallies: Tally, since: dt.date | None = None) -> list[str]:
@@ -174,13 +175,94 @@ def test_most_of_a_hundred_rules_that_fall_silent_or_flood_ring():
         assert heard >= 95
 
 
+def answers(ago: int, none: int = 98, **gravest: int) -> Iterator[Tally]:
+    yield tally(ago, "call", none + sum(gravest.values()), "")
+    yield tally(ago, "gravest none", none, "")
+    yield from (tally(ago, f"gravest {indicator}", count, "") for indicator, count in gravest.items())
+
+
+def over_budget(*tallies: Tally) -> list[str]:
+    return [told(alarm) for alarm in looked(*tallies).alarms if alarm.kind == "over-budget"]
+
+
+def month(none: int = 98, days: int = 29, **gravest: int) -> Iterator[Tally]:
+    return (one for ago in range(days - 1, -1, -1) for one in answers(ago, none, **gravest))
+
+
+def test_more_answers_with_a_card_than_the_budget_allows_ring_though_it_was_never_otherwise():
+    assert over_budget(*month(94, info=6)) == [
+        "over-budget: info at s for ehr: such a card or a graver one in 174 of 2900 answers since 2026-05-18; "
+        "the budget allows 2%"
+    ]
+
+
+def test_as_many_answers_with_a_card_as_the_budget_allows_do_not_ring():
+    assert over_budget(*month(98, info=2)) == []
+
+
+def test_a_share_that_chance_alone_may_have_brought_above_its_ceiling_does_not_ring():
+    assert over_budget(*month(98, info=2), *answers(0, 0, info=3)) == []
+
+
+def test_one_critical_card_rings_where_none_may_come():
+    (line,) = over_budget(*month(100), *answers(0, 0, critical=1))
+    assert line.startswith("over-budget: critical at s for ehr: such a card or a graver one in 1 of 2901 answers")
+
+
+def test_a_fresh_site_does_not_ring_however_loud_it_is():
+    assert over_budget(*month(50, days=13, info=50)) == []
+    assert over_budget(*month(5, days=29, info=1)) == []
+
+
+def test_too_few_answers_for_a_ceiling_are_too_little_to_judge():
+    found = looked(*month(12, days=17))
+    assert (found.judged, found.too_little) == (2, 2)
+
+
+def test_where_older_programs_counted_no_cards_nothing_is_held_against_the_budget():
+    old = [tally(ago, "call", CALLS, "") for ago in range(29)]
+    found = looked(*old, *answers(0))
+    assert (found.judged, found.too_little) == (1, 3)
+
+
+def test_what_is_over_budget_rings_on_the_days_that_are_asked_for():
+    (alarm,) = looked(*month(90, days=40, info=10), since=TODAY - dt.timedelta(days=39)).alarms
+    assert (alarm.since, alarm.recent.events) == (TODAY - dt.timedelta(days=39), 400)
+
+
+def test_of_a_thousand_sites_right_at_their_ceiling_no_more_ring_than_the_stated_share():
+    source, ringing = random.Random(20261201), 0
+    for _ in range(1000):
+        found = [(n, poisson(source, 2) * source.choice((1, 1, 1, 2))) for n in range(29)]
+        days = (one for ago, count in found for one in answers(ago, 122 - count, info=count))
+        ringing += bool(over_budget(*days))
+    assert ringing <= 1000 * limits().false_alarms
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("mode", ["active", "silent"])
+async def test_each_answer_counts_by_its_gravest_card_shown_or_silent(tmp_path, mode):
+    async with site(tmp_path, mode=mode) as place:
+        dementia = patient(), condition(ALZHEIMER)
+        await place.ask("order-select", *dementia, drafts=(draft(CLONAZEPAM),))
+        await place.ask("order-select", *dementia, patientId="other")
+        await place.ask("order-select", *dementia, drafts=(draft(CLONAZEPAM),), userId="Patient/other")
+        await place.settled()
+        history = await read_history(place.recorder.store, TODAY, TODAY)
+    series = history.answers({"rbd-order-select": {"warning": 0.1, "critical": 0.1}})
+    counts = {one.what: (day.events, day.exposure) for one in series for day in one.days.values()}
+    assert counts == {"warning": (1, 2), "critical": (0, 2)}
+
+
 @pytest.mark.anyio
 async def test_what_a_store_holds_is_what_is_judged(tmp_path, database_url):
     async with site(tmp_path, database_url=database_url) as place:
         await place.ask("order-select", patient(), condition(ALZHEIMER), drafts=(draft(CLONAZEPAM),))
         await place.settled()
         history = await read_history(place.recorder.store, TODAY, TODAY)
-    dementia = [one for kind, one in watched(history, TODAY) if (kind, one.rule) == ("silent", "clonazepam-dementia")]
+    dementia = [
+        one for kind, one in watched(history, TODAY, {}) if (kind, one.rule) == ("silent", "clonazepam-dementia")
+    ]
     assert [
         (one.client, one.service, total.events, total.exposure) for one in dementia for total in one.days.values()
     ] == [("ehr", "rbd-order-select", 1, 1)]

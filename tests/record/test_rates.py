@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from cds_service.record.rates import Rate, chance_of_fewer, chance_of_more, spread, total
+from cds_service.record.rates import Rate, chance_above, chance_of_fewer, chance_of_more, spread, total
 
 
 def exact(low: int, high: int, trials: int, share: float) -> float:
@@ -60,3 +60,21 @@ def test_days_without_calls_or_findings_spread_nothing():
     assert spread([Rate(0, 0), Rate(0, 50), Rate(0, 60)]) == 1
     assert spread([]) == 1
     assert total([]).share == 0
+
+
+@pytest.mark.parametrize("events", [3, 20])
+def test_the_chance_of_as_many_under_a_ceiling_is_the_upper_tail_of_the_binomial(events):
+    assert chance_above(Rate(events, 100), 0.02) == pytest.approx(exact(events, 100, 100, 0.02))
+
+
+def test_what_stays_below_a_ceiling_proves_nothing_against_it():
+    assert chance_above(Rate(1, 100), 0.02) == 1
+    assert chance_above(Rate(100, 100), 1.0) == 1
+
+
+def test_under_a_ceiling_of_none_one_event_is_no_chance():
+    assert (chance_above(Rate(0, 100), 0.0), chance_above(Rate(1, 100), 0.0, 9.0)) == (1, 0)
+
+
+def test_events_in_clusters_count_for_fewer_against_a_ceiling_too():
+    assert chance_above(Rate(20, 400), 0.02, 4.0) == pytest.approx(exact(5, 100, 100, 0.02))

@@ -5,11 +5,13 @@ import csv
 import io
 import json
 import time
+from datetime import date, timedelta
 
 import httpx
 import pytest
 
 from cds_service.record.demonstration import Demonstration, write
+from cds_service.record.entries import Tally
 from cds_service.settings import Settings
 from cds_service.web.app import create_app
 from cds_service.web.assembly import Application
@@ -131,6 +133,24 @@ async def test_rules_that_fell_silent_or_flood_stand_out(year):
     assert "silent clonazepam-dementia at rbd-order-select" in page.part("alarms")
     assert "flood rbd-drug-new at rbd-order-sign" in page.part("alarms")
     assert "(silent)" in page.part("rules")
+
+
+def loud():
+    """The tallies of a month in which every tenth chart that was opened had a card."""
+    for ago in range(29):
+        where = {"day": (date.fromisoformat(TODAY) - timedelta(days=ago)).isoformat(), "service": "rbd-patient-view"}
+        for outcome, count in (("call", 100), ("gravest none", 90), ("gravest info", 10)):
+            yield Tally(**where, client="anyone", rule="", version="", outcome=outcome, count=count)
+
+
+async def test_a_hook_over_its_budget_stands_out_with_its_ceiling(tmp_path):
+    application = recording(tmp_path)
+    async with speaking_to(application) as client:
+        await write(application.store, [tuple(loud())])
+        said = (await opened(client)).part("alarms")
+        (row,) = await rows(client, "alarms")
+    assert "over-budget info at rbd-patient-view for anyone: such a card or a graver one in 290 of 2900" in said
+    assert (row["kind"], row["ceiling"]) == ("over-budget", 0.02)
 
 
 async def test_every_rate_comes_with_its_counts(year):
