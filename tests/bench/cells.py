@@ -30,8 +30,8 @@ class Effort(msgspec.Struct, frozen=True):
     """In the larger export that is replayed."""
 
 
-FULL = Effort(repeats=5, turns=9, seconds=0.25, sequence=500, rounds=3, patients=3_000)
-QUICK = Effort(repeats=1, turns=3, seconds=0.1, sequence=100, rounds=1, patients=320)
+FULL = Effort(repeats=5, turns=9, seconds=0.25, sequence=500, rounds=3, patients=2_000)
+QUICK = Effort(repeats=1, turns=3, seconds=0.1, sequence=100, rounds=1, patients=240)
 
 
 class Found(msgspec.Struct, frozen=True):

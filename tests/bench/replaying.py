@@ -128,17 +128,18 @@ def _over_floor(way: Way, take: _Take, run: Run) -> Found:
     rounds = run.once(_measured)
     cpu = statistics.median(take(sizes, lambda size: size.spent[way].cpu) for sizes in rounds)
     floor = statistics.median(take(sizes, lambda size: size.floor) for sizes in rounds)
-    wall = statistics.median(take(sizes, lambda size: size.spent[way].wall) for sizes in rounds)
     patients = take(rounds[0], lambda size: size.patients)
     ratio = _median(rounds, take, lambda size: size.spent[way].cpu, lambda size: size.floor)
-    return Found(ratio, f"{cpu:.2f} s over {floor:.2f} s; {patients / wall:,.0f} patients/s")
+    return Found(ratio, f"{cpu / patients * 1e3:.2f} ms a patient over {floor / patients * 1e3:.2f} ms")
 
 
 def _speed_up(alone: Way, take: _Take, run: Run) -> Found:
     rounds, both = run.once(_measured), msgspec.structs.replace(alone, processes=_PROCESSES)
     ratio = _median(rounds, take, lambda size: size.spent[alone].wall, lambda size: size.spent[both].wall)
     others = statistics.median(larger.spent[way].others for _, larger in rounds for way in (alone, both))
-    return Found(ratio, f"others used {others:.0%} of {os.cpu_count()} cores")
+    wall = statistics.median(larger.spent[both].wall for _, larger in rounds)
+    rate = f"{rounds[0][1].patients / wall:,.0f} patients/s on {_PROCESSES}, with the start"
+    return Found(ratio, f"{rate}; others used {others:.0%} of {os.cpu_count()} cores")
 
 
 def _over_local(run: Run) -> Found:
