@@ -92,8 +92,7 @@ def request_entry(
     if resource.status in _NEVER_TAKEN or not ordered or resource.do_not_perform:
         return None
     dispense = resource.dispense_request
-    validity = _end(dispense.validity_period if dispense else None)
-    planned = _last_step(fhir.many(resource.dosage_instruction))
+    validity, planned = stated_ends(resource)
     end = min((e for e in (validity, planned) if e), key=lambda e: e.last, default=None)
     status_current = resource.status in (None, "active", "unknown")
     start = interval(resource.authored_on)
@@ -115,6 +114,12 @@ def request_entry(
         start_lost="authoredOn" in lost,
         requester=clinician(resource.requester),
     )
+
+
+def stated_ends(order: fhir.MedicationRequest) -> tuple[Interval | None, Interval | None]:
+    """The ends that an order states: of its validity, and of its last dosage instruction."""
+    dispense = order.dispense_request
+    return _end(dispense.validity_period if dispense else None), _last_step(fhir.many(order.dosage_instruction))
 
 
 def _is_past(end: Interval | None, use: CurrentUse) -> bool:

@@ -16,7 +16,7 @@ from cds_service.fhir.local import localize
 from cds_service.fhir.references import local
 from cds_service.fhir.sources import NOT_SENT, Answer, Reading, Source, Unreadable, other_release, query, read_source
 from cds_service.hooks.prefetch import Prefetch
-from cds_service.replay.known import AllergyDates, as_it_stood, known_from
+from cds_service.replay.known import AllergyDates, LastChange, as_it_stood, ended_before_told, known_from
 from cds_service.replay.lines import KEY_OF
 
 R = TypeVar("R", bound=fhir.Resource)
@@ -44,6 +44,8 @@ class Entry(msgspec.Struct, frozen=True):
     key: str
     since: date | None
     """The first day on which it may have been known."""
+    changed: date | None = None
+    """The day of its last change, from which on it stands as it stands today; told only where that can matter."""
 
     @property
     def reference(self) -> str:
@@ -74,16 +76,18 @@ class Chart:
         by_key: dict[str, list[Reading]] = {}
         for entry in self.entries:
             if wanted(entry):
-                by_key.setdefault(entry.key, []).append(_copied(entry.reading, day))
+                by_key.setdefault(entry.key, []).append(_copied(entry, day))
         return Held(by_key, self.shared)
 
 
-def _copied(reading: Reading, day: date | None) -> Reading:
+def _copied(entry: Entry, day: date | None) -> Reading:
     """Facts put a resource right in its place, and what one judgement did must not be seen by the next."""
-    if reading.resource is None:
-        return reading
-    copied = as_it_stood(reading.resource, day) if day else msgspec.structs.replace(reading.resource)
-    return Reading(copied, reading.unreadable)
+    resource = entry.reading.resource
+    if resource is None:
+        return entry.reading
+    was_other = day is not None and (entry.changed is None or entry.changed > day)
+    copied = as_it_stood(resource, day) if day and was_other else msgspec.structs.replace(resource)
+    return Reading(copied, entry.reading.unreadable)
 
 
 class Held:
@@ -150,7 +154,9 @@ class ChartReader:
             since = known_from(resource)
         if isinstance(resource, fhir.AllergyIntolerance):
             since = (read_as(_ALLERGY, record.raw) or AllergyDates()).first
-        return Entry(reading, record.raw, KEY_OF[record.type], since)
+        is_early = resource is not None and ended_before_told(resource)
+        changed = (read_as(_CHANGE, record.raw) or LastChange()).day if is_early else None
+        return Entry(reading, record.raw, KEY_OF[record.type], since, changed)
 
     def _referred(self, entries: Iterable[Entry]) -> Iterator[fhir.Resource]:
         """The drugs that the entries name by reference, and what those are made of."""
@@ -194,3 +200,4 @@ def _references(resource: fhir.Resource) -> Iterator[str]:
 
 
 _ALLERGY = msgspec.json.Decoder(AllergyDates)
+_CHANGE = msgspec.json.Decoder(LastChange)

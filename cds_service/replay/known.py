@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from cds_service.facts.drugs import stated_ends
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import Interval, interval
 
@@ -34,7 +35,8 @@ _WRITTEN: dict[type[fhir.Resource], tuple[str, ...]] = {
     fhir.AdverseEvent: ("date",),
 }
 """By type the members that tell since when it is known, the first that can be read."""
-_OVER = frozenset({"completed", "stopped", "cancelled", "finished", "revoked"})
+_OVER = frozenset({"completed", "stopped", "finished", "revoked"})
+"""Statuses of what was under way before; what was cancelled never was."""
 _COURSES: dict[type[fhir.Resource], tuple[str, str]] = {
     fhir.MedicationStatement: ("effective_period", "active"),
     fhir.Procedure: ("performed_period", "in-progress"),
@@ -54,6 +56,25 @@ class AllergyDates(msgspec.Struct, rename="camel", gc=False):
     @property
     def first(self) -> date | None:
         return _first((self.recorded_date, self.onset_date_time))
+
+
+class _Meta(msgspec.Struct, rename="camel", gc=False):
+    last_updated: str | None = None
+
+
+class LastChange(msgspec.Struct, gc=False):
+    """When a resource was changed last, which no rule reads."""
+
+    meta: _Meta | None = None
+
+    @property
+    def day(self) -> date | None:
+        return _first((self.meta.last_updated,)) if self.meta else None
+
+
+def ended_before_told(resource: fhir.Resource) -> bool:
+    """Whether it may have ended before the end that it states: its last change tells when at the latest."""
+    return isinstance(resource, fhir.MedicationRequest) and resource.status in _OVER and _end_of(resource) is not None
 
 
 def known_from(resource: fhir.Resource) -> date | None:
@@ -97,13 +118,10 @@ def _condition_then(resource: fhir.Condition, day: date) -> dict[str, object]:
 
 def _end_of(order: fhir.MedicationRequest) -> date | None:
     """The last day for which it was written, as far as it says so."""
-    supply = order.dispense_request
-    if supply is None:
-        return None
-    ends = interval(supply.validity_period.end) if supply.validity_period else None
-    if ends:
-        return ends.first
-    began, duration = exact_day(order.authored_on), supply.expected_supply_duration
+    if ends := [end.first for end in stated_ends(order) if end]:
+        return min(ends)
+    supply, began = order.dispense_request, exact_day(order.authored_on)
+    duration = supply.expected_supply_duration if supply else None
     days = _DAYS.get((duration.code or duration.unit or "").strip().lower()) if duration else None
     amount = fhir.number(duration.value) if duration else None
     return began + timedelta(days=days * amount) if began and days and amount is not None and amount < 4000 else None

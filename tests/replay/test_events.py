@@ -27,6 +27,10 @@ def order(name, day, drug=("2598", "clonazepam"), **members):
     return entry("MedicationRequest", name, **told | members)
 
 
+def until(day):
+    return [{"timing": {"repeat": {"boundsPeriod": {"end": day}}}}]
+
+
 def visit(name, day, **members):
     return entry("Encounter", name, **{"status": "finished", "period": {"start": day, "end": day}} | members)
 
@@ -88,6 +92,18 @@ def test_a_chart_is_opened_at_each_encounter_before_anything_of_that_day(events)
         ("Encounter/1", []),
         ("Encounter/2", ["clonazepam-falls"]),
     ]
+
+
+@pytest.mark.parametrize("last", ["2024-05-05T08:00:00Z", "2024-05-20T08:00:00Z", None])
+def test_an_order_that_was_stopped_before_its_end_is_not_active_from_its_last_change_on(events, last):
+    fell = entry("Condition", "fall", recordedDate="2024-03-02", code=coded(ICD10, "W01.0XXA", "Fall"))
+    planned = {"dispenseRequest": {"validityPeriod": {"end": "2024-12-31"}}, "status": "stopped"}
+    meta = {"meta": {"lastUpdated": last}} if last else {}
+    takes = order("m", "2024-04-01", **planned, **meta)
+    visits = [visit(str(n), day) for n, day in enumerate(("2024-05-02", "2024-05-10", "2024-05-30"))]
+    views = [topics(one) for one in events(fell, takes, *visits) if one.hook == "patient-view"]
+    stopped = {"2024-05-05T08:00:00Z": 1, "2024-05-20T08:00:00Z": 2, None: 3}[last]
+    assert views == [["clonazepam-falls"]] * stopped + [[]] * (3 - stopped)
 
 
 def test_only_the_days_that_are_asked_for_are_judged(events):
@@ -154,7 +170,16 @@ def test_an_entry_is_known_from_when_it_was_written_else_from_what_it_is_about(r
          "status", "active", "completed"),
         (visit("v", "2024-03-01", period={"start": "2024-03-01", "end": "2024-05-01"}),
          "status", "in-progress", "finished"),
+        (order("m", "2024-01-01", status="stopped", dosageInstruction=until("2024-05-01")),
+         "status", "active", "stopped"),
+        (order("m", "2024-01-01", status="stopped", dosageInstruction=until("2024-03-01"),
+               dispenseRequest={"validityPeriod": {"end": "2024-05-01"}}),
+         "status", "stopped", "stopped"),
         (order("m", "2024-01-01", status="stopped"), "status", "stopped", "stopped"),
+        (order("m", "2024-01-01", status="cancelled", dispenseRequest={"validityPeriod": {"end": "2024-05-01"}}),
+         "status", "cancelled", "cancelled"),
+        (visit("v", "2024-03-01", status="cancelled", period={"start": "2024-03-01", "end": "2024-05-01"}),
+         "status", "cancelled", "cancelled"),
     ],
 )  # fmt: skip
 def test_what_ended_later_was_still_under_way(resource, member, then, later):
