@@ -53,11 +53,14 @@ def replay(source: str, asking: Asking, out: Path, processes: int | None, cluste
 
 def lines_of(run: Run, out: Path) -> Iterator[str]:
     """What was read and judged, and what of it could not be; for a person."""
-    yield f"{run.patients:,} patients, {run.judgements:,} judgements, {run.lines:,} lines of {run.files} files: {out}"
+    from cds_service.replay.words import counted
+
+    judged = counted(run.patients, "patient", "patients"), counted(run.judgements, "judgement", "judgements")
+    yield f"{', '.join(judged)}, {counted(run.lines, 'line', 'lines')} of {counted(run.files, 'file', 'files')}: {out}"
     for why, count in run.dropped.items():
         yield f"  {count:,} left out: {why}"
     if run.files_left_out:
-        yield f"  {run.files_left_out} files are of no kind that is read"
+        yield f"  {counted(run.files_left_out, 'file is', 'files are')} of no kind that is read"
     if absent := _absent(run):
         yield f"  Not in the export, and taken for empty: {', '.join(absent)}"
     for damage in run.damaged[:_MOST_TOLD]:
@@ -93,11 +96,15 @@ def demo_bulk(number: int, out: Path, seed: int, every: int, results: int | None
     What is planted in it, and is to be found as of the day that is told, is listed in planted.csv beside it.
     """
     from cds_service.replay.demo import DAY, PLANTED, write_demo
+    from cds_service.replay.words import counted
 
     if out.exists() and any(out.iterdir()):
         fail(f"{out} is not empty.")
     planted = write_demo(number, out, places.fhir_examples(), seed, every, results or 0)
-    click.echo(f"{number:,} patients in {out}, and {len(planted)} cards to be found, listed in {out / PLANTED}.")
+    cards = counted(len(planted), "card", "cards")
+    click.echo(
+        f"{counted(number, 'patient', 'patients')} in {out}, and {cards} to be found, listed in {out / PLANTED}."
+    )
     click.echo(f"  cds-service replay {out} --as-of {DAY} --out replay")
 
 

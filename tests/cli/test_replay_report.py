@@ -32,6 +32,27 @@ def test_the_page_holds_counts_and_the_sample_holds_the_patients(results):
     assert "patient-of-interest" in (results / "report" / "sample.csv").read_text()
 
 
+@pytest.mark.parametrize(
+    ("patients", "of", "lead"),
+    [
+        (0, {"mode": "as-of", "as_of": "2026-06-15"}, "No patient, judged as of 2026-06-15."),
+        (
+            1,
+            {"days": ("2026-06-15", "2026-06-15")},
+            "1 patient, judged at each encounter and each order, on 2026-06-15.",
+        ),
+        (2, {"days": ("2026-06-15", "2026-06-16")}, "each order, on days from 2026-06-15 to 2026-06-16."),
+        (1204, {"mode": "as-of", "as_of": "2026-06-15"}, "1,204 patients, judged as of 2026-06-15."),
+    ],
+)
+def test_the_first_line_reads_right_for_none_one_and_many(tmp_path, patients, of, lead):
+    replay("report", written(tmp_path, [judged(f"p{n}", *([] if n else [card()])) for n in range(patients)], run(**of)))
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert f"{lead}</p>" in page
+    if patients == 1:
+        assert "1 card in 1 answer<" in page
+
+
 def test_no_sample_stays_beside_a_masked_report(results):
     replay("report", results)
     replay("report", results, "--mask-below", 5)
