@@ -126,7 +126,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def zone(self) -> dt.tzinfo:
         """The time zone of the site."""
-        return _zone(self.time_zone)
+        return zone_of(self.time_zone)
 
     def today(self) -> dt.date:
         """The calendar day at the site."""
@@ -224,7 +224,7 @@ def _exposure_faults(settings: Settings) -> list[str]:
     return []
 
 
-def _zone(name: str) -> dt.tzinfo:
+def zone_of(name: str) -> dt.tzinfo:
     # UTC must work on hosts without a time zone database.
     return dt.UTC if name == "UTC" else ZoneInfo(name)
 
@@ -339,7 +339,7 @@ def _database(text: str) -> str:
 
 def _time_zone(text: str) -> str:
     try:
-        _zone(text)
+        zone_of(text)
     except (KeyError, ValueError, OSError):
         raise ValueError("must be the name of a time zone, such as Europe/Berlin") from None
     return text

@@ -39,6 +39,7 @@ from cds_service.hooks.responses import Response
 from cds_service.hooks.services import Service
 from cds_service.rules.review import Outcome
 
+_NO_SETS: frozenset[str] = frozenset()
 _NO_DRAFT_SELECTED = "no draft is selected"
 
 
@@ -111,6 +112,10 @@ class DecisionService:
         content = load(cards)
         rules = assemble(signed_only(content) if only_signed else content)
         return cls(rules, today, zone=zone, silent=silent, url=url)
+
+    def watched(self, service: Service) -> frozenset[str]:
+        """The value sets of the chart that could start a rule where nothing is drafted."""
+        return _NO_SETS.union(*[sets for _, sets in self._stages[service.id].plan(NOTHING_DRAFTED).watched])
 
     def open(self, body: bytes, service: Service) -> Opened:
         """The call in a body, read no further than its prefetch where the drafts before it can start nothing.

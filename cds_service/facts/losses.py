@@ -129,6 +129,13 @@ def _names(value: object) -> bool:
     return bool(value)
 
 
+def is_plain(kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> bool:
+    """Whether each code and date of them is one of FHIR as it stands."""
+    return all(codes.issuperset(map(read, found)) for _, read, codes in _CODED.get(kind, ())) and all(
+        not text or interval(text) for _, read in _DATED.get(kind, ()) for text in set(map(read, found))
+    )
+
+
 def _odd(kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> Iterator[tuple[fhir.Resource, Unreadable]]:
     """What is of its type and still no code or date of FHIR; a code in capitals is put right.
 

@@ -259,7 +259,7 @@ def read_observations(
     components = fhir.many(resource.component)
     is_panel = (components or resource.has_member) and _is_without_value(resource)
     for part in (*(() if is_panel else (resource,)), *components):
-        sets = _known_sets(part.code, vocabulary) if part.code and part.data_absent_reason is None else _NO_SETS
+        sets = known_sets(part.code, vocabulary) if part.code and part.data_absent_reason is None else _NO_SETS
         if sets:
             yield _observation(part, resource, sets, vocabulary, most)
 
@@ -271,7 +271,7 @@ def _is_without_value(resource: fhir.Observation) -> bool:
     return all(getattr(resource, name) is None for name in _VALUES)
 
 
-def _known_sets(concept: fhir.CodeableConcept, vocabulary: Vocabulary) -> frozenset[str]:
+def known_sets(concept: fhir.CodeableConcept, vocabulary: Vocabulary) -> frozenset[str]:
     """By code; by words only where no coding is from a system we know."""
     known = False
     for coding in fhir.many(concept.coding):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, tzinfo
+from functools import cached_property
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from cds_service.errors import OtherRelease
 from cds_service.facts.queries import DRUG_KEYS
+from cds_service.facts.relevance import Parts, Relevance
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.decoding import LenientReader, read_as
 from cds_service.fhir.local import localize
@@ -56,10 +59,26 @@ class Entry(msgspec.Struct, frozen=True):
 class Chart:
     """All that the export holds of one patient."""
 
-    def __init__(self, patient: str, entries: Iterable[Entry], shared: Iterable[fhir.Resource]) -> None:
+    def __init__(
+        self,
+        patient: str,
+        entries: Iterable[Entry],
+        shared: Iterable[fhir.Resource],
+        later: Callable[[], Iterable[Entry]] = tuple,
+        aside: Iterable[fhir.Resource] = (),
+    ) -> None:
         self.patient = patient
         self.entries = tuple(entries)
+        """What could start a rule, or make a hook fire."""
         self.shared = {f"{fhir.type_of(one)}/{one.id}": one for one in shared}
+        self.aside = tuple(aside)
+        """The other resources, whether a rule could read anything of them or not."""
+        self._later = later
+
+    @cached_property
+    def whole(self) -> Sequence[Entry]:
+        """With what is read only once a rule has started."""
+        return sorted([*self.entries, *self._later()], key=_by_name)
 
     def of(self, kind: type[R]) -> Iterator[tuple[Entry, R]]:
         for entry in self.entries:
@@ -71,12 +90,11 @@ class Chart:
     def person(self) -> fhir.Patient | None:
         return next((one for _, one in self.of(fhir.Patient)), None)
 
-    def held(self, wanted: Callable[[Entry], bool], day: date | None) -> Held:
-        """What is wanted of it, by key; as it stood on a day, or as it stands."""
+    def held(self, entries: Iterable[Entry], day: date | None) -> Held:
+        """Some entries of it, by key; as they stood on a day, or as they stand."""
         by_key: dict[str, list[Reading]] = {}
-        for entry in self.entries:
-            if wanted(entry):
-                by_key.setdefault(entry.key, []).append(_copied(entry, day))
+        for entry in entries:
+            by_key.setdefault(entry.key, []).append(_copied(entry, day))
         return Held(by_key, self.shared)
 
 
@@ -130,22 +148,33 @@ class _Exported(Prefetch):
 
 
 class ChartReader:
-    """Makes charts of records; ``shared`` finds what names nobody."""
+    """Makes charts of records; ``shared`` finds what names nobody. Without ``relevance`` all is looked at."""
 
-    def __init__(self, zone: tzinfo, shared: Shared) -> None:
+    def __init__(self, zone: tzinfo, shared: Shared, relevance: Relevance | None = None) -> None:
         self._zone, self._shared = zone, shared
+        self._parts = relevance.parts if relevance else Parts
 
     def chart(self, patient: str, records: Iterable[Record]) -> Chart:
         """The chart of a patient; the order in which records come means nothing."""
-        reader, own, entries = LenientReader(), [], []
-        for record in sorted(records, key=_by_content):
-            reading = _read(record, reader)
-            if record.type in KEY_OF:
-                entries.append(self._entry(record, reading))
-            elif reading.resource is not None:
-                own.append(reading.resource)
-        entries.sort(key=lambda entry: entry.reference)
-        return Chart(patient, entries, [*own, *self._referred(entries)])
+        reader = LenientReader()
+        read = [(record, _read(record, reader)) for record in records]
+        parts = self._parts([one.resource for _, one in read if one.resource and not one.unreadable])
+        now = _ids(parts.now)
+        looked_at = [one for one in read if one[1].unreadable or id(one[1].resource) in now]
+        entries = self._entries(looked_at)
+        own = [one.resource for record, one in looked_at if record.type not in KEY_OF and one.resource is not None]
+
+        def later() -> list[Entry]:
+            others = _ids(parts.later)
+            return self._entries([one for one in read if id(one[1].resource) in others])
+
+        aside = chain(*parts.later.values(), *parts.never.values())
+        return Chart(patient, entries, [*own, *self._referred(entries)], later, aside)
+
+    def _entries(self, read: Iterable[tuple[Record, Reading]]) -> list[Entry]:
+        """In the order of their names, and of their content under one."""
+        made = [self._entry(*one) for one in sorted(read, key=_by_content) if one[0].type in KEY_OF]
+        return sorted(made, key=_by_name)
 
     def _entry(self, record: Record, reading: Reading) -> Entry:
         resource, since = reading.resource, None
@@ -185,7 +214,16 @@ def _read(record: Record, reader: LenientReader) -> Reading:
     return reading
 
 
-def _by_content(record: Record) -> tuple[bytes, str]:
+def _ids(part: Mapping[type[fhir.Resource], Iterable[fhir.Resource]]) -> set[int]:
+    return {id(one) for found in part.values() for one in found}
+
+
+def _by_name(entry: Entry) -> str:
+    return entry.reference
+
+
+def _by_content(read: tuple[Record, Reading]) -> tuple[bytes, str]:
+    record, _ = read
     return record.raw, record.address
 
 

@@ -15,7 +15,8 @@ from cds_service.replay.chart import Chart
 from cds_service.replay.judgements import Codes, Coverage, UnknownCode
 from cds_service.terminology.vocabulary import Vocabulary
 
-_Key: TypeAlias = tuple[tuple[tuple[str, str, str], ...], str]
+_Key: TypeAlias = tuple[tuple[tuple[str | None, str | None, str | None], ...], str | None]
+"""All that tells what a concept is: system, code and display of each coding, and its text."""
 Pair: TypeAlias = tuple[str, str]
 OBSERVATIONS = "observations"
 _DRUGS = (fhir.MedicationRequest, fhir.MedicationStatement, fhir.MedicationDispense)
@@ -53,31 +54,51 @@ class Counted(msgspec.Struct):
                 self.unknown[pair] += count
 
 
-class Counting:
-    """Counts the codes of charts. Of a concept it is found out once what is known of it."""
+class Known:
+    """Finds out once of each concept what is known of it."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        self.found: dict[str, Counted] = {}
         read = {"medications": vocabulary.drug, "allergies": vocabulary.drug, "conditions": vocabulary.diagnosis}
-        self._look: Callable[[str, _Key], tuple[bool, bool]] = lru_cache(_MOST_REMEMBERED)(
+        self.look: Callable[[str, _Key], tuple[bool, bool]] = lru_cache(_MOST_REMEMBERED)(
             lambda name, key: _looked_up(name, _concept(key), vocabulary, read.get(name, vocabulary.codes))
         )
+        """By collection and concept, whether it is known, and if not, whether it is of systems that are not read."""
+
+
+class Counting:
+    """Counts the codes of charts: first how often each concept comes, then what is known of it."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._found: dict[str, Counted] = {}
+        self._waiting: Counter[tuple[str, _Key]] = Counter()
 
     def take(self, chart: Chart) -> None:
-        for entry in chart.entries:
-            resource = entry.reading.resource
-            name = _CODED.get(type(resource)) if resource is not None else None
-            if name and resource is not None:
-                self._count(name, _coded(resource, chart))
+        held = (entry.reading.resource for entry in chart.entries)
+        for resource in (*filter(None, held), *chart.aside):
+            name = _CODED.get(type(resource))
+            if name:
+                self._waiting[name, _key(_coded(resource, chart))] += 1
+        if len(self._waiting) > _MOST_REMEMBERED:
+            self._settle()
 
-    def _count(self, name: str, concept: fhir.CodeableConcept | None) -> None:
-        counted = self.found.setdefault(name, Counted())
-        counted.entries += 1
-        known, foreign = self._look(name, _key(concept))
-        counted.known += known
-        counted.foreign += foreign
-        if not known:
-            counted.unknown.update(pairs(concept))
+    @property
+    def found(self) -> Mapping[str, Counted]:
+        """By collection."""
+        self._settle()
+        return self._found
+
+    def _settle(self) -> None:
+        for (name, key), count in self._waiting.items():
+            counted = self._found.setdefault(name, Counted())
+            known, foreign = self._known.look(name, key)
+            counted.entries += count
+            counted.known += known * count
+            counted.foreign += foreign * count
+            if not known:
+                for pair in _pairs(key):
+                    counted.unknown[pair] += count
+        self._waiting.clear()
 
 
 def _looked_up(
@@ -91,7 +112,7 @@ def _looked_up(
 def _coded(resource: fhir.Resource, chart: Chart) -> fhir.CodeableConcept | None:
     """What names it; of a drug by reference, the code of that drug."""
     if not isinstance(resource, _DRUGS):
-        return getattr(resource, "code", None)
+        return resource.code  # type: ignore[attr-defined,no-any-return]  # of a coded type
     if resource.medication_codeable_concept is not None or resource.medication_reference is None:
         return resource.medication_codeable_concept
     written = resource.medication_reference.reference or ""
@@ -101,22 +122,22 @@ def _coded(resource: fhir.Resource, chart: Chart) -> fhir.CodeableConcept | None
 
 
 def _key(concept: fhir.CodeableConcept | None) -> _Key:
-    listed = tuple([(one.system or "", one.code or "", one.display or "") for one in fhir.codings(concept)])
-    return listed, (concept.text or "") if concept else ""
+    if concept is None:
+        return (), None
+    return tuple([(one.system, one.code, one.display) for one in fhir.codings(concept)]), concept.text
 
 
 def _concept(key: _Key) -> fhir.CodeableConcept:
     listed, text = key
-    codings = [
-        fhir.Coding(system=system or None, code=code or None, display=name or None) for system, code, name in listed
-    ]
-    return fhir.CodeableConcept(coding=codings, text=text or None)
+    codings = [fhir.Coding(system=system, code=code, display=name) for system, code, name in listed]
+    return fhir.CodeableConcept(coding=codings, text=text)
 
 
-def pairs(concept: fhir.CodeableConcept | None) -> Iterator[Pair]:
-    for one in fhir.codings(concept):
-        if one.code:
-            yield told(one.system or "", one.code)
+def _pairs(key: _Key) -> Iterator[Pair]:
+    """Each code once for each time that it stands in the concept."""
+    for system, code, _ in key[0]:
+        if code:
+            yield told(system or "", code)
 
 
 def told(system: str, code: str) -> Pair:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from cds_service.fhir import elements as fhir
+from cds_service.fhir.dates import interval
 from cds_service.replay.chart import Chart, Entry
 from cds_service.replay.known import exact_day
 
@@ -41,6 +42,19 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         if id(entry) in self.later:
             return False
         return self.last_known is None or entry.since is None or entry.since <= self.last_known
+
+
+def may_fire(resource: fhir.Resource, day: date | None) -> bool:
+    """Whether it may make a hook fire: an order of about that day, or where none is chosen any order or encounter.
+
+    In the time zone of the site the day may be the next or the one before.
+    """
+    if day is None:
+        return isinstance(resource, fhir.Encounter | _Request)
+    if not isinstance(resource, _Request):
+        return False
+    written = interval(resource.authored_on)
+    return written is not None and abs(written.first - day) <= timedelta(days=1)
 
 
 def on_the_day(chart: Chart, day: date, *, is_past: bool) -> Iterator[Event]:

@@ -8,25 +8,26 @@ from datetime import date
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal, TypeVar
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from cds_service.decisions.decide import Decision
 from cds_service.decisions.service import DecidedHook, DecisionService
 from cds_service.errors import CallRefused
+from cds_service.facts.relevance import Relevance
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import age_on, interval
 from cds_service.fhir.decoding import read_as
 from cds_service.hooks.hooks import HOOKS
 from cds_service.hooks.requests import Draft, HookRequest
 from cds_service.hooks.services import Service
-from cds_service.replay.chart import Chart, Entry
-from cds_service.replay.events import Event, events_of, on_the_day
+from cds_service.replay.chart import Chart, ChartReader, Entry, Shared
+from cds_service.replay.coverage import Known
+from cds_service.replay.events import Event, events_of, may_fire, on_the_day
 from cds_service.replay.judgements import Judgement, Sex, ShownCard, Verdict, Verdicts, What
 from cds_service.replay.memory import Call, Memories, Memory
 from cds_service.rules.review import Evaluation, Outcome
-from cds_service.terminology.vocabulary import Vocabulary
+from cds_service.settings import zone_of
 
 T = TypeVar("T")
 USER = "Practitioner/replay"
@@ -72,8 +73,11 @@ class Judge:
     def __init__(self, site: Site, asked: Asked) -> None:
         self._asked = asked
         self._day = asked.day
-        self.zone = ZoneInfo(site.time_zone)
+        self.zone = zone_of(site.time_zone)
         self.service = DecisionService.of(site.cards, lambda: self._day, zone=self.zone, only_signed=site.only_signed)
+        vocabulary = self.service.ruleset.content.vocabulary
+        self.known = Known(vocabulary)
+        self._relevance = Relevance(vocabulary, self._watched(), self._stays)
         self._memories = Memories(self.service.ruleset, self.zone) if asked.with_memory else None
 
     def judgements(self, chart: Chart) -> Iterator[Judgement]:
@@ -84,9 +88,16 @@ class Judge:
                 if service.hook == event.hook:
                     yield self._judged(chart, event, service, memory)
 
-    @property
-    def vocabulary(self) -> Vocabulary:
-        return self.service.ruleset.content.vocabulary
+    def reader(self, shared: Shared) -> ChartReader:
+        """Reads charts as this judge needs them."""
+        return ChartReader(self.zone, shared, self._relevance)
+
+    def _watched(self) -> frozenset[str]:
+        views = [one for one in self.service.services.values() if HOOKS[one.hook].is_chart_view]
+        return frozenset[str]().union(*map(self.service.watched, views))
+
+    def _stays(self, resource: fhir.Resource) -> bool:
+        return may_fire(resource, None if self._asked.mode == "events" else self._asked.day)
 
     def services_for(self, body: bytes) -> tuple[Service, ...]:
         """The services that are asked, where one saved this request; none for a hook that is not asked about."""
@@ -132,16 +143,6 @@ class Judge:
 
     def _judged(self, chart: Chart, event: Event, service: Service, memory: Memory | None) -> Judgement:
         self._day = event.day
-        held = chart.held(event.knows, event.last_known)
-        hook = HookRequest(
-            hook=HOOKS[event.hook],
-            hook_instance=event.name or chart.patient,
-            user_id=USER,
-            patient_id=chart.patient,
-            encounter_id=event.encounter,
-            drafts=(*map(_draft, event.drafts), *(_drafts_drugs(chart) if event.drafts else ())),
-            prefetch=held.prefetch(service.prefetch, self._asked.not_exported),
-        )
         judged = Judgement(
             patient=chart.patient,
             day=event.day.isoformat(),
@@ -154,12 +155,34 @@ class Judge:
         if memory:
             memory.begin(Call(event.day, event.hook, USER, event.encounter or ""))
         try:
-            decided = at_once(self.service.answer(hook, service, recall=memory.recall if memory else None))
+            decided = self._answered(chart, event, service, memory)
         except CallRefused as refusal:
             return msgspec.structs.replace(judged, refused=refusal.status)
         if memory:
             memory.note(decided)
         return msgspec.structs.replace(judged, **told(decided))
+
+    def _answered(self, chart: Chart, event: Event, service: Service, memory: Memory | None) -> DecidedHook:
+        """The answer; what no rule starts on is looked at only where one has started on something else."""
+        recall = memory.recall if memory else None
+        if not event.drafts:
+            first = at_once(self.service.answer(self._hook(chart, event, service, chart.entries), service))
+            if not first.decision.started.rules:
+                return first
+        whole = self._hook(chart, event, service, chart.whole)
+        return at_once(self.service.answer(whole, service, recall=recall))
+
+    def _hook(self, chart: Chart, event: Event, service: Service, entries: Iterable[Entry]) -> HookRequest:
+        held = chart.held([one for one in entries if event.knows(one)], event.last_known)
+        return HookRequest(
+            hook=HOOKS[event.hook],
+            hook_instance=event.name or chart.patient,
+            user_id=USER,
+            patient_id=chart.patient,
+            encounter_id=event.encounter,
+            drafts=(*map(_draft, event.drafts), *(_drafts_drugs(chart) if event.drafts else ())),
+            prefetch=held.prefetch(service.prefetch, self._asked.not_exported),
+        )
 
 
 class _Request(msgspec.Struct, rename="camel"):

@@ -100,26 +100,32 @@ class LineReader:
         """The same, where the Bundle may say whose it is."""
         head = _head(line)
         kind, name = head.resource_type, head.id or ""
-        if head.hook and head.context:
-            return Named(REQUEST, "", _told(head.context.patient_id))
-        if not kind:
-            raise DamagedLine("no resource")
-        if kind == PATIENT:
-            return Named(kind, name, _told(name))
-        if kind in SHARED or kind == BUNDLE:
-            return Named(kind, name)
-        if kind not in KEY_OF:
-            return Named(kind, name, _whose(head)[0], NOT_READ)
+        if kind not in KEY_OF or kind == PATIENT:
+            return _not_of_a_patient(head)
         patient, other = _whose(head)
         if patient and kind == "Observation" and (codes := self._unwanted(head)):
             return Named(kind, name, patient, NO_WANTED_CODE, codes)
-        return Named(kind, name, patient and _told(patient), NOT_A_PATIENT if other and not patient else "")
+        return Named(kind, name, patient, NOT_A_PATIENT if other and not patient else "")
 
     def _unwanted(self, head: _Head) -> _Codes:
         """The codes of a result that facts would leave out before they look at it."""
         if self._strange is None or bytes(head.component) not in _NOTHING:
             return ()
         return self._strange(bytes(head.code))
+
+
+def _not_of_a_patient(head: _Head) -> Named:
+    """What is no entry of somebody's chart."""
+    kind, name = head.resource_type, head.id or ""
+    if head.hook and head.context:
+        return Named(REQUEST, "", _told(head.context.patient_id))
+    if not kind:
+        raise DamagedLine("no resource")
+    if kind == PATIENT:
+        return Named(kind, name, _told(name))
+    if kind in SHARED or kind == BUNDLE:
+        return Named(kind, name)
+    return Named(kind, name, _whose(head)[0], NOT_READ)
 
 
 def _strange(vocabulary: Vocabulary, raw: bytes) -> _Codes:
@@ -182,13 +188,18 @@ def _whose(head: _Head) -> tuple[str, bool]:
     """The id of the patient, and whether somebody else is named."""
     named = False
     for one in (head.subject, head.patient, head.for_, head.beneficiary):
-        written = one.reference if one else None
-        if written:
-            kind, _, name = local(written).rpartition("/")
-            if name and kind in ("", "Patient"):
-                return name, False
+        if one is not None and one.reference:
+            patient = _patient_in(one.reference)
+            if patient:
+                return patient, False
             named = True
     return "", named
+
+
+@lru_cache(_MOST_REMEMBERED)
+def _patient_in(reference: str) -> str:
+    kind, _, name = local(reference).rpartition("/")
+    return _told(name) if name and kind in ("", PATIENT) else ""
 
 
 _HEAD = msgspec.json.Decoder(_Head)

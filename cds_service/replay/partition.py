@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from cds_service.decisions.collector import spare_the_collector
 from cds_service.replay.basis import Basis
 from cds_service.replay.chart import ChartReader, Record
 from cds_service.replay.coverage import Counted, Counting
@@ -90,11 +91,11 @@ def judge_partition(task: JudgeTask) -> JudgedTally:
     """Judges the patients of a partition, in the order of their ids as they are written."""
     judge = _judge(task.site, task.asked, task.basis)
     with closing(SharedLines(task.shared)) as shared:
-        return _judge_all(task, judge, ChartReader(judge.zone, shared))
+        return _judge_all(task, judge, judge.reader(shared))
 
 
 def _judge_all(task: JudgeTask, judge: Judge, reader: ChartReader) -> JudgedTally:
-    counting, asked = Counting(judge.vocabulary), task.id_key
+    counting, asked = Counting(judge.known), task.id_key
     by_patient = read_patients(task.spills, task.number, task.partitions)
     held = {_hidden(patient, asked): (patient, records) for patient, records in by_patient.items()}
     tally, lines = JudgedTally(), bytearray()
@@ -165,6 +166,7 @@ def _reference(written: str, key: str) -> str:
 def _judge(site: Site, asked: Asked, basis: Basis) -> Judge:
     judge = Judge(site, asked)
     basis.require(judge.service.ruleset.content)
+    spare_the_collector()
     return judge
 
 

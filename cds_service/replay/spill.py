@@ -16,6 +16,7 @@ from zlib import crc32
 from cds_service.replay.chart import Record
 
 _INDEX = ".index"
+_MOST_REMEMBERED = 20_000
 _OFFSET = struct.Struct("<Q")
 _PAIR = struct.Struct("<QQ")
 
@@ -30,17 +31,27 @@ class SpillWriter:
     def __init__(self, path: Path, partitions: int, most: int) -> None:
         self._path, self._most = path, most
         self._parts = [bytearray() for _ in range(partitions)]
+        self._begun: dict[str, tuple[bytearray, bytes]] = {}
+        """By patient, the part and how each of its records begins: most lines are of a patient who was there before."""
         self._held = 0
         self._index = bytearray()
         self._file: BinaryIO = _draft(path).open("wb")
 
-    def add(self, patient: str, one: Record) -> None:
-        """One without line breaks, and of a patient, a type and an address without tabs."""
-        record = b"%b\t%b\t%b\t%b\n" % (patient.encode(), one.type.encode(), one.address.encode(), one.raw)
-        self._parts[partition_of(patient, len(self._parts))] += record
+    def add(self, patient: str, kind: str, address: str, raw: bytes) -> None:
+        """A resource without line breaks, and a patient, a type and an address without tabs."""
+        part, begins = self._begun.get(patient) or self._begin(patient)
+        record = b"%b%b\t%b\t%b\n" % (begins, kind.encode(), address.encode(), raw)
+        part += record
         self._held += len(record)
         if self._held >= self._most:
             self._flush()
+
+    def _begin(self, patient: str) -> tuple[bytearray, bytes]:
+        if len(self._begun) >= _MOST_REMEMBERED:
+            self._begun.clear()
+        part = self._parts[partition_of(patient, len(self._parts))]
+        self._begun[patient] = begun = part, b"%b\t" % patient.encode()
+        return begun
 
     def _flush(self) -> None:
         place = self._file.tell()

@@ -13,7 +13,6 @@ from cds_service.content.load import load
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.decoding import read_as
 from cds_service.replay.basis import Basis
-from cds_service.replay.chart import Record
 from cds_service.replay.judgements import Damage
 from cds_service.replay.lines import BUNDLE, PATIENT, SHARED, DamagedLine, LineReader, Named
 from cds_service.replay.sources import Piece, lines_of
@@ -67,17 +66,17 @@ class _Splitter:
         self._spill = SpillWriter(task.spill, task.partitions, MOST_HELD)
         self._only = task.only
         self._shared: dict[str, bytes] = {}
-        self._types: Counter[str] = Counter()
-        self._dropped: Counter[str] = Counter()
-        self._strange: Counter[tuple[str, str]] = Counter()
+        self._seen: Counter[tuple[str, str, tuple[tuple[str, str], ...]]] = Counter()
+        """By type, why it was left out, and the codes of a result that was."""
         self._damaged: Counter[tuple[str, str]] = Counter()
         self._places: dict[tuple[str, str], list[int]] = {}
         self._lines = self._bytes = 0
         self._file, self._at = "", 0
 
     def take(self, piece: Piece) -> None:
+        self._file = piece.file.name
         for line in lines_of(piece):
-            self._file, self._at = piece.file.name, line.at
+            self._at = line.at
             self._bytes += len(line.text)
             text = line.text.strip()
             if line.fault:
@@ -129,20 +128,31 @@ class _Splitter:
             return None
 
     def _resource(self, named: Named, text: bytes, address: str) -> None:
-        self._types[named.type] += 1
-        if named.dropped and not (self._only and named.patient in self._only):
-            self._dropped[named.dropped] += 1
-            for pair in named.codes:
-                if len(self._strange) < _MOST_CODES or pair in self._strange:
-                    self._strange[pair] += 1
+        is_kept = self._only is not None and named.patient in self._only
+        seen = named.type, named.dropped, named.codes
+        self._seen[seen if len(self._seen) < _MOST_CODES or seen in self._seen else (*seen[:2], ())] += 1
+        if named.dropped and not is_kept:
             return
         if b"\n" in text or b"\r" in text:
             text = msgspec.json.format(text, indent=-1)
         if named.type in SHARED and not named.patient:
             self._shared[f"{named.type}/{named.id}"] = text
             return
-        if self._only is None or named.patient in self._only:
-            self._spill.add(named.patient, Record(named.type, address if address.isprintable() else "", text))
+        if self._only is None or is_kept:
+            self._spill.add(named.patient, named.type, address if address.isprintable() else "", text)
+
+    def _counts(self) -> tuple[Counter[str], Counter[str], Counter[tuple[str, str]]]:
+        """Of the lines by type, of those left out by why, and of the codes of results that were."""
+        types: Counter[str] = Counter()
+        dropped: Counter[str] = Counter()
+        strange: Counter[tuple[str, str]] = Counter()
+        for (kind, why, codes), count in self._seen.items():
+            types[kind] += count
+            if why:
+                dropped[why] += count
+            for pair in codes:
+                strange[pair] += count
+        return types, dropped, strange
 
     def close(self, task: SplitTask) -> Tally:
         self._spill.close()
@@ -152,13 +162,14 @@ class _Splitter:
             Damage(file, kind, count, tuple(self._places[file, kind]))
             for (file, kind), count in sorted(self._damaged.items())
         ]
+        types, dropped, strange = self._counts()
         tally = Tally(
             lines=self._lines,
             bytes=self._bytes,
-            types=dict(self._types),
-            dropped=dict(self._dropped),
+            types=dict(types),
+            dropped=dict(dropped),
             damaged=tuple(damaged),
-            strange=[(system, code, count) for (system, code), count in sorted(self._strange.items())],
+            strange=[(system, code, count) for (system, code), count in sorted(strange.items())],
         )
         replaced(task.done, msgspec.json.encode(tally))
         return tally

@@ -6,6 +6,8 @@ import ctypes
 import gc
 import sys
 
+from cds_service.decisions.collector import spare_the_collector
+
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # of glibc's mallopt
 _SWITCH_SECONDS = 0.001
 """How long the thread of long bodies may keep the event loop waiting, once and again, for the interpreter."""
@@ -14,7 +16,7 @@ _KEPT_BYTES = 32 * 1_048_576
 
 def settle() -> None:
     """Call in each worker, before the first request."""
-    _spare_the_collector()
+    spare_the_collector()
     _keep_freed_memory()
     sys.setswitchinterval(_SWITCH_SECONDS)
 
@@ -22,14 +24,7 @@ def settle() -> None:
 def settle_again() -> None:
     """Call when what was loaded is replaced: what is kept from the collector would stay for ever otherwise."""
     gc.unfreeze()
-    _spare_the_collector()
-
-
-def _spare_the_collector() -> None:
-    """Parsed JSON has no cycles and what is loaded stays: looking through both again would cost more than parsing."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    spare_the_collector()
 
 
 def _keep_freed_memory() -> None:

@@ -127,7 +127,7 @@ def _reader(every_line: bool) -> LineReader:
 def _judging() -> tuple[Judge, ChartReader, Counting]:
     """What a process needs to judge; the export holds nothing that names nobody."""
     judge = Judge(Site(shipped_cards()), _asked())
-    return judge, ChartReader(judge.zone, lambda _: ()), Counting(judge.vocabulary)
+    return judge, judge.reader(lambda _: ()), Counting(judge.known)
 
 
 def keyed(every_line: bool, line: bytes) -> Sequence[tuple[str, tuple[str, str, bytes]]]:
