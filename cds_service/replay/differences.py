@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from bisect import insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ import msgspec
 from cds_service.content.not_checked import ID as NOT_CHECKED
 from cds_service.errors import ReplayError
 from cds_service.replay.judgements import Judgement, Run, Verdict
-from cds_service.replay.numbers import by_patient
+from cds_service.replay.numbers import by_patient, lot
 from cds_service.replay.results import Results
 
 Kind = Literal["gains", "loses", "changes"]
@@ -80,12 +79,8 @@ class Differences:
 
     def _draw(self, patient: str, firsts: Mapping[Change, Changed]) -> None:
         for change, first in firsts.items():
-            insort(self.sampled[change], msgspec.structs.replace(first, lot=self._lot(change, patient)))
+            insort(self.sampled[change], msgspec.structs.replace(first, lot=lot(self._seed, change, patient)))
             del self.sampled[change][self._size :]
-
-    def _lot(self, change: Change, patient: str) -> str:
-        told = msgspec.json.encode((self._seed, change, patient))
-        return hashlib.blake2b(told, digest_size=8).hexdigest()
 
 
 def compared(before: Results, after: Results, sample: int = 0, seed: int = 0) -> Differences:

@@ -31,7 +31,7 @@ class Sampled(msgspec.Struct, frozen=True, order=True):
     """One card of a rule, to look the chart up and judge it."""
 
     lot: str
-    """Drawn from the seed, the rule and the patient: the smallest are kept, whatever came first."""
+    """Drawn from the seed, the rule and the patient."""
     rule: str
     patient: str
     day: str
@@ -70,11 +70,15 @@ class Numbers:
             self._draw(rule, *first)
 
     def _draw(self, rule: str, judged: Judgement, card: ShownCard) -> None:
-        drawn = hashlib.blake2b(f"{self._seed}|{rule}|{judged.patient}".encode(), digest_size=8).hexdigest()
         kept = self._sampled.setdefault(rule, [])
         told = judged.patient, judged.day, judged.hook, judged.event or "", card.indicator, card.orders
-        insort(kept, Sampled(drawn, rule, *told))
+        insort(kept, Sampled(lot(self._seed, rule, judged.patient), rule, *told))
         del kept[self._size :]
+
+
+def lot(seed: int, about: object, patient: str) -> str:
+    """By which a patient is drawn for something: whatever came first, those with the smallest lots are kept."""
+    return hashlib.blake2b(msgspec.json.encode((seed, about, patient)), digest_size=8).hexdigest()
 
 
 def counted(judgements: Iterable[Judgement], sample: int = 0, seed: int = 0) -> Numbers:

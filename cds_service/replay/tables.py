@@ -16,6 +16,7 @@ from cds_service.replay.gate import Held
 from cds_service.replay.judgements import Codes, Run
 from cds_service.replay.masking import Mask
 from cds_service.replay.numbers import BURDENS, Key, Numbers
+from cds_service.replay.words import counted
 
 Cell: TypeAlias = str | int | float | None
 Kind = Literal["text", "name", "count", "rate"]
@@ -52,14 +53,15 @@ class Tables:
     def all(self, held: Sequence[Held]) -> list[Table]:
         hooks = [self.hooks(), self.indicators(), self.budget(held), self.rules(), self.combinations()]
         people = [self.burden(), self.groups(), self.rules_by_group()]
-        reading = [self.undetermined(), self.unreadable(), self.coverage(), self.codes(), self.not_asked()]
-        return [*hooks, self.days(), *people, self.funnel(), *reading, self.damage()]
+        unknown = [self.lacking(), self.undetermined()]
+        reading = [self.unreadable(), self.coverage(), self.codes(), self.not_asked(), self.damage()]
+        return [*hooks, self.days(), *people, self.funnel(), *unknown, *reading]
 
     def hooks(self) -> Table:
-        rows = [(hook, *self._told(hook)) for hook in self._hooks]
+        rows = [(hook, *self._told(hook)) for hook in dict.fromkeys((*self._run.hooks, *self._hooks))]
         says = (
             "Answers are what is left of the hooks asked without those refused, of patients who have died and of other "
-            f"releases of FHIR. The days are those of the calendar from the first to the last: {self._span}."
+            f"releases of FHIR. From the first to the last it is {counted(self._span, 'day', 'days')} of the calendar."
         )
         counts = "asked", "answers", "patients", "answers with a card", "patients with a card", "cards"
         columns = (
@@ -202,13 +204,24 @@ class Tables:
             ended = self._count("ended", hook, rule, what, at)
             yield hook, rule, at, what.replace("_", " "), texts.get(at, ""), ended, total
 
+    def lacking(self) -> Table:
+        keys: dict[tuple[str, str], list[Key]] = {}
+        for hook, rule, at, datum in self._numbers.places("lacking"):
+            keys.setdefault((hook, datum), []).append(("lacking", hook, rule, at, datum))
+        times = {place: sum(self._numbers.counts[key] for key in keys[place]) for place in keys}
+        most = sorted(keys, key=lambda place: (place[0], -times[place], place[1]))
+        rows = tuple((*place, self._sum("lacking in all", *place, keys=keys[place])) for place in most)
+        columns = _name("hook"), Column("datum", "Datum", "text"), *_counts("times")
+        says = "For want of what rules could not tell, over all rules and criteria."
+        return Table("lacking", "Undetermined, by datum", says, columns, rows)
+
     def undetermined(self) -> Table:
         found: list[tuple[Cell, ...]] = [
             (*key, self._count("lacking", *key)) for key in self._numbers.places("lacking")
         ]
         columns = _name("hook"), _name("rule"), _name("criterion"), _name("datum"), *_counts("times")
         says = "What could not be told, at which criterion, and for want of what."
-        return Table("undetermined", "Undetermined", says, columns, tuple(found))
+        return Table("undetermined", "Undetermined, by rule", says, columns, tuple(found))
 
     def unreadable(self) -> Table:
         found: list[tuple[Cell, ...]] = [
@@ -224,13 +237,18 @@ class Tables:
         for name, one in sorted(self._codes.collections.items()):
             entries = self._mask(one.entries, "entries", name)
             known = self._mask(one.known, "known", name)
+            unknown = self._mask(one.entries - one.known, "unknown", name)
             foreign = self._mask(one.foreign, "foreign", name)
-            rows.append((name, entries, known, foreign, _share(known, entries, 100)))
+            rows.append((name, entries, known, unknown, foreign, _share(known, entries, 100)))
         says = (
-            "Entries known to some value set by a code or by their words. What is not known is mostly what these rules "
-            "do not ask for; of foreign entries nothing can be told, as none of their code systems is read."
+            "Entries known to some value set by a code or by their words. What is unknown is mostly what these rules "
+            "do not ask for; of the foreign ones among it nothing can be told, as none of their code systems is read."
         )
-        columns = _name("collection"), *_counts("entries", "known", "foreign"), Column("share", "Known, of 100", "rate")
+        columns = (
+            _name("collection"),
+            *_counts("entries", "known", "unknown", "foreign"),
+            Column("share", "Known, of 100", "rate"),
+        )
         return Table("coverage", "Codes that these rules know", says, columns, tuple(rows))
 
     def codes(self) -> Table:

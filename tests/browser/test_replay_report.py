@@ -15,6 +15,8 @@ from cds_service.replay.judgements import Codes, Coverage, Damage, Judgement, Un
 from tests.browser.visits import Visits
 from tests.replay.judged import A, B, card, ended, judged, run, written
 
+PAPER_WIDTH = 673
+"""Of A4, less its margins of 16 mm, in CSS pixels."""
 PAGE, DIFFERENCES = "/index.html", "/differences/index.html"
 every_page = pytest.mark.parametrize("path", [PAGE, DIFFERENCES])
 
@@ -75,6 +77,16 @@ def test_the_keyboard_reaches_everything(opened: Visits, path: str) -> None:
 @every_page
 def test_the_page_fits_on_a_phone(opened: Visits, path: str) -> None:
     assert opened.new(width=400).go(path).overflow() <= 0
+
+
+@every_page
+def test_on_paper_no_table_is_cut_and_nothing_is_folded(opened: Visits, path: str) -> None:
+    page = opened.new(width=PAPER_WIDTH).go(path).page
+    page.emulate_media(media="print")
+    cut = "[...document.querySelectorAll('table, figure')].filter((one) => one.getBoundingClientRect().right > %d)"
+    assert page.evaluate(f"({cut % PAPER_WIDTH}).map((one) => one.innerText.slice(0, 60))") == []
+    folded = "[...document.querySelectorAll('details table')].filter((one) => !one.checkVisibility()).length"
+    assert page.evaluate(folded) == 0
 
 
 def test_what_is_most_looked_for_stands_at_the_head(opened: Visits) -> None:

@@ -52,6 +52,27 @@ def test_where_no_hook_was_answered_no_rate_is_made_up():
     assert (hook["asked"], hook["answers"], hook["per-100-patients"], hook["per-answers"]) == (1, 0, None, None)
 
 
+def test_a_hook_at_which_nothing_was_asked_stands_in_the_table_with_none():
+    told = rows(tables([judged("p1")], hooks=("patient-view", "order-sign"))["hooks"])
+    assert [(row["hook"], row["asked"], row["per-answers"]) for row in told] == [
+        ("patient-view", 1, 0.0),
+        ("order-sign", 0, None),
+    ]
+
+
+def test_what_could_not_be_told_is_added_up_by_datum_the_most_frequent_first():
+    lacking = {
+        A: (Verdict("undetermined", "x", "orders: not sent; patient: not sent"), Verdict("undetermined", "y", "b")),
+        B: ended("undetermined", "z", "patient: not sent"),
+    }
+    told = rows(tables([judged("p1", outcomes=lacking)])["lacking"])
+    assert [(row["datum"], row["times"]) for row in told] == [
+        ("patient: not sent", 2),
+        ("b", 1),
+        ("orders: not sent", 1),
+    ]
+
+
 def test_a_rule_that_never_spoke_stands_in_the_table_with_none():
     told = rows(tables([judged("p1", card(A), outcomes={A: ended("found", "x"), B: ended("not_met", "y")})])["rules"])
     assert [(row["rule"], row["cards"], row["title"]) for row in told] == [
@@ -82,7 +103,7 @@ def test_the_most_frequent_unknown_codes_stand_with_what_is_known():
     unknown = tuple(UnknownCode(RXNORM, str(n), 100 - n) for n in range(60))
     made = tables([], codes=Codes({"medications": Coverage(200, 124, 3, unknown)}))
     assert rows(made["coverage"]) == [
-        {"collection": "medications", "entries": 200, "known": 124, "foreign": 3, "share": 62.0}
+        {"collection": "medications", "entries": 200, "known": 124, "unknown": 76, "foreign": 3, "share": 62.0}
     ]
     codes = rows(made["codes"])
     assert len(codes) == MOST_CODES
