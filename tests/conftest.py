@@ -10,7 +10,7 @@ from cds_service.web.assembly import Application
 from tests.calling import application_with
 from tests.contract import read_validated, speaking_to
 
-pytest_plugins = ("tests.retrying", "tests.real_parts")
+pytest_plugins = ("tests.quicker", "tests.real_parts", "tests.retrying")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,8 @@ from cds_service.settings import BENCH_OFF, Settings
 if TYPE_CHECKING:
     from socket import socket
 
+    from cds_service.authoring.cases import Case
+    from cds_service.authoring.run_cases import CaseRunner
     from cds_service.decisions.ruleset import Ruleset
     from cds_service.trust.clients import Clients
 
@@ -165,9 +167,11 @@ def check(*, trying: bool) -> None:
         click.echo(f"  {variable:22}{value}")
     found: list[FaultsFound] = []
     ruleset = None
+    cases: list[tuple[str, Case]] = []
     with _collected(found):
         ruleset = assembled(settings)
-        faults = list(_faults(ruleset))
+        runner, cases = cases_of(ruleset)
+        faults = list(_faults(ruleset, runner, cases))
         if faults:
             raise ContentError(faults)
     with _collected(found):
@@ -192,7 +196,7 @@ def check(*, trying: bool) -> None:
     counted = (
         (len(content.rules), "rules"),
         (len(content.value_sets), "value sets"),
-        (len(cases_of(ruleset)[1]), "cases"),
+        (len(cases), "cases"),
     )
     over = ", laid over the shipped ones" if content.files.under else ""
     told = ", ".join(f"{n} {what}" for n, what in counted)
@@ -276,7 +280,7 @@ def _lean_and_unread(ruleset: Ruleset) -> Iterator[str]:
             yield f"services.toml: prefetch-lean: {hook}: no rule of its services reads {', '.join(unread)}."
 
 
-def _faults(ruleset: Ruleset) -> Iterator[str]:
+def _faults(ruleset: Ruleset, runner: CaseRunner, cases: Iterable[tuple[str, Case]]) -> Iterator[str]:
     from cds_service.authoring.cases import of_the_site
     from cds_service.fhir.validity import faults_in
     from cds_service.rules.review import Outcome
@@ -284,7 +288,6 @@ def _faults(ruleset: Ruleset) -> Iterator[str]:
     content = ruleset.content
     for name, resource in content.resources.items():
         yield from (f"suggestions/{name}: {fault}" for fault in faults_in(resource))
-    runner, cases = cases_of(ruleset)
     held = {rule: of_the_site(content, rule) for rule in content.rules} if content.files.under else None
     for rule, case in cases:
         if held is None or case.name in held[rule]:

@@ -58,9 +58,9 @@ def written(tmp_path: Path, said: str) -> dict[str, str]:
     return {"CDS_CLIENTS": str(tmp_path / "clients.toml"), "CDS_VAR": str(tmp_path), "CDS_TODAY": ""}
 
 
-def checked(tmp_path: Path, code: int, said: str, **more: str) -> str:
+def checked(tmp_path: Path, cards: Path, code: int, said: str, **more: str) -> str:
     """What the whole command prints."""
-    given = written(tmp_path, said) | more
+    given = written(tmp_path, said) | {"CDS_CARDS": str(cards)} | more
     result = CliRunner().invoke(main, ["check", "--try"], env=given, catch_exceptions=False)
     assert result.exit_code == code, result.output
     assert "MARK" not in result.output
@@ -75,8 +75,10 @@ def tried(tmp_path: Path, said: str, **more: str) -> list[str]:
     return lines
 
 
-def test_what_is_reached_is_told_in_a_line_each(tmp_path: Path, ehr: str) -> None:
-    said = checked(tmp_path, 0, f'jku = "{ehr}/keys?token=MARK"\nfhir-servers = ["{ehr}/r4", "{ehr}/closed"]')
+def test_what_is_reached_is_told_in_a_line_each(tmp_path: Path, ehr: str, few_cases: Path) -> None:
+    said = checked(
+        tmp_path, few_cases, 0, f'jku = "{ehr}/keys?token=MARK"\nfhir-servers = ["{ehr}/r4", "{ehr}/closed"]'
+    )
     (lines,) = [part.splitlines()[:4] for part in said.split("Tried\n")[1:]]
     assert lines[0].startswith("  Database: SQLite 3.")
     assert lines[1] == f"  Keys of ehr: {ehr}/keys?... holds k1 (EC), k2 (RSA)"
@@ -148,9 +150,11 @@ def test_nobody_is_waited_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert lines[2].startswith(f"  FHIR server http://{address}/r4: FAULT: no")
 
 
-def test_a_database_elsewhere_that_is_not_verified_is_warned_of_and_its_password_is_not_told(tmp_path: Path) -> None:
+def test_a_database_elsewhere_that_is_not_verified_is_warned_of_and_its_password_is_not_told(
+    tmp_path: Path, few_cases: Path
+) -> None:
     address = "postgresql://cds:MARK@db.invalid/cds?sslmode=require"
-    said = checked(tmp_path, 1, 'jku = "http://127.0.0.1:9/keys"', CDS_DATABASE_URL=address)
+    said = checked(tmp_path, few_cases, 1, 'jku = "http://127.0.0.1:9/keys"', CDS_DATABASE_URL=address)
     assert "WARNING: the database is not verified: what goes there is encrypted, for whoever answers" in said
     assert "postgresql://cds:...@db.invalid/cds?sslmode=require" in said
     assert "  - Database: cannot be used" in said

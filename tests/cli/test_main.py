@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -32,6 +33,11 @@ def run(*args, code=0, **environ):
     result = CliRunner().invoke(main, args, env={**DAY, **environ}, catch_exceptions=False)
     assert result.exit_code == code, result.output
     return result.output
+
+
+@pytest.fixture
+def checked(few_cases):
+    return partial(run, "check", CDS_CARDS=str(few_cases))
 
 
 def flat(text):
@@ -86,8 +92,8 @@ def test_check_prints_the_settings_in_force_and_what_was_read():
     assert "No fault found." in said
 
 
-def test_check_parts_every_setting_from_its_value():
-    told = [line.split() for line in run("check").splitlines() if line.startswith("  CDS_")]
+def test_check_parts_every_setting_from_its_value(checked):
+    told = [line.split() for line in checked().splitlines() if line.startswith("  CDS_")]
     assert all(len(words) >= 2 for words in told)
 
 
@@ -100,50 +106,49 @@ def test_the_line_that_gets_a_card_is_told_only_where_no_token_is_asked_for():
     assert not any("curl" in line for line in _addresses(Settings(**where)))
 
 
-def test_check_tells_what_an_ehr_does_not_serve(tmp_path):
+def test_check_tells_what_an_ehr_does_not_serve(tmp_path, checked):
     keys = {"keys": [EC_KEY.as_dict(private=False)]}
     (tmp_path / "keys.json").write_text(json.dumps(keys))
     (tmp_path / "clients.toml").write_text(CLIENTS + 'vendor = "epic"')
-    said = run("check", CDS_CLIENTS=str(tmp_path / "clients.toml"))
+    said = checked(CDS_CLIENTS=str(tmp_path / "clients.toml"))
     assert "not served, and taken for empty: carePlans, medicationStatements" in said
     (tmp_path / "clients.toml").write_text(
         CLIENTS + 'vendor = "athenahealth"\ndiagnostic-reports = "all"\nobservation-search = "combo-code"'
     )
-    said = run("check", CDS_CLIENTS=str(tmp_path / "clients.toml"))
+    said = checked(CDS_CLIENTS=str(tmp_path / "clients.toml"))
     assert "asked for all diagnosticReports, whatever their codes" in said
     assert "asked for observations by the codes of their components too" in said
     assert "asked for medicationRequests with intent=order,plan: what that leaves out is not seen" in said
-    assert "CDS_NOT_SERVED        tasks" in run("check", CDS_NOT_SERVED="tasks")
-    assert "CDS_NOT_SERVED: 'task' is none of" in run("check", code=1, CDS_NOT_SERVED="task")
+    assert "CDS_NOT_SERVED        tasks" in checked(CDS_NOT_SERVED="tasks")
+    assert "CDS_NOT_SERVED: 'task' is none of" in checked(code=1, CDS_NOT_SERVED="task")
 
 
-def test_check_tells_from_where_what_is_not_lean_is_fetched(tmp_path):
+def test_check_tells_from_where_what_is_not_lean_is_fetched(tmp_path, checked):
     keys = {"keys": [EC_KEY.as_dict(private=False)]}
     (tmp_path / "keys.json").write_text(json.dumps(keys))
     path, lean = tmp_path / "clients.toml", CLIENTS + 'prefetch = "lean"\n'
     served = lean + 'fhir-servers = ["https://fhir.example.org/r4", "https://fhir.example.org/test"]\n'
     path.write_text(served)
-    said = run("check", CDS_CLIENTS=str(path))
+    said = checked(CDS_CLIENTS=str(path))
     fetched = "prefetch: lean, what else is needed is fetched from"
     assert f"    {fetched} https://fhir.example.org/r4 or https://fhir.example.org/test" in said
     assert "CDS_DISCOVERY=token" not in said
     path.write_text(served + CLIENTS.replace("test-ehr", "other").replace("ehr.test.example", "other.test.example"))
-    said = run("check", CDS_CLIENTS=str(path))
+    said = checked(CDS_CLIENTS=str(path))
     assert said.count(fetched) == 1
     assert "asks each of them for the full set: only with CDS_DISCOVERY=token" in said
-    assert "full set" not in run("check", CDS_CLIENTS=str(path), CDS_DISCOVERY="token")
+    assert "full set" not in checked(CDS_CLIENTS=str(path), CDS_DISCOVERY="token")
     path.write_text(lean)
-    for command in ("check", "serve"):
-        said = run(command, code=1, CDS_CLIENTS=str(path))
+    for said in (checked(code=1, CDS_CLIENTS=str(path)), run("serve", code=1, CDS_CLIENTS=str(path))):
         assert "clients.toml: test-ehr: prefetch: 'lean' needs fhir-servers" in said
 
 
-def test_check_tells_from_where_it_is_fetched_in_open_mode():
+def test_check_tells_from_where_it_is_fetched_in_open_mode(checked):
     fetched = "Prefetch: lean, what else is needed is fetched from servers on this machine"
-    assert f"{fetched}\n" in run("check", CDS_PREFETCH="lean", CDS_FHIR_SERVERS="10.20.0.0/16")
+    assert f"{fetched}\n" in checked(CDS_PREFETCH="lean", CDS_FHIR_SERVERS="10.20.0.0/16")
     listed = "https://fhir.example.org/r4 10.20.0.0/16"
-    assert f"{fetched} or https://fhir.example.org/r4\n" in run("check", CDS_PREFETCH="lean", CDS_FHIR_SERVERS=listed)
-    assert "what else is needed" not in run("check")
+    assert f"{fetched} or https://fhir.example.org/r4\n" in checked(CDS_PREFETCH="lean", CDS_FHIR_SERVERS=listed)
+    assert "what else is needed" not in checked()
 
 
 def test_check_tells_a_lean_key_that_no_rule_of_the_service_reads_any_more(checkout):
@@ -171,13 +176,13 @@ def test_check_names_file_and_key_of_every_fault(checkout):
     assert "Traceback" not in done.stderr
 
 
-def test_check_tells_the_trusted_ehrs_and_what_is_wrong_with_them(tmp_path):
+def test_check_tells_the_trusted_ehrs_and_what_is_wrong_with_them(tmp_path, checked):
     (tmp_path / "keys.json").write_text(json.dumps({"keys": [EC_KEY.as_dict(private=False)]}))
     (tmp_path / "clients.toml").write_text(CLIENTS)
-    said = run("check", CDS_CLIENTS=str(tmp_path / "clients.toml"))
+    said = checked(CDS_CLIENTS=str(tmp_path / "clients.toml"))
     assert "  test-ehr: https://ehr.test.example, keys of keys.json by ES384, RS384, default" in said
     (tmp_path / "clients.toml").write_text(CLIENTS.replace("rbd-patient-view", "rbd-no-such") + "colour = 1")
-    said = run("check", code=1, CDS_CLIENTS=str(tmp_path / "clients.toml"))
+    said = checked(code=1, CDS_CLIENTS=str(tmp_path / "clients.toml"))
     assert "clients.toml: test-ehr: colour: unknown field" in said
     assert "No fault found" not in said
     assert "colour: unknown field" in run("serve", "--port", "8999", code=1, CDS_CLIENTS=str(tmp_path / "clients.toml"))
@@ -194,9 +199,9 @@ def test_check_tells_the_trusted_ehrs_and_what_is_wrong_with_them(tmp_path):
         ("CDS_DATABASE_URL", "postgresql://h/db?sslroot=x", "unknown parameter 'sslroot'"),
     ],
 )
-def test_what_cannot_be_written_is_told_before_anything_is_served(variable, value, said):
-    for command in (("check",), ("serve", "--port", "8999")):
-        assert said in run(*command, code=1, **{variable: value})
+def test_what_cannot_be_written_is_told_before_anything_is_served(variable, value, said, checked):
+    assert said in checked(code=1, **{variable: value})
+    assert said in run("serve", "--port", "8999", code=1, **{variable: value})
 
 
 @pytest.mark.parametrize(
@@ -206,8 +211,8 @@ def test_no_part_of_an_address_is_repeated_that_may_be_of_a_password(address):
     assert "MARK" not in run("serve", "--port", "8999", code=1, CDS_DATABASE_URL=address)
 
 
-def test_check_tells_a_variable_that_is_no_setting():
-    assert "CDS_SILENT is set, but is no setting" in run("check", CDS_SILENT="yes")
+def test_check_tells_a_variable_that_is_no_setting(checked):
+    assert "CDS_SILENT is set, but is no setting" in checked(CDS_SILENT="yes")
 
 
 def test_check_tells_faults_of_the_ehrs_beside_those_of_the_cards(checkout, tmp_path):
