@@ -35,10 +35,11 @@ _BARS = {
     "undetermined": "times",
     "unreadable": "times",
     "coverage": "share",
-    "codes": "entries",
     "changes": "patients",
 }
 """By table, the column that is drawn as bars too."""
+_FULL = {"coverage": 100}
+"""By table, what a whole bar stands for; else the most that there is."""
 _MOST_OPEN = 45
 """Longer tables are folded."""
 _MOST_ROWS = 60
@@ -139,6 +140,7 @@ def _written(
         "sample": SAMPLE if sample[1:] else "",
         "files": TABLES,
         "bars": _BARS,
+        "full": _FULL,
         "below": below,
         "told": told,
         "most_open": _MOST_OPEN,

@@ -32,7 +32,19 @@ def judgements() -> Iterator[Judgement]:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    codes = Codes({"medications": Coverage(900, 500, 9, (UnknownCode("<b>system</b>", "<i>code</i>", 12),))})
+    codes = Codes(
+        {
+            "medications": Coverage(
+                900,
+                500,
+                9,
+                (
+                    UnknownCode("<b>system</b>", "<i>code</i>", 12),
+                    UnknownCode("s" * 300, "c" * 300, 9),
+                ),
+            )
+        }
+    )
     of = run(days=("2026-06-01", "2026-06-28"), damaged=(Damage("Condition.ndjson", "not JSON", 3),))
     folder = written(tmp_path_factory.mktemp("replay"), list(judgements()), of, codes)
     _replay("report", str(folder))

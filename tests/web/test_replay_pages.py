@@ -94,6 +94,12 @@ def test_each_collection_of_unknown_codes_says_how_much_of_it_is_unknown(opened)
     assert "76 of 200 entries (38%) carry no code and no words that a value set knows." in said
 
 
+def test_a_bar_of_what_is_known_is_whole_where_all_is_known(opened):
+    codes = Codes({"medications": Coverage(200, 50, 3), "conditions": Coverage(200, 100, 3)})
+    text = opened([judged("p1")], codes=codes).text.partition('<section aria-labelledby="coverage">')[2]
+    assert re.findall(r'<rect width="([\d.]+)%"', text.partition("</section>")[0]) == ["50", "25"]
+
+
 def test_a_table_that_is_cut_says_so_on_paper_too(opened):
     places = {A: tuple(one for n in range(70) for one in ended("undetermined", f"c{n}", "orders: not sent"))}
     page = opened([judged("p1", outcomes=places)])
