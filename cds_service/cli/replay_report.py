@@ -139,11 +139,13 @@ def _write_charts(
     source: str, results: Results, patients: frozenset[str], processes: int | None, cluster: str | None
 ) -> None:
     from cds_service.replay.sampled_charts import Wanted, write_charts
+    from cds_service.replay.words import counted
 
     wanted = Wanted(source=source, run=results.run, patients=patients, out=results.folder)
     with executor_of(processes, cluster) as (executor, _):
         write_charts(wanted, executor, Bar())
-    click.echo(f"WARNING: {wanted.folder} holds patient data: the charts of {len(patients):,} patients.", err=True)
+    whose = counted(len(patients), "patient", "patients")
+    click.echo(f"WARNING: {wanted.folder} holds patient data: the charts of {whose}.", err=True)
 
 
 def _told(one: Held, mask: Callable[..., int]) -> str:
