@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, tzinfo
 from functools import cached_property
 from itertools import chain
+from math import inf
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -27,6 +28,7 @@ Shared = Callable[[str], Sequence[bytes]]
 """The lines of what names nobody, by ``Type/id``."""
 _DEEPEST = 2
 """A drug may be made of another that stands elsewhere; no chart needs more."""
+_RESULTS = "observations"
 _NO_JSON = Reading(None, (Unreadable("resource", "no JSON"),))
 
 
@@ -78,7 +80,7 @@ class Chart:
     @cached_property
     def whole(self) -> Sequence[Entry]:
         """With what is read only once a rule has started."""
-        return sorted([*self.entries, *self._later()], key=_by_name)
+        return sorted([*self.entries, *self._later()], key=place)
 
     def of(self, kind: type[R]) -> Iterator[tuple[Entry, R]]:
         for entry in self.entries:
@@ -152,13 +154,13 @@ class ChartReader:
 
     def __init__(self, zone: tzinfo, shared: Shared, relevance: Relevance | None = None) -> None:
         self._zone, self._shared = zone, shared
-        self._parts = relevance.parts if relevance else Parts
+        self.parts: Callable[[Iterable[fhir.Resource]], Parts] = relevance.parts if relevance else Parts
+        """By when they are looked at; resources that can be read in full."""
 
     def chart(self, patient: str, records: Iterable[Record]) -> Chart:
         """The chart of a patient; the order in which records come means nothing."""
-        reader = LenientReader()
-        read = [(record, _read(record, reader)) for record in records]
-        parts = self._parts([one.resource for _, one in read if one.resource and not one.unreadable])
+        read = [(record, self.read(record)) for record in records]
+        parts = self.parts([one.resource for _, one in read if one.resource and not one.unreadable])
         now = _ids(parts.now)
         looked_at = [one for one in read if one[1].unreadable or id(one[1].resource) in now]
         entries = self._entries(looked_at)
@@ -172,11 +174,21 @@ class ChartReader:
         return Chart(patient, entries, [*own, *self._referred(entries)], later, aside)
 
     def _entries(self, read: Iterable[tuple[Record, Reading]]) -> list[Entry]:
-        """In the order of their names, and of their content under one."""
-        made = [self._entry(*one) for one in sorted(read, key=_by_content) if one[0].type in KEY_OF]
-        return sorted(made, key=_by_name)
+        """In the order of their places, and of their content in one."""
+        made = [self.entry(*one) for one in sorted(read, key=_by_content) if one[0].type in KEY_OF]
+        return sorted(made, key=place)
 
-    def _entry(self, record: Record, reading: Reading) -> Entry:
+    def read(self, record: Record) -> Reading:
+        """What stands there, however long it takes to mend: the same export is to give the same answers anywhere."""
+        try:
+            reading = LenientReader(inf).reading(record.raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return _NO_JSON
+        if reading.resource is not None and record.address:
+            reading.resource.full_url = record.address
+        return reading
+
+    def entry(self, record: Record, reading: Reading) -> Entry:
         resource, since = reading.resource, None
         if resource is not None:
             localize(resource, self._zone)
@@ -199,27 +211,19 @@ class ChartReader:
 
     def _of(self, name: str) -> Iterator[fhir.Resource]:
         for raw in self._shared(name):
-            reading = LenientReader().reading(raw)
+            reading = LenientReader(inf).reading(raw)
             if reading.resource is not None:
                 yield reading.resource
 
 
-def _read(record: Record, reader: LenientReader) -> Reading:
-    try:
-        reading = reader.reading(record.raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _NO_JSON
-    if reading.resource is not None and record.address:
-        reading.resource.full_url = record.address
-    return reading
+def place(entry: Entry) -> tuple[str, date, str]:
+    """Where an entry stands in its chart; results by the day on which they became known."""
+    since = entry.since if entry.key == _RESULTS else None
+    return entry.key, since or date.min, entry.reference
 
 
 def _ids(part: Mapping[type[fhir.Resource], Iterable[fhir.Resource]]) -> set[int]:
     return {id(one) for found in part.values() for one in found}
-
-
-def _by_name(entry: Entry) -> str:
-    return entry.reference
 
 
 def _by_content(read: tuple[Record, Reading]) -> tuple[bytes, str]:

@@ -31,6 +31,7 @@ _CODED: Mapping[type[fhir.Resource], str] = {
     fhir.AllergyIntolerance: "allergies",
 }
 _KINDS = {"medications": ("drug",), "allergies": ("drug",), "conditions": ("condition", "order")}
+_NONE: Mapping[str, fhir.Resource] = {}
 _ODD = "(odd)"
 _LONGEST_CODE, _LONGEST_SYSTEM = 64, 200
 _MOST_REMEMBERED = 50_000
@@ -75,12 +76,20 @@ class Counting:
 
     def take(self, chart: Chart) -> None:
         held = (entry.reading.resource for entry in chart.entries)
-        for resource in (*filter(None, held), *chart.aside):
+        self.count((*held, *chart.aside), chart.shared)
+
+    def count(self, resources: Iterable[fhir.Resource | None], shared: Mapping[str, fhir.Resource] = _NONE) -> None:
+        """Counts those that could be read; ``shared`` are the drugs that they refer to."""
+        for resource in filter(None, resources):
             name = _CODED.get(type(resource))
             if name:
-                self._waiting[name, _key(_coded(resource, chart))] += 1
+                self._waiting[name, _key(_coded(resource, shared))] += 1
         if len(self._waiting) > _MOST_REMEMBERED:
             self._settle()
+
+    def add(self, other: Counting) -> None:
+        for name, counted in other.found.items():
+            self._found.setdefault(name, Counted()).add(counted)
 
     @property
     def found(self) -> Mapping[str, Counted]:
@@ -109,7 +118,7 @@ def _looked_up(
     return known, not known and bool(kinds) and vocabulary.is_foreign(concept, *kinds or ())  # type: ignore[arg-type]  # names of kinds
 
 
-def _coded(resource: fhir.Resource, chart: Chart) -> fhir.CodeableConcept | None:
+def _coded(resource: fhir.Resource, shared: Mapping[str, fhir.Resource]) -> fhir.CodeableConcept | None:
     """What names it; of a drug by reference, the code of that drug."""
     if not isinstance(resource, _DRUGS):
         return resource.code  # type: ignore[attr-defined,no-any-return]  # of a coded type
@@ -117,7 +126,7 @@ def _coded(resource: fhir.Resource, chart: Chart) -> fhir.CodeableConcept | None
         return resource.medication_codeable_concept
     written = resource.medication_reference.reference or ""
     inside = [one for one in fhir.many(resource.contained) if f"#{one.id}" == written]
-    named = inside[0] if inside else chart.shared.get(local(written))
+    named = inside[0] if inside else shared.get(local(written))
     return named.code if isinstance(named, fhir.Medication) else None
 
 

@@ -22,6 +22,7 @@ from cds_service.replay.coverage import Counted, Counting
 from cds_service.replay.judge import Asked, Judge, Site
 from cds_service.replay.judgements import Judgement, ShownCard
 from cds_service.replay.lines import PATIENT, REQUEST
+from cds_service.replay.long_charts import LongCharts
 from cds_service.replay.spill import read_patients, replaced
 
 _ENCODER = msgspec.json.Encoder()
@@ -96,14 +97,18 @@ def judge_partition(task: JudgeTask) -> JudgedTally:
 
 def _judge_all(task: JudgeTask, judge: Judge, reader: ChartReader) -> JudgedTally:
     counting, asked = Counting(judge.known), task.id_key
-    by_patient = read_patients(task.spills, task.number, task.partitions)
+    long = LongCharts(reader, judge.known)
+    by_patient = read_patients(task.spills, task.number, task.partitions, long.shortened)
     held = {_hidden(patient, asked): (patient, records) for patient, records in by_patient.items()}
     tally, lines = JudgedTally(), bytearray()
     for name in sorted(held):
         patient, records = held[name]
-        if not any(record.type in (PATIENT, REQUEST) for record in records):
-            tally.orphans += len(records)
+        kinds = {record.type for record in records}
+        if kinds.isdisjoint((PATIENT, REQUEST)):
+            tally.orphans += len(records) + long.lines[patient]
             continue
+        if PATIENT in kinds and patient in long.codes:
+            counting.add(long.codes[patient])
         tally.patients += 1
         tally.not_asked += sum(one.type == REQUEST and not judge.services_for(one.raw) for one in records)
         for one in judged(patient, records, judge, reader, counting):

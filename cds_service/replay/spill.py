@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 from zlib import crc32
 
 from cds_service.replay.chart import Record
 
+Shortened = Callable[[str, Iterable[Record]], list[Record]]
+LONG = 10_000
+"""Records by which a chart may grow before it is shortened."""
 _INDEX = ".index"
 _MOST_REMEMBERED = 20_000
 _OFFSET = struct.Struct("<Q")
@@ -80,15 +83,26 @@ def read_partition(path: Path, number: int, partitions: int) -> Iterator[tuple[s
             begin, end = _PAIR.unpack(index.read(_PAIR.size))
             if end > begin:
                 records.seek(begin)
-                yield from map(_record, records.read(end - begin).split(b"\n")[:-1])
+                while begin < end and (line := records.readline()):
+                    begin += len(line)
+                    yield _record(line[:-1])
 
 
-def read_patients(paths: Iterable[Path], number: int, partitions: int) -> dict[str, list[Record]]:
-    """The records of one partition by patient, from all that was spilled."""
+def read_patients(
+    paths: Iterable[Path], number: int, partitions: int, shortened: Shortened | None = None
+) -> dict[str, list[Record]]:
+    """The records of one partition by patient, from all that was spilled; long charts are shortened as they grow."""
     found: dict[str, list[Record]] = {}
+    most: dict[str, int] = {}
     for path in paths:
         for patient, record in read_partition(path, number, partitions):
-            found.setdefault(patient, []).append(record)
+            records = found.setdefault(patient, [])
+            records.append(record)
+            if shortened and len(records) >= most.get(patient, LONG):
+                found[patient] = shortened(patient, records)
+                most[patient] = len(found[patient]) + LONG
+    if shortened:
+        found |= {patient: shortened(patient, found[patient]) for patient in most}
     return found
 
 

@@ -99,7 +99,7 @@ def parts(as_of):
 
     def parted(*resources):
         read = [msgspec.json.decode(json.dumps(one).encode(), type=fhir.AnyResource) for one in resources]
-        found = as_of.reader(lambda _: ())._parts(read)
+        found = as_of.reader(lambda _: ()).parts(read)
         sides = {"now": found.now, "later": found.later, "never": found.never}
         return {one.id: name for name, side in sides.items() for kept in side.values() for one in kept}
 
