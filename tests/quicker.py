@@ -13,7 +13,7 @@ from cds_service.content import load as loading
 from cds_service.content.model import Content
 from cds_service.content.places import shipped_cards
 
-_LOADERS = ("content.load", "decisions.service", "replay.split")
+_LOADERS = ("content.load", "decisions.service", "replay.basis")
 _load = loading.load
 _loaded: dict[object, Content] = {}
 

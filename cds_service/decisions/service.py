@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from cds_service.content.load import load
-from cds_service.content.model import ServiceText
+from cds_service.content.model import Content, ServiceText
 from cds_service.content.reviews import signed_only
 from cds_service.decisions.cards import SERVICE_URL, Visit
 from cds_service.decisions.decide import Decision, Judged, Recall, conclude, judge, user_gate
@@ -97,7 +97,7 @@ class DecisionService:
     @classmethod
     def of(
         cls,
-        cards: Path,
+        cards: Path | Content,
         today: Callable[[], date],
         *,
         zone: tzinfo = UTC,
@@ -105,11 +105,11 @@ class DecisionService:
         url: str = SERVICE_URL,
         only_signed: bool = False,
     ) -> DecisionService:
-        """The service of a folder of cards; raises ContentError with every fault in it.
+        """The service of a folder of cards, or of its content; raises ContentError with every fault in it.
 
         With ``only_signed`` a rule that no clinician has signed as it stands is evaluated and not shown.
         """
-        content = load(cards)
+        content = load(cards) if isinstance(cards, Path) else cards
         rules = assemble(signed_only(content) if only_signed else content)
         return cls(rules, today, zone=zone, silent=silent, url=url)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
+
 import msgspec
 
 from cds_service import __version__
+from cds_service.content.load import load
 from cds_service.content.model import Content
 from cds_service.errors import ReplayError
 
@@ -27,3 +31,9 @@ class Basis(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"program {self.program} and cards {self.cards}"
+
+
+@lru_cache(2)
+def content_of(cards: Path, basis: Basis) -> Content:
+    """The cards of a folder, loaded once in a process; raises ReplayError if they are not of this state."""
+    return basis.require(load(cards))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from hashlib import blake2b
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from cds_service.content.model import Content
 from cds_service.decisions.decide import Decision
 from cds_service.decisions.service import DecidedHook, DecisionService
 from cds_service.errors import CallRefused
@@ -68,13 +70,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Judge:
-    """The service of a site on any day."""
+    """The service of a site on any day; ``content`` is that of its cards, where they are loaded already."""
 
-    def __init__(self, site: Site, asked: Asked) -> None:
+    def __init__(self, site: Site, asked: Asked, content: Content | None = None) -> None:
         self._asked = asked
         self._day = asked.day
         self.zone = zone_of(site.time_zone)
-        self.service = DecisionService.of(site.cards, lambda: self._day, zone=self.zone, only_signed=site.only_signed)
+        self.service = DecisionService.of(
+            content or site.cards, lambda: self._day, zone=self.zone, only_signed=site.only_signed
+        )
         vocabulary = self.service.ruleset.content.vocabulary
         self.known = Known(vocabulary)
         self._relevance = Relevance(vocabulary, self._watched(), self._stays)
@@ -164,13 +168,13 @@ class Judge:
 
     def _answered(self, chart: Chart, event: Event, service: Service, memory: Memory | None) -> DecidedHook:
         """The answer; what no rule starts on is looked at only where one has started on something else."""
-        recall = memory.recall if memory else None
         if not event.drafts:
-            first = at_once(self.service.answer(self._hook(chart, event, service, chart.entries), service))
-            if not first.decision.started.rules:
-                return first
+            with suppress(CallRefused):
+                first = at_once(self.service.answer(self._hook(chart, event, service, chart.entries), service))
+                if not first.decision.started.rules:
+                    return first
         whole = self._hook(chart, event, service, chart.whole)
-        return at_once(self.service.answer(whole, service, recall=recall))
+        return at_once(self.service.answer(whole, service, recall=memory.recall if memory else None))
 
     def _hook(self, chart: Chart, event: Event, service: Service, entries: Iterable[Entry]) -> HookRequest:
         held = chart.held([one for one in entries if event.knows(one)], event.last_known)

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from cds_service.decisions.collector import spare_the_collector
-from cds_service.replay.basis import Basis
+from cds_service.replay.basis import Basis, content_of
 from cds_service.replay.chart import ChartReader, Record
 from cds_service.replay.coverage import Counted, Counting
 from cds_service.replay.judge import Asked, Judge, Site
@@ -169,8 +169,7 @@ def _reference(written: str, key: str) -> str:
 
 @lru_cache(2)
 def _judge(site: Site, asked: Asked, basis: Basis) -> Judge:
-    judge = Judge(site, asked)
-    basis.require(judge.service.ruleset.content)
+    judge = Judge(site, asked, content_of(site.cards, basis))
     spare_the_collector()
     return judge
 

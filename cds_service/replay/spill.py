@@ -74,41 +74,48 @@ class SpillWriter:
         _draft(self._path).replace(self._path)
 
 
-def read_partition(path: Path, number: int, partitions: int) -> Iterator[tuple[str, Record]]:
-    """The records of one partition with their patients, in no order that means anything."""
-    row = (partitions + 1) * _OFFSET.size
-    with path.open("rb") as records, _index_of(path).open("rb") as index:
-        for start in range(0, os.fstat(index.fileno()).st_size, row):
-            index.seek(start + number * _OFFSET.size)
-            begin, end = _PAIR.unpack(index.read(_PAIR.size))
-            if end > begin:
-                records.seek(begin)
-                while begin < end and (line := records.readline()):
-                    begin += len(line)
-                    yield _record(line[:-1])
-
-
 def read_patients(
     paths: Iterable[Path], number: int, partitions: int, shortened: Shortened | None = None
 ) -> dict[str, list[Record]]:
-    """The records of one partition by patient, from all that was spilled; long charts are shortened as they grow."""
+    """The records of one partition by patient, from all that was spilled; long charts are shortened as they grow.
+
+    They come in no order that means anything.
+    """
     found: dict[str, list[Record]] = {}
     most: dict[str, int] = {}
-    for path in paths:
-        for patient, record in read_partition(path, number, partitions):
-            records = found.setdefault(patient, [])
-            records.append(record)
-            if shortened and len(records) >= most.get(patient, LONG):
-                found[patient] = shortened(patient, records)
-                most[patient] = len(found[patient]) + LONG
+    for patient, record in _records(paths, number, partitions):
+        records = found.setdefault(patient, [])
+        records.append(record)
+        if shortened and len(records) >= most.get(patient, LONG):
+            found[patient] = shortened(patient, records)
+            most[patient] = len(found[patient]) + LONG
     if shortened:
         found |= {patient: shortened(patient, found[patient]) for patient in most}
     return found
 
 
-def _record(line: bytes) -> tuple[str, Record]:
-    patient, kind, address, raw = line.split(b"\t", 3)
-    return patient.decode(), Record(kind.decode(), address.decode(), raw)
+def _records(paths: Iterable[Path], number: int, partitions: int) -> Iterator[tuple[str, Record]]:
+    decoded: dict[bytes, str] = {}
+    for line in _lines_of(paths, number, partitions):
+        patient, kind, address, raw = line.split(b"\t", 3)
+        for name in (patient, kind):
+            if name not in decoded:
+                decoded[name] = name.decode()
+        yield decoded[patient], Record(decoded[kind], address.decode(), raw)
+
+
+def _lines_of(paths: Iterable[Path], number: int, partitions: int) -> Iterator[bytes]:
+    row = (partitions + 1) * _OFFSET.size
+    for path in paths:
+        with path.open("rb") as records, _index_of(path).open("rb") as index:
+            for start in range(0, os.fstat(index.fileno()).st_size, row):
+                index.seek(start + number * _OFFSET.size)
+                begin, end = _PAIR.unpack(index.read(_PAIR.size))
+                if end > begin:
+                    records.seek(begin)
+                while begin < end and (line := records.readline()):
+                    begin += len(line)
+                    yield line[:-1]
 
 
 def _index_of(path: Path) -> Path:

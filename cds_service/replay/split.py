@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
-from cds_service.content.load import load
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.decoding import read_as
-from cds_service.replay.basis import Basis
+from cds_service.replay.basis import Basis, content_of
 from cds_service.replay.judgements import Damage
 from cds_service.replay.lines import BUNDLE, PATIENT, SHARED, DamagedLine, LineReader, Named
 from cds_service.replay.sources import Piece, lines_of
 from cds_service.replay.spill import SpillWriter, replaced
-from cds_service.terminology.vocabulary import Vocabulary
 
 MOST_HELD = 32 * 2**20
 MOST_PLACES = 5
@@ -62,7 +59,7 @@ class Tally(msgspec.Struct):
 
 class _Splitter:
     def __init__(self, task: SplitTask) -> None:
-        self._reader = LineReader(_vocabulary(task.cards, task.basis) if task.cards else None)
+        self._reader = LineReader(content_of(task.cards, task.basis).vocabulary if task.cards else None)
         self._spill = SpillWriter(task.spill, task.partitions, MOST_HELD)
         self._only = task.only
         self._shared: dict[str, bytes] = {}
@@ -190,11 +187,6 @@ class _BundleEntry(msgspec.Struct, rename="camel", gc=False):
 
 class _Bundle(msgspec.Struct, gc=False):
     entry: fhir.Many[_BundleEntry] = None
-
-
-@lru_cache(2)
-def _vocabulary(cards: Path, basis: Basis) -> Vocabulary:
-    return basis.require(load(cards)).vocabulary
 
 
 _BUNDLE = msgspec.json.Decoder(_Bundle)

@@ -75,14 +75,14 @@ def test_what_was_judged_with_another_value_set_is_not_gone_on_with(run, bulk, t
 
 
 @pytest.mark.parametrize("stage", ["reading", "judging"])
-def test_a_process_with_other_cards_than_the_run_began_with_is_refused(run, bulk, tmp_path, stage):
+def test_a_process_that_loads_other_cards_than_the_run_began_with_is_refused(run, bulk, tmp_path, stage):
     site = laid_over(tmp_path / "site", 'add-words = ["klonopin forte"]')
 
     def changing(at, done, of):
         if at == stage and done == 0:
             laid_over(site, 'add-words = ["klonopin piano"]')
 
-    pool = ProcessPoolExecutor(1, get_context("spawn"))
+    pool = ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1)
     with pool, pytest.raises(ReplayError, match=r"began with program .* and a process has .*: give"):
         run(bulk, cards=site, executor=pool, progress=changing)
 
