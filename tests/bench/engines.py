@@ -26,6 +26,7 @@ import msgspec
 
 from cds_service.content.load import load
 from cds_service.content.places import fhir_examples, shipped_cards
+from cds_service.decisions.collector import spare_the_collector
 from cds_service.decisions.ruleset import assemble
 from cds_service.hooks.hooks import HOOKS
 from cds_service.replay.chart import ChartReader, Record
@@ -127,6 +128,7 @@ def _reader(every_line: bool) -> LineReader:
 def _judging() -> tuple[Judge, ChartReader, Counting]:
     """What a process needs to judge; the export holds nothing that names nobody."""
     judge = Judge(Site(shipped_cards()), _asked())
+    spare_the_collector()
     return judge, judge.reader(lambda _: ()), Counting(judge.known)
 
 
@@ -244,15 +246,18 @@ def _compare(patients: int, names: Sequence[str]) -> None:
         _cut(Path(folder, "whole"), export)
         print(f"{patients:,} patients, {sum(path.stat().st_size for path in export.iterdir()) / 1e6:,.0f} MB;")
         print(f"runnable processes {os.getloadavg()[0]:.1f}; {_versions()}\n")
-        print("| way | lines | start, s | patients/s | ours over it | | CPU over ours | judgements |")
-        print("| --- | --- | ---: | ---: | ---: | --- | ---: | --- |")
+        print(
+            "| way | lines | start, s | patients/s | ours, patients/s | ours over it | | CPU over ours | judgements |"
+        )
+        print("| --- | --- | ---: | ---: | ---: | ---: | --- | ---: | --- |")
         for every_line in (True, False):
             for name in names:
                 ours, wanted = _apart(_OWN, export, Path(folder), every_line)
                 its, found = _apart(name, export, Path(folder), every_line)
                 cells = [name, "all" if every_line else "dropped", f"{its['start']:.0f}"]
                 times = its["wall"] / ours["wall"]
-                cells += [f"{patients / its['wall']:,.0f}", f"{times:.1f}", "met" if times >= _AIM else "not met"]
+                cells += [f"{patients / one['wall']:,.0f}" for one in (its, ours)]
+                cells += [f"{times:.1f}", "met" if times >= _AIM else "not met"]
                 cells += [f"{its['cpu'] / ours['cpu']:.1f}", "the same" if found == wanted else "DIFFERENT"]
                 print(f"| {' | '.join(cells)} |", flush=True)
         print(f"\nrunnable processes then {os.getloadavg()[0]:.1f}")
