@@ -120,8 +120,9 @@ def end_with_report(
         fail("The results hold hashes in place of ids (--hash-ids): no charts are written beside them.")
     numbers = counted(results.judgements(), sample, seed)
     verdicts = tuple(held(numbers, ceilings, results.run.hooks))
+    content = ruleset.content
     # Of other cards the words would mislead.
-    rules = ruleset.content.rules if ruleset.content.digest == results.run.cards else {}
+    rules = {name: one for name, one in content.rules.items() if results.run.said.get(name) == content.said[name]}
     mask = Mask(mask_below, numbers.counts)
     page = ReplayReport(numbers, results.run, results.codes, rules, verdicts, mask).write(folder / "report")
     click.echo(f"Report: {page}")

@@ -98,6 +98,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     hooks: tuple[str, ...]
     services: Mapping[str, tuple[str, ...]]
     """By service its rules, those that are switched off left out."""
+    said: Mapping[str, str] = {}
+    """By rule the digest of what its cards say, by which a signature goes too."""
     mode: Literal["as-of", "events", "requests"]
     as_of: str | None = None
     switches: Mapping[str, bool | int | str | None] = {}

@@ -213,6 +213,7 @@ class _Replay:
                 for text in content.services.service
                 if text.hook in asked.hooks
             },
+            said=dict(sorted(content.said.items())),
             mode="requests" if types and set(types) <= {REQUEST} else asked.mode,
             as_of=asked.day.isoformat(),
             switches={

@@ -88,6 +88,20 @@ def replayed(tmp_path):
     return tmp_path / "results"
 
 
+def test_each_rule_is_told_in_its_words_unless_they_have_changed_since(replayed, tmp_path):
+    """A signature, a budget or another rule's words take nothing away from the report."""
+    (tmp_path / "site" / "clonazepam-dementia").mkdir(parents=True)
+    (tmp_path / "site" / "clonazepam-dementia" / "card.toml").write_text('title = "Of late another title"\n')
+    signed = '[[clonazepam-falls]]\nby = "A"\nrole = "B"\non = 2026-12-01\ndigest = "00000000"\n'
+    (tmp_path / "site" / "reviews.toml").write_text(signed)
+    CliRunner().invoke(main, ["replay", "report", str(replayed)], env={"CDS_CARDS": str(tmp_path / "site")})
+    with (replayed / "report" / "tables" / "rules.csv").open(newline="") as file:
+        titles = {row["rule"]: row["title"] for row in csv.DictReader(file)}
+    assert titles.pop("clonazepam-dementia") == ""
+    assert "Clonazepam" in titles["clonazepam-falls"]
+    assert all(titles.values())
+
+
 def with_charts(folder, *more, code=0):
     source = fhir_examples() / "bulk"
     return replay("report", folder, source, "--with-charts", "--processes", 1, *more, code=code)
