@@ -179,9 +179,9 @@ class ChartReader:
         return sorted(made, key=place)
 
     def read(self, record: Record) -> Reading:
-        """What stands there, however long it takes to mend: the same export is to give the same answers anywhere."""
+        """What stands there."""
         try:
-            reading = LenientReader(inf).reading(record.raw)
+            reading = _READER.reading(record.raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return _NO_JSON
         if reading.resource is not None and record.address:
@@ -211,7 +211,7 @@ class ChartReader:
 
     def _of(self, name: str) -> Iterator[fhir.Resource]:
         for raw in self._shared(name):
-            reading = LenientReader(inf).reading(raw)
+            reading = _READER.reading(raw)
             if reading.resource is not None:
                 yield reading.resource
 
@@ -241,5 +241,7 @@ def _references(resource: fhir.Resource) -> Iterator[str]:
             yield local(written)
 
 
+_READER = LenientReader(inf)
+"""However long it takes to mend: the same export is to give the same answers anywhere."""
 _ALLERGY = msgspec.json.Decoder(AllergyDates)
 _CHANGE = msgspec.json.Decoder(LastChange)
