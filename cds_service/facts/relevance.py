@@ -7,9 +7,10 @@ where it might, which is where one of them is odd, is referred to, or may be ano
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from cds_service.facts.chart import MOST_RESOURCES
 from cds_service.facts.losses import is_plain
 from cds_service.facts.results import known_sets, perhaps_known
 from cds_service.fhir import elements as fhir
@@ -65,8 +66,21 @@ class Relevance:
             fhir.MedicationDispense: self._drug,
         }
 
-    def parts(self, chart: Iterable[fhir.Resource]) -> Parts:
-        """The resources of one chart; all of them can be read in full."""
+    def parts(self, chart: Sequence[fhir.Resource]) -> Parts:
+        """The resources of one chart; all of them can be read in full.
+
+        Where there are more than facts read, it matters which of them come first.
+        """
+        parts = self._parted(chart)
+        if len(chart) <= MOST_RESOURCES:
+            return parts
+        strange = parts.never.get(fhir.Observation, [])
+        left_out = set(map(id, strange))
+        whole = Parts([one for one in chart if id(one) not in left_out])
+        whole.never[fhir.Observation] = strange
+        return whole
+
+    def _parted(self, chart: Iterable[fhir.Resource]) -> Parts:
         parts = Parts()
         for one in chart:
             reader = self._readers.get(type(one))

@@ -154,7 +154,7 @@ class ChartReader:
 
     def __init__(self, zone: tzinfo, shared: Shared, relevance: Relevance | None = None) -> None:
         self._zone, self._shared = zone, shared
-        self.parts: Callable[[Iterable[fhir.Resource]], Parts] = relevance.parts if relevance else Parts
+        self.parts: Callable[[Sequence[fhir.Resource]], Parts] = relevance.parts if relevance else Parts
         """By when they are looked at; resources that can be read in full."""
 
     def chart(self, patient: str, records: Iterable[Record]) -> Chart:

@@ -6,6 +6,7 @@ An address with a scheme, such as ``s3://``, is read through fsspec, which is an
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -22,6 +23,7 @@ _GZIPPED, _MAGIC, _BOM = ".gz", b"\x1f\x8b", b"\xef\xbb\xbf"
 _MOST_OF_A_LINE = 64 * 2**20
 _MOST_DOCUMENTS = 500
 CHUNK = 32 * 2**20
+_BLOCK = 2**20
 
 
 class File(msgspec.Struct, frozen=True):
@@ -102,11 +104,12 @@ def _remote(source: str) -> list[tuple[str, str, int, str]]:
 
 
 def _fsspec(source: str) -> Any:
+    scheme = source.partition("://")[0]
     try:
         import fsspec
     except ImportError:
         raise NothingToReplay(
-            [f"{source.partition('://')[0]}:// needs the package fsspec and that of the store, such as s3fs."]
+            [f"{scheme}:// needs the package of that store: pip install 'rbd-cds[{scheme}]'."]
         ) from None
     return fsspec
 
@@ -180,7 +183,11 @@ def _opened(file: File) -> Iterator[IO[bytes]]:
 
 
 def _raw(address: str) -> AbstractContextManager[IO[bytes]]:
-    if "://" in address:
-        found: AbstractContextManager[IO[bytes]] = _fsspec(address).open(address, "rb")
-        return found
-    return Path(address).open("rb")
+    return _of_store(address) if "://" in address else Path(address).open("rb")
+
+
+@contextmanager
+def _of_store(address: str) -> Iterator[IO[bytes]]:
+    """A file of a store, read as any other: those of fsspec know no longest line."""
+    with _fsspec(address).open(address, "rb") as opened, io.BufferedReader(opened, _BLOCK) as file:
+        yield file

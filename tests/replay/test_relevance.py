@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from cds_service.content.places import shipped_cards
+from cds_service.facts.chart import MOST_RESOURCES
 from cds_service.fhir import elements as fhir
 from cds_service.hooks.hooks import HOOKS
 from cds_service.replay.chart import ChartReader, Record
@@ -138,6 +139,13 @@ def test_a_drug_that_is_named_elsewhere_too_is_looked_at(parts):
     order = made("MedicationRequest", "m", status="active", intent="order", **drug)
     assert parts(order) == {"m": "never"}
     assert parts(order | {"medicationReference": {"reference": "Medication/m1"}}) == {"m": "now"}
+
+
+def test_of_more_than_can_be_read_nothing_is_left_out_that_counts_among_them(as_of):
+    glucose = {"coding": [{"system": "http://loinc.org", "code": "2345-7"}]}
+    day = {"status": "final", "effectiveDateTime": "2026-01-01"}
+    results = [made("Observation", f"o{n}", code=glucose, **day) for n in range(MOST_RESOURCES + 5)]
+    is_judged_alike(as_of, "results", "p", [{"resourceType": "Patient", "id": "p", "birthDate": "1950"}, *results])
 
 
 def test_another_version_of_what_counts_is_looked_at_with_it(parts):
