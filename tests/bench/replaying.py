@@ -1,7 +1,7 @@
 """Whole replays of an export with long charts, and of a quarter of its size, over the typed decode of every line.
 
 A round replays in every way, one after the other. The difference of the two sizes is what a replay costs without its
-start, which is mostly the loading of the cards.
+start: that of Python, of the program with its cards in each process, and the report.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from cds_service.replay.judge import Asked, Site
 from cds_service.replay.run import Question, replay
 from tests.bench.cells import Cell, Found, Run
 from tests.bench.in_process import dearest_functions
+from tests.bench.servers import without_settings
 from tests.clusters import dask
 
 _PROGRAM = Path(sys.executable).with_name("cds-service")
@@ -220,7 +221,8 @@ def replayed(export: Path, way: Way, folder: Path) -> Spent:
         command += ["--cluster", address] if way.on_dask else ["--processes", str(way.processes)]
         command += ["--keep-all-lines"] if way.every_line else []
         busy, before, started = _busy(), sum(map(_cpu, workers)), time.monotonic()
-        told = subprocess.run([sys.executable, "-c", _METER, *command], check=True, stdout=subprocess.PIPE).stdout
+        metered = [sys.executable, "-c", _METER, *command]
+        told = subprocess.run(metered, env=without_settings(), check=True, stdout=subprocess.PIPE).stdout
         wall, (used, led, peak) = time.monotonic() - started, map(float, told.split())
         cpu = used + sum(map(_cpu, workers)) - before
         others = max(0.0, _busy() - busy - cpu) / (wall * (os.cpu_count() or 1))

@@ -81,7 +81,7 @@ def _running(name: str, keys: bytes) -> Iterator[Server]:
         process = subprocess.Popen(
             [sys.executable, *_COMMANDS[name], "--port", str(port)],
             cwd=ROOT,
-            env={**_without_settings(), **set_so},
+            env={**without_settings(), **set_so},
             stdout=subprocess.DEVNULL,
         )
         try:
@@ -110,7 +110,8 @@ def environment(name: str, keys: bytes = b"") -> Iterator[dict[str, str]]:
         yield {**recorded, **signed, "BENCH_KEYS": f"{folder}/keys.json"}
 
 
-def _without_settings() -> dict[str, str]:
+def without_settings() -> dict[str, str]:
+    """The environment of this process, as far as it sets nothing of the service."""
     return {variable: value for variable, value in os.environ.items() if not variable.startswith("CDS_")}
 
 
