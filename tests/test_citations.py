@@ -134,7 +134,8 @@ def _is_there(first: str, rest: str) -> bool:
     for home in (ROOT / f"cards/phenotypes/{first}.toml", ROOT / f"cards/{first}/card.toml"):
         if home.exists():
             return rest in table_of(home).get("parameter", {})
-    return any((top / first / rest).exists() for top in (ROOT, ROOT / "cds_service"))
+    is_made = not rest and f"{first}/" in text_of(ROOT / ".gitignore").split()
+    return is_made or any((top / first / rest).exists() for top in (ROOT, ROOT / "cds_service"))
 
 
 def test_every_file_on_the_path_of_a_call_is_there() -> None:

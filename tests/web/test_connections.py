@@ -58,7 +58,8 @@ def ended(why):
 
 
 async def comes(what):
-    async with asyncio.timeout(STAYS_OPEN):
+    """In the time that everything has, be the machine busy: a page is made when it is first asked for."""
+    async with asyncio.timeout(3 * STAYS_OPEN):
         while not what():  # noqa: ASYNC110  # a number has no event
             await asyncio.sleep(0.01)
 
