@@ -66,22 +66,22 @@ class Relevance:
             fhir.MedicationDispense: self._drug,
         }
 
-    def parts(self, chart: Sequence[fhir.Resource]) -> Parts:
-        """The resources of one chart; all of them can be read in full.
+    def parts(self, chart: Sequence[fhir.Resource], odd: Sequence[fhir.Resource]) -> Parts:
+        """The resources of one chart, those first that can be read in full; ``odd`` ones are looked at in any case.
 
         Where there are more than facts read, it matters which of them come first.
         """
-        parts = self._parted(chart)
-        if len(chart) <= MOST_RESOURCES:
+        parts = self._parted(chart, odd)
+        if len(chart) + len(odd) <= MOST_RESOURCES:
             return parts
         strange = parts.never.get(fhir.Observation, [])
         left_out = set(map(id, strange))
-        whole = Parts([one for one in chart if id(one) not in left_out])
+        whole = Parts([one for one in (*odd, *chart) if id(one) not in left_out])
         whole.never[fhir.Observation] = strange
         return whole
 
-    def _parted(self, chart: Iterable[fhir.Resource]) -> Parts:
-        parts = Parts()
+    def _parted(self, chart: Iterable[fhir.Resource], odd: Iterable[fhir.Resource]) -> Parts:
+        parts = Parts(odd)
         for one in chart:
             reader = self._readers.get(type(one))
             sets = reader(one) if reader and not self._stays(one) else None

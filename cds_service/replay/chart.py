@@ -154,13 +154,17 @@ class ChartReader:
 
     def __init__(self, zone: tzinfo, shared: Shared, relevance: Relevance | None = None) -> None:
         self._zone, self._shared = zone, shared
-        self.parts: Callable[[Sequence[fhir.Resource]], Parts] = relevance.parts if relevance else Parts
-        """By when they are looked at; resources that can be read in full."""
+        self.parts: Callable[[Sequence[fhir.Resource], Sequence[fhir.Resource]], Parts] = (
+            relevance.parts if relevance else _all
+        )
+        """By when they are looked at; resources that can be read in full, and others."""
 
     def chart(self, patient: str, records: Iterable[Record]) -> Chart:
         """The chart of a patient; the order in which records come means nothing."""
         read = [(record, self.read(record)) for record in records]
-        parts = self.parts([one.resource for _, one in read if one.resource and not one.unreadable])
+        plain = [one.resource for _, one in read if one.resource and not one.unreadable]
+        odd = [one.resource for _, one in read if one.resource and one.unreadable]
+        parts = self.parts(plain, odd)
         now = _ids(parts.now)
         looked_at = [one for one in read if one[1].unreadable or id(one[1].resource) in now]
         entries = self._entries(looked_at)
@@ -220,6 +224,10 @@ def place(entry: Entry) -> tuple[str, date, str]:
     """Where an entry stands in its chart; results by the day on which they became known."""
     since = entry.since if entry.key == _RESULTS else None
     return entry.key, since or date.min, entry.reference
+
+
+def _all(plain: Sequence[fhir.Resource], odd: Sequence[fhir.Resource]) -> Parts:
+    return Parts([*odd, *plain])
 
 
 def _ids(part: Mapping[type[fhir.Resource], Iterable[fhir.Resource]]) -> set[int]:

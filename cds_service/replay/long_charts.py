@@ -66,7 +66,7 @@ class LongCharts:
             return "unreadable"
         if reading.unreadable:
             return "odd"
-        parts = self._reader.parts([reading.resource])
+        parts = self._reader.parts([reading.resource], ())
         return "now" if parts.now else "later" if parts.later else "never"
 
 

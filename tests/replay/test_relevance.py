@@ -100,7 +100,7 @@ def parts(as_of):
 
     def parted(*resources):
         read = [msgspec.json.decode(json.dumps(one).encode(), type=fhir.AnyResource) for one in resources]
-        found = as_of.reader(lambda _: ()).parts(read)
+        found = as_of.reader(lambda _: ()).parts(read, ())
         sides = {"now": found.now, "later": found.later, "never": found.never}
         return {one.id: name for name, side in sides.items() for kept in side.values() for one in kept}
 
@@ -167,3 +167,14 @@ def test_what_an_order_may_be_for_and_where_a_diagnosis_was_made_is_looked_at_wi
         reasonReference=[{"reference": "Condition/c"}],
     )
     assert parts(visit, condition, order) == {"m": "now", "c": "later", "e": "later"}
+
+
+def test_where_a_diagnosis_was_made_is_looked_at_though_something_of_it_cannot_be_read(as_of):
+    """Without its encounter the diagnosis would have no day, and what it stands for would be left unsaid."""
+    movements = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "G47.69"}]}
+    diagnosis = made("Condition", "c", code=movements, category=[{"coding": 7}], encounter={"reference": "Encounter/e"})
+    visit = made("Encounter", "e", status="finished", period={"start": "2026-06-10"})
+    person = {"resourceType": "Patient", "id": "p", "birthDate": "1950-01-01"}
+    is_judged_alike(as_of, "odd", "p", [person, diagnosis, visit])
+    chart = readers(as_of)[0].chart("p", records([person, diagnosis, visit]))
+    assert [entry.reference for entry in chart.whole] == ["Condition/c", "Encounter/e", "Patient/p"]
