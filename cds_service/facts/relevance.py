@@ -80,7 +80,7 @@ class Relevance:
         whole.never[fhir.Observation] = strange
         return whole
 
-    def _parted(self, chart: Iterable[fhir.Resource], odd: Iterable[fhir.Resource]) -> Parts:
+    def _parted(self, chart: Iterable[fhir.Resource], odd: Sequence[fhir.Resource]) -> Parts:
         parts = Parts(odd)
         for one in chart:
             reader = self._readers.get(type(one))
@@ -93,6 +93,7 @@ class Relevance:
         _look_at_what_is_odd(parts)
         _look_at_other_versions(parts)
         _look_at_what_is_referred_to(parts)
+        _look_at_what_tells_of_odd_encounters(parts, odd)
         return parts
 
     def _sets(self, read: Callable[[fhir.CodeableConcept], frozenset[str]], concept: _Concept) -> _Sets:
@@ -170,6 +171,13 @@ def _look_at_what_is_referred_to(parts: Parts) -> None:
             parts.move(fhir.Condition, parts.never, parts.later)
     if next(parts.looked_at(fhir.Condition), None) is not None:
         parts.move(fhir.Encounter, parts.never, parts.later)
+
+
+def _look_at_what_tells_of_odd_encounters(parts: Parts, odd: Sequence[fhir.Resource]) -> None:
+    """Encounters are read for a diagnosis that has no day of its own, and what is odd in one is told then."""
+    visits = parts.now.get(fhir.Encounter, ())
+    if any(isinstance(one, fhir.Encounter) for one in odd) or not is_plain(fhir.Encounter, visits):
+        parts.move(fhir.Condition, parts.later, parts.now)
 
 
 _LOOKED_AT = frozenset({"looked at"})

@@ -12,16 +12,17 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from cds_service.errors import OtherRelease
+from cds_service.facts.identity import settled
 from cds_service.facts.queries import DRUG_KEYS
 from cds_service.facts.relevance import Parts, Relevance
 from cds_service.fhir import elements as fhir
-from cds_service.fhir.decoding import LenientReader, read_as
+from cds_service.fhir.decoding import LenientReader
 from cds_service.fhir.local import localize
 from cds_service.fhir.references import local
 from cds_service.fhir.sources import NOT_SENT, Answer, Reading, Source, Unreadable, other_release, query, read_source
 from cds_service.hooks.prefetch import Prefetch
 from cds_service.replay.known import AllergyDates, LastChange, as_it_stood, ended_before_told, known_from
-from cds_service.replay.lines import KEY_OF
+from cds_service.replay.lines import KEY_OF, NO_JSON, part_of
 
 R = TypeVar("R", bound=fhir.Resource)
 Shared = Callable[[str], Sequence[bytes]]
@@ -72,7 +73,7 @@ class Chart:
         self.patient = patient
         self.entries = tuple(entries)
         """What could start a rule, or make a hook fire."""
-        self.shared = {f"{fhir.type_of(one)}/{one.id}": one for one in shared}
+        self.shared = tuple(shared)
         self.aside = tuple(aside)
         """The other resources, whether a rule could read anything of them or not."""
         self._later = later
@@ -90,7 +91,7 @@ class Chart:
 
     @property
     def person(self) -> fhir.Patient | None:
-        return next((one for _, one in self.of(fhir.Patient)), None)
+        return _newest([one for _, one in self.of(fhir.Patient)])
 
     def held(self, entries: Iterable[Entry], day: date | None) -> Held:
         """Some entries of it, by key; as they stood on a day, or as they stand."""
@@ -113,7 +114,7 @@ def _copied(entry: Entry, day: date | None) -> Reading:
 class Held:
     """Readings by key, and what they may refer to."""
 
-    def __init__(self, by_key: Mapping[str, Sequence[Reading]], shared: Mapping[str, fhir.Resource]) -> None:
+    def __init__(self, by_key: Mapping[str, Sequence[Reading]], shared: Sequence[fhir.Resource]) -> None:
         self._by_key, self._shared = by_key, shared
 
     def prefetch(self, templates: Mapping[str, str], not_exported: frozenset[str]) -> Prefetch:
@@ -125,8 +126,8 @@ class Held:
         odd = tuple([one for one in readings if one.unreadable])
         found = [one.resource for one in readings if one.resource is not None]
         if key == "patient":
-            return Answer(found[0] if found else None, odd)
-        referred = self._shared.values() if found and key in DRUG_KEYS else ()
+            return Answer(_newest(found), odd)
+        referred = self._shared if found and key in DRUG_KEYS else ()
         entries = [fhir.Entry(resource=one) for one in (*found, *map(msgspec.structs.replace, referred))]
         return Answer(fhir.Bundle(entry=entries), odd)
 
@@ -184,10 +185,7 @@ class ChartReader:
 
     def read(self, record: Record) -> Reading:
         """What stands there."""
-        try:
-            reading = _READER.reading(record.raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return _NO_JSON
+        reading = _reading(record.raw)
         if reading.resource is not None and record.address:
             reading.resource.full_url = record.address
         return reading
@@ -198,9 +196,9 @@ class ChartReader:
             localize(resource, self._zone)
             since = known_from(resource)
         if isinstance(resource, fhir.AllergyIntolerance):
-            since = (read_as(_ALLERGY, record.raw) or AllergyDates()).first
+            since = (part_of(_ALLERGY, record.raw) or AllergyDates()).first
         is_early = resource is not None and ended_before_told(resource)
-        changed = (read_as(_CHANGE, record.raw) or LastChange()).day if is_early else None
+        changed = (part_of(_CHANGE, record.raw) or LastChange()).day if is_early else None
         return Entry(reading, record.raw, KEY_OF[record.type], since, changed)
 
     def _referred(self, entries: Iterable[Entry]) -> Iterator[fhir.Resource]:
@@ -215,9 +213,21 @@ class ChartReader:
 
     def _of(self, name: str) -> Iterator[fhir.Resource]:
         for raw in self._shared(name):
-            reading = _READER.reading(raw)
-            if reading.resource is not None:
-                yield reading.resource
+            resource = _reading(raw).resource
+            if resource is not None:
+                yield resource
+
+
+def _newest(found: Sequence[R]) -> R | None:
+    """Of several versions the newest, as a search would bring; the first where nothing tells."""
+    return next(iter(settled((), found)), None)
+
+
+def _reading(raw: bytes) -> Reading:
+    try:
+        return _READER.reading(raw)
+    except NO_JSON:
+        return _NO_JSON
 
 
 def place(entry: Entry) -> tuple[str, date, str]:

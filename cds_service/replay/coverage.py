@@ -76,7 +76,7 @@ class Counting:
 
     def take(self, chart: Chart) -> None:
         held = (entry.reading.resource for entry in chart.entries)
-        self.count((*held, *chart.aside), chart.shared)
+        self.count((*held, *chart.aside), {f"{fhir.type_of(one)}/{one.id}": one for one in chart.shared})
 
     def count(self, resources: Iterable[fhir.Resource | None], shared: Mapping[str, fhir.Resource] = _NONE) -> None:
         """Counts those that could be read; ``shared`` are the drugs that they refer to."""

@@ -18,6 +18,9 @@ _NO_VISIT = frozenset({"planned", "cancelled", "entered-in-error"})
 _NO_ORDER = frozenset({"proposal", "plan", "option"})
 _SIGNED_NOW = frozenset({"draft", "active"})
 _NEVER = "entered-in-error"
+_FIRST = date(1900, 1, 1)
+"""Before it a date stands for one that nobody knew, such as 0001-01-01."""
+_FARTHEST = timedelta(days=2)
 _Request: TypeAlias = fhir.MedicationRequest | fhir.ServiceRequest
 
 
@@ -47,14 +50,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 def may_fire(resource: fhir.Resource, day: date | None) -> bool:
     """Whether it may make a hook fire: an order of about that day, or where none is chosen any order or encounter.
 
-    In the time zone of the site the day may be the next or the one before.
+    In the time zone of the site the day may be another: the farthest lie more than a day apart.
     """
     if day is None:
         return isinstance(resource, fhir.Encounter | _Request)
     if not isinstance(resource, _Request):
         return False
     written = interval(resource.authored_on)
-    return written is not None and abs(written.first - day) <= timedelta(days=1)
+    return written is not None and abs(written.first - day) <= _FARTHEST
 
 
 def on_the_day(chart: Chart, day: date, *, is_past: bool) -> Iterator[Event]:
@@ -108,4 +111,4 @@ def _written(order: _Request) -> date | None:
 
 
 def _is_within(day: date, since: date | None, until: date) -> bool:
-    return day <= until and (since is None or day >= since)
+    return max(since or _FIRST, _FIRST) <= day <= until

@@ -19,7 +19,6 @@ from cds_service.errors import CallRefused
 from cds_service.facts.relevance import Relevance
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import age_on, interval
-from cds_service.fhir.decoding import read_as
 from cds_service.hooks.hooks import HOOKS
 from cds_service.hooks.requests import Draft, HookRequest
 from cds_service.hooks.services import Service
@@ -27,6 +26,7 @@ from cds_service.replay.chart import Chart, ChartReader, Entry, Shared
 from cds_service.replay.coverage import Known
 from cds_service.replay.events import Event, events_of, may_fire, on_the_day
 from cds_service.replay.judgements import Judgement, Sex, ShownCard, Verdict, Verdicts, What
+from cds_service.replay.lines import part_of
 from cds_service.replay.memory import Call, Memories, Memory
 from cds_service.rules.review import Evaluation, Outcome
 from cds_service.settings import zone_of
@@ -105,7 +105,7 @@ class Judge:
 
     def services_for(self, body: bytes) -> tuple[Service, ...]:
         """The services that are asked, where one saved this request; none for a hook that is not asked about."""
-        return self._services_at(read_as(_REQUEST, body))
+        return self._services_at(part_of(_REQUEST, body))
 
     def _services_at(self, head: _Request | None) -> tuple[Service, ...]:
         hook = head.hook if head else ""
@@ -115,8 +115,8 @@ class Judge:
         """What saved hook requests would be answered with, as they stand, on the day that is asked about."""
         self._day = self._asked.day
         for body in bodies:
-            head = read_as(_REQUEST, body)
-            person = read_as(_PATIENT, (head.prefetch or {}).get("patient") if head else None)
+            head = part_of(_REQUEST, body)
+            person = part_of(_PATIENT, (head.prefetch or {}).get("patient") if head else None)
             for service in self._services_at(head):
                 yield self._replayed(patient, body, service, person)
 
@@ -271,8 +271,8 @@ def _draft(entry: Entry) -> Draft:
 
 def _drafts_drugs(chart: Chart) -> Iterator[Draft]:
     """The drugs that drafts may refer to, as a client sends them among its drafts."""
-    for name, drug in chart.shared.items():
-        yield Draft(msgspec.structs.replace(drug), b"", name, None, True)
+    for drug in chart.shared:
+        yield Draft(msgspec.structs.replace(drug), b"", f"{fhir.type_of(drug)}/{drug.id}", None, True)
 
 
 def at_once(answering: Coroutine[Any, Any, T]) -> T:

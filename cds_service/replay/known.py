@@ -124,7 +124,14 @@ def _end_of(order: fhir.MedicationRequest) -> date | None:
     duration = supply.expected_supply_duration if supply else None
     days = _DAYS.get((duration.code or duration.unit or "").strip().lower()) if duration else None
     amount = fhir.number(duration.value) if duration else None
-    return began + timedelta(days=days * amount) if began and days and amount is not None and amount < 4000 else None
+    return _after(began, days * amount) if began and days and amount is not None and amount < 4000 else None
+
+
+def _after(day: date, days: float) -> date | None:
+    try:
+        return day + timedelta(days=days)
+    except OverflowError:
+        return None
 
 
 def _is_later(when: date | None, day: date) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -29,6 +29,8 @@ NO_PATIENT = "of a patient whom the export does not hold"
 PATIENT, BUNDLE = "Patient", "Bundle"
 REQUEST = "request"
 """In the place of a type, a hook request."""
+NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+T = TypeVar("T")
 _Codes: TypeAlias = tuple[tuple[str, str], ...]
 _MOST_REMEMBERED = 20_000
 _NOTHING = (b"", b"null", b"[]")
@@ -119,10 +121,12 @@ def _not_of_a_patient(head: _Head) -> Named:
     kind, name = head.resource_type, head.id or ""
     if head.hook and head.context:
         return Named(REQUEST, "", _told(head.context.patient_id))
-    if not kind:
+    if not kind or not (kind.isascii() and kind.isalpha()):
         raise DamagedLine("no resource")
     if kind == PATIENT:
         return Named(kind, name, _told(name))
+    if kind in SHARED and not name.isprintable():
+        raise DamagedLine("no id")
     if kind in SHARED or kind == BUNDLE:
         return Named(kind, name)
     return Named(kind, name, _whose(head)[0], NOT_READ)
@@ -130,10 +134,18 @@ def _not_of_a_patient(head: _Head) -> Named:
 
 def _strange(vocabulary: Vocabulary, raw: bytes) -> _Codes:
     """The codes of a concept that no rule reads, by what the facts themselves go by."""
-    code = read_as(_CODE, raw)
+    code = part_of(_CODE, raw)
     if perhaps_known((fhir.Observation(code=code),), vocabulary):
         return ()
     return tuple([(one.system or "", one.code or "") for one in fhir.codings(code)])
+
+
+def part_of(decoder: msgspec.json.Decoder[T], raw: bytes | msgspec.Raw | None) -> T | None:
+    """What of a line a decoder reads; None also where it turns out to be no JSON, as only its head was read."""
+    try:
+        return read_as(decoder, raw)
+    except NO_JSON:
+        return None
 
 
 def _told(patient: str) -> str:
@@ -148,7 +160,7 @@ def _head(line: bytes) -> _Head:
         return _HEAD.decode(line)
     except msgspec.ValidationError:
         return _loose_head(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NO_JSON:
         raise DamagedLine("no JSON") from None
 
 
@@ -156,7 +168,7 @@ def _loose_head(line: bytes) -> _Head:
     """The same of a resource that is oddly written: a reference in a list, a number for an id."""
     try:
         found = _ANYTHING.decode(line)
-    except msgspec.DecodeError:
+    except NO_JSON:
         raise DamagedLine("no JSON") from None
     if not isinstance(found, dict):
         raise DamagedLine("no resource")

@@ -9,10 +9,9 @@ from pathlib import Path
 import msgspec
 
 from cds_service.fhir import elements as fhir
-from cds_service.fhir.decoding import read_as
 from cds_service.replay.basis import Basis, content_of
 from cds_service.replay.judgements import Damage
-from cds_service.replay.lines import BUNDLE, PATIENT, SHARED, DamagedLine, LineReader, Named
+from cds_service.replay.lines import BUNDLE, PATIENT, SHARED, DamagedLine, LineReader, Named, part_of
 from cds_service.replay.sources import Piece, lines_of
 from cds_service.replay.spill import SpillWriter, replaced
 
@@ -62,7 +61,7 @@ class _Splitter:
         self._reader = LineReader(content_of(task.cards, task.basis).vocabulary if task.cards else None)
         self._spill = SpillWriter(task.spill, task.partitions, MOST_HELD)
         self._only = task.only
-        self._shared: dict[str, bytes] = {}
+        self._shared: set[tuple[str, bytes]] = set()
         self._seen: Counter[tuple[str, str, tuple[tuple[str, str], ...]]] = Counter()
         """By type, why it was left out, and the codes of a result that was."""
         self._damaged: Counter[tuple[str, str]] = Counter()
@@ -112,7 +111,7 @@ class _Splitter:
                 self._damage("names no patient")
 
     def _entries(self, text: bytes) -> Sequence[_BundleEntry]:
-        bundle = read_as(_BUNDLE, text)
+        bundle = part_of(_BUNDLE, text)
         if bundle is None:
             self._damage("no resource")
         return fhir.many(bundle.entry) if bundle else ()
@@ -133,7 +132,7 @@ class _Splitter:
         if b"\n" in text or b"\r" in text:
             text = msgspec.json.format(text, indent=-1)
         if named.type in SHARED and not named.patient:
-            self._shared[f"{named.type}/{named.id}"] = text
+            self._shared.add((f"{named.type}/{named.id}", text))
             return
         if self._only is None or is_kept:
             self._spill.add(named.patient, named.type, address if address.isprintable() else "", text)
@@ -153,7 +152,7 @@ class _Splitter:
 
     def close(self, task: SplitTask) -> Tally:
         self._spill.close()
-        written = b"".join(b"%b\t%b\n" % (name.encode(), text) for name, text in sorted(self._shared.items()))
+        written = b"".join(b"%b\t%b\n" % (name.encode(), text) for name, text in sorted(self._shared))
         replaced(task.shared, written)
         damaged = [
             Damage(file, kind, count, tuple(self._places[file, kind]))

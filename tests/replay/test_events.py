@@ -186,3 +186,11 @@ def test_what_ended_later_was_still_under_way(resource, member, then, later):
     found = typed(resource)
     assert getattr(as_it_stood(found, date(2024, 4, 1)), member) == then
     assert getattr(as_it_stood(found, date(2024, 6, 1)), member) == later
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "0001-01-03", "9999-12-31"])
+def test_a_day_that_stands_for_none_ends_nothing(events, day):
+    supply = {"dispenseRequest": {"expectedSupplyDuration": {"value": 30, "unit": "days"}}}
+    ended, going = order("m", day, status="completed", **supply), order("n", day)
+    told = events(visit("e", day), ended, going, visit("later", "2026-06-01"))
+    assert [one.day for one in told] == ["2026-06-01"]

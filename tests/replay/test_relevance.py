@@ -178,3 +178,24 @@ def test_where_a_diagnosis_was_made_is_looked_at_though_something_of_it_cannot_b
     is_judged_alike(as_of, "odd", "p", [person, diagnosis, visit])
     chart = readers(as_of)[0].chart("p", records([person, diagnosis, visit]))
     assert [entry.reference for entry in chart.whole] == ["Condition/c", "Encounter/e", "Patient/p"]
+
+
+def test_an_encounter_that_is_odd_is_told_where_a_diagnosis_asks_for_its_day(as_of):
+    fall = {"coding": [{"system": "http://snomed.info/sct", "code": "1912002"}], "text": "Fall"}
+    active = {"coding": [{"code": "active"}]}
+    diagnosis = made("Condition", "c", code=fall, clinicalStatus=active, encounter={"reference": "Encounter/e"})
+    person = {"resourceType": "Patient", "id": "p", "birthDate": "1950-01-01"}
+    for odd in ({"id": [{}]}, {"status": "as usual"}):
+        visit = made("Encounter", "e", **{"status": "finished", "period": {"start": "2026-06-10"}} | odd)
+        is_judged_alike(as_of, "odd", "p", [person, diagnosis, visit])
+        first, *_ = as_of.judgements(readers(as_of)[0].chart("p", records([person, diagnosis, visit])))
+        assert set(first.unreadable) == {f"encounters: Encounter.{next(iter(odd))}"}
+
+
+def test_an_order_of_two_days_before_by_its_own_zone_is_signed_on_the_day_of_the_site():
+    far = Judge(Site(shipped_cards(), "Pacific/Kiritimati"), Asked(hooks=("order-sign",), day=DAY))
+    drug = {"medicationCodeableConcept": {"text": "his tablets"}}
+    told = {"status": "active", "intent": "order", "authoredOn": "2026-06-13T23:30:00-12:00"}
+    person = {"resourceType": "Patient", "id": "p", "birthDate": "1950-01-01"}
+    chart = far.reader(lambda _: ()).chart("p", records([person, made("MedicationRequest", "m", **told, **drug)]))
+    assert [one.hook for one in far.judgements(chart)] == ["order-sign"]

@@ -352,3 +352,64 @@ def test_no_order_and_no_split_of_lines_changes_the_judgements(run, few, tmp_pat
     for number, (start, end) in enumerate(zip([0, *cuts], [*cuts, len(held)], strict=True)):
         write(folder, f"{number}.ndjson", lines[start:end])
     assert found(run(folder, question={"chunk": chunk})[1]) == results
+
+
+HOSTILE = {
+    b'{"resourceType":"Medication","id":"a\\nb","code":{"text":"x"}}': "no id",
+    b'{"resourceType":"Medication","id":"a\\tb","code":{"text":"x"}}': "no id",
+    b'{"resourceType":"X\\nY","id":"1","subject":{"reference":"Patient/p"}}': "no resource",
+    b'{"resourceType":"Ms Example, Synthetic","id":"1"}': "no resource",
+    b'{"resourceType":"Condition","id":5,"x":' + b"[" * 50_000 + b"]" * 50_000 + b"}": "no JSON",
+    b'{"resourceType":"Condition","id":5,"x":"\xff"}': "no JSON",
+    b'{"resourceType":"Bundle","entry":[{"fullUrl":"\xff"}]}': "no resource",
+}
+
+
+@pytest.mark.parametrize("line", HOSTILE)
+def test_a_line_that_none_would_write_is_damaged_and_ends_nothing(run, tmp_path, line):
+    folder = write(tmp_path / "in", "all.ndjson", [b'{"resourceType":"Patient","id":"p"}', line])
+    told, _ = run(folder)
+    assert [(one.kind, one.count) for one in told.damaged] == [(HOSTILE[line], 1)]
+    assert told.judgements == 1
+
+
+def test_what_turns_out_to_be_no_json_only_inside_is_unreadable_and_ends_nothing(run, tmp_path):
+    """Files of older encodings are read up to the words that are in them."""
+    told = b'"status":"active","intent":"order","medicationReference":{"reference":"Medication/a"}'
+    result = b'"status":"final","code":{"coding":[{"system":"http://loinc.org","code":"8867-4","display":"\xe4"}]}'
+    lines = [
+        b'{"resourceType":"Patient","id":"p","birthDate":"1950-01-01"}',
+        b'{"resourceType":"MedicationRequest","id":"m","subject":{"reference":"Patient/p"},' + told + b"}",
+        b'{"resourceType":"Medication","id":"a","code":{"text":"\xe4"}}',
+        b'{"resourceType":"Observation","id":"o","subject":{"reference":"Patient/p"},' + result + b"}",
+        b'{"resourceType":"AllergyIntolerance","id":"g","patient":{"reference":"Patient/p"},"recordedDate":"\xe4"}',
+        b'{"hook":"patient-view","context":{"patientId":"p"},"prefetch":{"patient":"\xe4"}}',
+    ]
+    run_of, out = run(write(tmp_path / "in", "all.ndjson", lines))
+    assert not run_of.damaged
+    assert [one.refused for one in read_judgements(out)] == [None, 422]
+
+
+def test_two_drugs_of_one_id_are_both_kept_in_pieces_of_any_size(run, tmp_path):
+    told = {"status": "active", "intent": "order", "authoredOn": "2026-06-01"}
+    about = {"subject": {"reference": "Patient/p"}, "medicationReference": {"reference": "Medication/a"}}
+    drugs = ({"resourceType": "Medication", "id": "a", "code": {"text": text}} for text in ("clonazepam", "aspirin"))
+    lines = [
+        {"resourceType": "Patient", "id": "p", "birthDate": "1950-01-01"},
+        {"resourceType": "Condition", "id": "c", "subject": about["subject"], "code": {"text": "dementia"}},
+        {"resourceType": "MedicationRequest", "id": "m"} | told | about,
+        *drugs,
+    ]
+    folder = write(tmp_path / "in", "all.ndjson", [json.dumps(one).encode() for one in lines])
+    (_, whole), (_, cut) = run(folder), run(folder, question={"chunk": 50})
+    assert found(whole) == found(cut)
+    (one,) = read_judgements(whole)
+    assert not one.cards, "which of them it is cannot be told"
+
+
+def test_of_two_versions_of_a_patient_the_newer_counts(run, tmp_path):
+    person = {"resourceType": "Patient", "id": "p", "birthDate": "1950-01-01", "meta": {"versionId": "1"}}
+    dead = person | {"meta": {"versionId": "2"}, "deceasedBoolean": True}
+    folder = write(tmp_path / "in", "all.ndjson", [json.dumps(one).encode() for one in (person, dead)])
+    (one,) = read_judgements(run(folder)[1])
+    assert one.gate
