@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import click
 
@@ -42,8 +43,13 @@ def executor_of(processes: int | None, cluster: str | None = None) -> Iterator[W
         from concurrent.futures import ProcessPoolExecutor
         from multiprocessing import get_context
 
-        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        with ProcessPoolExecutor(workers, get_context(_way_to_start())) as pool:
             yield pool, workers
+
+
+def _way_to_start() -> Literal["fork", "spawn"]:
+    """A forked process has the program and the cards already; it is safe on Linux, and beside no other thread."""
+    return "fork" if sys.platform == "linux" and threading.active_count() == 1 else "spawn"
 
 
 def _cores() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -33,7 +32,21 @@ class Basis(msgspec.Struct, frozen=True):
         return f"program {self.program} and cards {self.cards}"
 
 
-@lru_cache(2)
+_held: dict[tuple[Path, Basis], Content] = {}
+_MOST_HELD = 2
+
+
+def hold(cards: Path, content: Content) -> Basis:
+    """What the content of a folder is of; neither this process nor one that is forked from it loads it again."""
+    basis = Basis.of(content)
+    while len(_held) >= _MOST_HELD:
+        del _held[next(iter(_held))]
+    _held[cards, basis] = content
+    return basis
+
+
 def content_of(cards: Path, basis: Basis) -> Content:
     """The cards of a folder, loaded once in a process; raises ReplayError if they are not of this state."""
-    return basis.require(load(cards))
+    if (cards, basis) not in _held:
+        hold(cards, basis.require(load(cards)))
+    return _held[cards, basis]

@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from cds_service.decisions.ruleset import Ruleset
-from cds_service.replay.basis import Basis
+from cds_service.replay.basis import Basis, hold
 from cds_service.replay.coverage import OBSERVATIONS, Counted, codes_of, left_out
 from cds_service.replay.judge import Asked, Site
 from cds_service.replay.judgements import CODES, JUDGEMENTS, RUN, Damage, Run
@@ -122,7 +122,7 @@ def _finished(waiting: dict[Future[object], T]) -> Iterator[T]:
 class _Replay:
     def __init__(self, question: Question, ruleset: Ruleset, workers: Workers, progress: Progress) -> None:
         self._question, self._content = question, ruleset.content
-        self._basis = Basis.of(self._content)
+        self._basis = hold(question.site.cards, self._content)
         self._workers, self._progress = workers, progress
         self._files, self._others = files_of(question.source)
         self._partitions = _partitions(self._files)
