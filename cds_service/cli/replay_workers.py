@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Workers: TypeAlias = "tuple[Executor | None, int]"
 _EVERY_SECONDS = 0.2
 _WIDTH = 24
+_AGAIN = "The same command goes on where it was."
 
 processes_option = click.option(
     "--processes", type=click.IntRange(1), help="Processes of this machine.  [default: one a core]"
@@ -32,7 +33,23 @@ cluster_option = click.option(
 
 @contextmanager
 def executor_of(processes: int | None, cluster: str | None = None) -> Iterator[Workers]:
-    """What runs tasks, and how many at once; without an executor they run in this process."""
+    """What runs tasks, and how many at once; without an executor they run in this process.
+
+    Ends with a sentence where the disk is full or a process is lost.
+    """
+    from concurrent.futures import BrokenExecutor
+
+    try:
+        with _executor(processes, cluster) as found:
+            yield found
+    except BrokenExecutor:
+        fail(f"A process was ended from outside, perhaps for want of memory: fewer --processes need less. {_AGAIN}")
+    except OSError as fault:
+        fail(f"The replay cannot go on: {fault.strerror or type(fault).__name__}. {_AGAIN}")
+
+
+@contextmanager
+def _executor(processes: int | None, cluster: str | None) -> Iterator[Workers]:
     workers = processes or _cores()
     if cluster:
         with _cluster(cluster) as found:

@@ -19,13 +19,14 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from cds_service.decisions.ruleset import Ruleset
+from cds_service.errors import NothingToReplay
 from cds_service.replay.basis import Basis, hold
 from cds_service.replay.coverage import OBSERVATIONS, Counted, codes_of, left_out
 from cds_service.replay.judge import Asked, Site
 from cds_service.replay.judgements import CODES, JUDGEMENTS, RUN, Damage, Run
 from cds_service.replay.lines import NO_PATIENT, NOT_ASKED, REQUEST
 from cds_service.replay.partition import JudgedTally, JudgeTask, gather_shared, judge_partition
-from cds_service.replay.sources import CHUNK, File, files_of, pieces_of
+from cds_service.replay.sources import CHUNK, File, files_of, lies_in, pieces_of
 from cds_service.replay.spill import replaced
 from cds_service.replay.split import MOST_PLACES, SplitTask, Tally, split
 
@@ -121,6 +122,9 @@ def _finished(waiting: dict[Future[object], T]) -> Iterator[T]:
 
 class _Replay:
     def __init__(self, question: Question, ruleset: Ruleset, workers: Workers, progress: Progress) -> None:
+        if lies_in(question.out, question.source):
+            told = f"{question.out} lies in {question.source} and would be read as a part of it"
+            raise NothingToReplay([f"{told}: keep the results elsewhere, by --out."])
         self._question, self._content = question, ruleset.content
         self._basis = hold(question.site.cards, self._content)
         self._workers, self._progress = workers, progress

@@ -24,7 +24,7 @@ from cds_service.replay.judgements import Run
 from cds_service.replay.lines import PATIENT, REQUEST
 from cds_service.replay.partition import SharedLines, gather_shared
 from cds_service.replay.run import Progress
-from cds_service.replay.sources import CHUNK, files_of, pieces_of
+from cds_service.replay.sources import CHUNK, files_of, lies_in, pieces_of
 from cds_service.replay.spill import read_patients
 from cds_service.replay.split import SplitTask, split
 
@@ -59,7 +59,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 def faults_of_place(source: str, out: Path) -> Iterator[str]:
     """Why charts may not be written there: they would be taken for a part of the export, or end somebody's files."""
     charts, export = (out / CHARTS).resolve(), Path(source).resolve()
-    if "://" not in source and (charts.is_relative_to(export) or export.is_relative_to(charts)):
+    if lies_in(charts, source) or ("://" not in source and export.is_relative_to(charts)):
         yield f"{out / CHARTS} lies in {source} and would be read as a part of it: keep the results elsewhere."
     elif charts.exists() and any(charts.iterdir()) and not (charts / NOTE).exists():
         yield f"{out / CHARTS} holds something that is not of a replay: move it away."

@@ -75,6 +75,11 @@ def files_of(source: str) -> tuple[list[File], int]:
     return kept, others
 
 
+def lies_in(place: Path, source: str) -> bool:
+    """Whether what is written there would be read as a part of the export."""
+    return "://" not in source and place.resolve().is_relative_to(Path(source).resolve())
+
+
 def _local(source: Path) -> list[tuple[str, str, int, str]]:
     paths = [source] if source.is_file() else [path for path in source.rglob("*") if path.is_file()]
     base = source.parent if source.is_file() else source

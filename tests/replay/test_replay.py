@@ -413,3 +413,11 @@ def test_of_two_versions_of_a_patient_the_newer_counts(run, tmp_path):
     folder = write(tmp_path / "in", "all.ndjson", [json.dumps(one).encode() for one in (person, dead)])
     (one,) = read_judgements(run(folder)[1])
     assert one.gate
+
+
+@pytest.mark.parametrize("inside", ["", "replay"])
+def test_results_that_would_be_read_as_a_part_of_the_export_are_not_written(run, tmp_path, inside):
+    folder = write(tmp_path / "in", "all.ndjson", [b'{"resourceType":"Patient","id":"p"}'])
+    with pytest.raises(NothingToReplay, match="keep the results elsewhere"):
+        run(folder, out=folder / inside)
+    assert [path.name for path in folder.iterdir()] == ["all.ndjson"]

@@ -1,16 +1,19 @@
 """What was begun is gone on with only where it is of the very same export, cards and question."""
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
+from cds_service.cli.replay_workers import executor_of
 from cds_service.content.load import load
 from cds_service.content.places import fhir_examples, shipped_cards
 from cds_service.errors import ReplayError
@@ -137,3 +140,19 @@ def test_the_command_is_killed_in_the_middle_and_given_again(tmp_path):
         subprocess.run([*command, folder], env=environment, check=True, stdout=subprocess.DEVNULL)
     assert found(out) == found(tmp_path / "whole")
     assert (out / RUN).read_bytes() == (tmp_path / "whole" / RUN).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "The replay cannot go on: No space left on device."),
+        (BrokenProcessPool("a child died"), "A process was ended from outside, perhaps for want of memory"),
+    ],
+)
+def test_a_full_disk_and_a_lost_process_end_the_command_with_a_sentence(capsys, fault, told):
+    with pytest.raises(SystemExit) as ended, executor_of(1):
+        raise fault
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith(told)
+    assert "The same command goes on where it was." in said
