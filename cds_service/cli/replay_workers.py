@@ -45,7 +45,7 @@ def executor_of(processes: int | None, cluster: str | None = None) -> Iterator[W
     except BrokenExecutor:
         fail(f"A process was ended from outside, perhaps for want of memory: fewer --processes need less. {_AGAIN}")
     except OSError as fault:
-        fail(f"The replay cannot go on: {fault.strerror or type(fault).__name__}. {_AGAIN}")
+        fail(f"The replay cannot go on: {fault.strerror or fault}. {_AGAIN}")
 
 
 @contextmanager

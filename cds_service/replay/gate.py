@@ -48,4 +48,6 @@ def read_budget(path: Path) -> Budget:
         raise ReplayError([f"{path.name}: no budget: {fault}"]) from fault
     if faults := list(faults_of_budget(found)):
         raise ReplayError(faults)
+    if not any(one.by_indicator for one in found.by_hook.values()):
+        raise ReplayError([f"{path.name}: no budget: it sets no ceiling, so that any number of cards would pass"])
     return found

@@ -122,13 +122,13 @@ def _finished(waiting: dict[Future[object], T]) -> Iterator[T]:
 
 class _Replay:
     def __init__(self, question: Question, ruleset: Ruleset, workers: Workers, progress: Progress) -> None:
-        if lies_in(question.out, question.source):
-            told = f"{question.out} lies in {question.source} and would be read as a part of it"
-            raise NothingToReplay([f"{told}: keep the results elsewhere, by --out."])
         self._question, self._content = question, ruleset.content
         self._basis = hold(question.site.cards, self._content)
         self._workers, self._progress = workers, progress
         self._files, self._others = files_of(question.source)
+        if lies_in(question.out, question.source):
+            told = f"{question.out} lies in {question.source} and would be read as a part of it"
+            raise NothingToReplay([f"{told}: keep the results elsewhere, by --out."])
         self._partitions = _partitions(self._files)
         self._work = question.out / _WORK
 

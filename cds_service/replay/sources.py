@@ -93,9 +93,11 @@ def _described(path: Path, name: Path) -> tuple[str, str, int, str]:
 
 
 def _remote(source: str) -> list[tuple[str, str, int, str]]:
-    fsspec = _fsspec(source)
-    system, root = fsspec.core.url_to_fs(source)
     scheme = source.partition("://")[0]
+    try:
+        system, root = _fsspec(source).core.url_to_fs(source)
+    except (ImportError, ValueError) as fault:
+        raise NothingToReplay([f"{scheme}:// cannot be read: {fault}"]) from None
     found = system.find(root, detail=True)
     return [
         (

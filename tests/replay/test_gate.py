@@ -50,7 +50,10 @@ def test_a_file_of_ceilings_has_those_and_no_others(tmp_path):
     assert found == Budget(order_sign=Ceilings(warning=0.01))
 
 
-@pytest.mark.parametrize("text", ["[order-sign", "[order-sign]\nwarning = 3\n", "[order-sign]\ncritical=1\ninfo=0.1\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["[order-sign", "[order-sign]\nwarning = 3\n", "[order-sign]\ncritical=1\ninfo=0.1\n", "", "[order-sign]\n"],
+)
 def test_a_file_that_is_no_budget_is_told_by_name(tmp_path, text):
     (tmp_path / "budget.toml").write_text(text)
     with pytest.raises(ReplayError, match=r"budget\.toml"):

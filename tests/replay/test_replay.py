@@ -421,3 +421,9 @@ def test_results_that_would_be_read_as_a_part_of_the_export_are_not_written(run,
     with pytest.raises(NothingToReplay, match="keep the results elsewhere"):
         run(folder, out=folder / inside)
     assert [path.name for path in folder.iterdir()] == ["all.ndjson"]
+
+
+@pytest.mark.parametrize("source", ["nowhere://bucket/export", "lakefs://bucket/export"])
+def test_a_store_that_is_not_known_or_not_installed_is_told_in_a_sentence(run, source):
+    with pytest.raises(NothingToReplay, match=f"{source.partition('/')[0]}// cannot be read: "):
+        run(source)
