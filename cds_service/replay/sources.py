@@ -149,11 +149,11 @@ def lines_of(piece: Piece) -> Iterator[Line]:
                 return
             if place:
                 file.seek(place - 1)
-                place += len(file.readline()) - 1
+                place += _passed(file, piece.end) - 1
             while (piece.end is None or place < piece.end) and (text := file.readline(_MOST_OF_A_LINE)):
                 if len(text) == _MOST_OF_A_LINE and not text.endswith(b"\n"):
                     yield Line(place, fault="too long")
-                    place += _passed(file)
+                    place += _passed(file, piece.end)
                 else:
                     yield Line(place, text if place else text.removeprefix(_BOM))
                 place += len(text)
@@ -167,12 +167,12 @@ def _document(text: bytes) -> Line:
     return Line(0, fault="too long") if len(text) == _MOST_OF_A_LINE else Line(0, text.removeprefix(_BOM))
 
 
-def _passed(file: IO[bytes]) -> int:
-    """How much is left of a line that is too long to be held."""
+def _passed(file: IO[bytes], end: int | None) -> int:
+    """How much is left of a line that is not held; beyond the end of the piece it matters to nobody."""
     passed = 0
-    while rest := file.readline(_MOST_OF_A_LINE):
+    while rest := file.readline(_BLOCK):
         passed += len(rest)
-        if rest.endswith(b"\n"):
+        if rest.endswith(b"\n") or (end is not None and file.tell() >= end):
             break
     return passed
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import tracemalloc
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from multiprocessing import get_context
@@ -19,6 +20,7 @@ from cds_service.replay.judge import Asked, Site
 from cds_service.replay.judgements import read_codes, read_judgements
 from cds_service.replay.lines import NO_PATIENT, NO_WANTED_CODE, NOT_ASKED
 from cds_service.replay.run import Question, replay
+from cds_service.replay.sources import files_of, lines_of, pieces_of
 from tests.calling import EXPECTED, as_bytes, charts, opened, requests, rules_of, serving
 
 
@@ -427,3 +429,19 @@ def test_results_that_would_be_read_as_a_part_of_the_export_are_not_written(run,
 def test_a_store_that_is_not_known_or_not_installed_is_told_in_a_sentence(run, source):
     with pytest.raises(NothingToReplay, match=f"{source.partition('/')[0]}// cannot be read: "):
         run(source)
+
+
+def test_a_line_longer_than_can_be_held_is_told_once_and_held_by_no_piece(tmp_path):
+    folder = write(tmp_path / "in", "all.ndjson", [b'{"resourceType":"Patient","id":"p"}'])
+    with (folder / "all.ndjson").open("r+b") as file:
+        file.seek(200 * 2**20)
+        file.write(b'\n{"resourceType":"Patient","id":"q"}\n')
+    (first,), *others = pieces_of(files_of(str(folder))[0])
+    told = [(line.fault, line.at) for line in lines_of(first)]
+    assert told == [("", 0), ("too long", 36)]
+    tracemalloc.start()
+    rest = [line for (piece,) in others for line in lines_of(piece)]
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [line.text for line in rest] == [b'{"resourceType":"Patient","id":"q"}\n']
+    assert most < 8 * 2**20
