@@ -25,11 +25,12 @@ def settled(kept: Sequence[R], further: Iterable[R]) -> list[R]:
     found: dict[str | None, list[R]] = {}
     for resource in every:
         same_id = found.setdefault(resource.id, [])
-        place = next((n for n, one in enumerate(same_id) if _is_one(one, resource)), None) if resource.id else None
-        if place is None:
+        others = [one for one in same_id if _is_one(one, resource)] if resource.id else []
+        if all(_is_newer(resource, one) for one in others):
+            if others:
+                gone = set(map(id, others))
+                same_id[:] = [one for one in same_id if id(one) not in gone]
             same_id.append(resource)
-        elif _is_newer(resource, same_id[place]):
-            same_id[place] = resource
     return [resource for same_id in found.values() for resource in same_id]
 
 

@@ -73,6 +73,13 @@ def test_the_newer_version_counts_wherever_it_stands(older, newer):
             assert facts(*placed).conditions("alzheimer-disease").known is (last == "confirmed")
 
 
+def test_a_newer_version_takes_the_place_of_all_older_ones_wherever_it_stands():
+    """Two of them may be alike in their version, and neither may stay beside what took back both."""
+    older = version("1"), version("1", code=HYPERTENSION)
+    for placed in itertools.permutations((*older, version("2", verification="entered-in-error"))):
+        assert not facts(*placed).conditions("alzheimer-disease").known
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
