@@ -23,7 +23,7 @@ def settled(kept: Sequence[R], further: Iterable[R]) -> list[R]:
     if len({one.id for one in every}) == len(every):
         return every
     found: dict[str | None, list[R]] = {}
-    for resource in every:
+    for resource in sorted(every, key=_told_by):
         same_id = found.setdefault(resource.id, [])
         others = [one for one in same_id if _is_one(one, resource)] if resource.id else []
         if all(_is_newer(resource, one) for one in others):
@@ -32,6 +32,13 @@ def settled(kept: Sequence[R], further: Iterable[R]) -> list[R]:
                 same_id[:] = [one for one in same_id if id(one) not in gone]
             same_id.append(resource)
     return [resource for same_id in found.values() for resource in same_id]
+
+
+def _told_by(resource: fhir.Resource) -> tuple[bool, bool]:
+    """Those first that a date or a version tells apart, so that it means nothing in which order they came."""
+    meta = resource.meta
+    version = (meta.version_id if meta else None) or ""
+    return meta is None or _instant(meta.last_updated) is None, not version.isdecimal()
 
 
 def _is_one(one: fhir.Resource, other: fhir.Resource) -> bool:

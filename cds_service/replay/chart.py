@@ -66,7 +66,7 @@ class Chart:
         self,
         patient: str,
         entries: Iterable[Entry],
-        shared: Iterable[fhir.Resource],
+        shared: Iterable[Reading],
         later: Callable[[], Iterable[Entry]] = tuple,
         aside: Iterable[fhir.Resource] = (),
     ) -> None:
@@ -97,24 +97,29 @@ class Chart:
         """Some entries of it, by key; as they stood on a day, or as they stand."""
         by_key: dict[str, list[Reading]] = {}
         for entry in entries:
-            by_key.setdefault(entry.key, []).append(_copied(entry, day))
+            by_key.setdefault(entry.key, []).append(_then(entry, day))
         return Held(by_key, self.shared)
 
 
-def _copied(entry: Entry, day: date | None) -> Reading:
+def _then(entry: Entry, day: date | None) -> Reading:
     """Facts put a resource right in its place, and what one judgement did must not be seen by the next."""
     resource = entry.reading.resource
-    if resource is None:
-        return entry.reading
-    was_other = day is not None and (entry.changed is None or entry.changed > day)
-    copied = as_it_stood(resource, day) if day and was_other else msgspec.structs.replace(resource)
-    return Reading(copied, entry.reading.unreadable)
+    if resource is None or day is None or (entry.changed is not None and entry.changed <= day):
+        return copied(entry.reading)
+    then = as_it_stood(resource, day)
+    return Reading(then, entry.reading.unreadable)
+
+
+def copied(reading: Reading) -> Reading:
+    """The same for a judgement of its own."""
+    resource = reading.resource
+    return reading if resource is None else Reading(msgspec.structs.replace(resource), reading.unreadable)
 
 
 class Held:
     """Readings by key, and what they may refer to."""
 
-    def __init__(self, by_key: Mapping[str, Sequence[Reading]], shared: Sequence[fhir.Resource]) -> None:
+    def __init__(self, by_key: Mapping[str, Sequence[Reading]], shared: Sequence[Reading]) -> None:
         self._by_key, self._shared = by_key, shared
 
     def prefetch(self, templates: Mapping[str, str], not_exported: frozenset[str]) -> Prefetch:
@@ -122,14 +127,14 @@ class Held:
 
     def answer(self, key: str) -> Answer:
         """What a search by the patient would bring, with the drugs that it refers to."""
-        readings = self._by_key.get(key, ())
+        readings = list(self._by_key.get(key, ()))
+        if key in DRUG_KEYS and any(one.resource is not None for one in readings):
+            readings += map(copied, self._shared)
         odd = tuple([one for one in readings if one.unreadable])
         found = [one.resource for one in readings if one.resource is not None]
         if key == "patient":
             return Answer(_newest(found), odd)
-        referred = self._shared if found and key in DRUG_KEYS else ()
-        entries = [fhir.Entry(resource=one) for one in (*found, *map(msgspec.structs.replace, referred))]
-        return Answer(fhir.Bundle(entry=entries), odd)
+        return Answer(fhir.Bundle(entry=[fhir.Entry(resource=one) for one in found]), odd)
 
 
 class _Exported(Prefetch):
@@ -169,7 +174,7 @@ class ChartReader:
         now = _ids(parts.now)
         looked_at = [one for one in read if one[1].unreadable or id(one[1].resource) in now]
         entries = self._entries(looked_at)
-        own = [one.resource for record, one in looked_at if record.type not in KEY_OF and one.resource is not None]
+        own = [one for record, one in looked_at if record.type not in KEY_OF and one.resource is not None]
 
         def later() -> list[Entry]:
             others = _ids(parts.later)
@@ -201,7 +206,7 @@ class ChartReader:
         changed = (part_of(_CHANGE, record.raw) or LastChange()).day if is_early else None
         return Entry(reading, record.raw, KEY_OF[record.type], since, changed)
 
-    def _referred(self, entries: Iterable[Entry]) -> Iterator[fhir.Resource]:
+    def _referred(self, entries: Iterable[Entry]) -> Iterator[Reading]:
         """The drugs that the entries name by reference, and what those are made of."""
         waiting = [one for entry in entries if entry.reading.resource for one in _references(entry.reading.resource)]
         seen: set[str] = set()
@@ -209,13 +214,13 @@ class ChartReader:
             found = [one for name in dict.fromkeys(waiting) if name not in seen for one in self._of(name)]
             seen.update(waiting)
             yield from found
-            waiting = [name for one in found for name in _references(one)]
+            waiting = [name for one in found if one.resource for name in _references(one.resource)]
 
-    def _of(self, name: str) -> Iterator[fhir.Resource]:
+    def _of(self, name: str) -> Iterator[Reading]:
         for raw in self._shared(name):
-            resource = _reading(raw).resource
-            if resource is not None:
-                yield resource
+            reading = _reading(raw)
+            if reading.resource is not None:
+                yield reading
 
 
 def _newest(found: Sequence[R]) -> R | None:

@@ -76,7 +76,8 @@ class Counting:
 
     def take(self, chart: Chart) -> None:
         held = (entry.reading.resource for entry in chart.entries)
-        self.count((*held, *chart.aside), {f"{fhir.type_of(one)}/{one.id}": one for one in chart.shared})
+        drugs = [one.resource for one in chart.shared if one.resource is not None]
+        self.count((*held, *chart.aside), {f"{fhir.type_of(one)}/{one.id}": one for one in drugs})
 
     def count(self, resources: Iterable[fhir.Resource | None], shared: Mapping[str, fhir.Resource] = _NONE) -> None:
         """Counts those that could be read; ``shared`` are the drugs that they refer to."""

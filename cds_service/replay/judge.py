@@ -22,7 +22,7 @@ from cds_service.fhir.dates import age_on, interval
 from cds_service.hooks.hooks import HOOKS
 from cds_service.hooks.requests import Draft, HookRequest
 from cds_service.hooks.services import Service
-from cds_service.replay.chart import Chart, ChartReader, Entry, Shared
+from cds_service.replay.chart import Chart, ChartReader, Entry, Shared, copied
 from cds_service.replay.coverage import Known
 from cds_service.replay.events import Event, events_of, may_fire, on_the_day
 from cds_service.replay.judgements import Judgement, Sex, ShownCard, Verdict, Verdicts, What
@@ -271,8 +271,9 @@ def _draft(entry: Entry) -> Draft:
 
 def _drafts_drugs(chart: Chart) -> Iterator[Draft]:
     """The drugs that drafts may refer to, as a client sends them among its drafts."""
-    for drug in chart.shared:
-        yield Draft(msgspec.structs.replace(drug), b"", f"{fhir.type_of(drug)}/{drug.id}", None, True)
+    for one in map(copied, chart.shared):
+        if drug := one.resource:
+            yield Draft(drug, b"", f"{fhir.type_of(drug)}/{drug.id}", None, True, one.unreadable)
 
 
 def at_once(answering: Coroutine[Any, Any, T]) -> T:

@@ -80,6 +80,16 @@ def test_a_newer_version_takes_the_place_of_all_older_ones_wherever_it_stands():
         assert not facts(*placed).conditions("alzheimer-disease").known
 
 
+def test_in_which_order_copies_of_one_id_come_means_nothing():
+    """One of them may come without the date that tells the others apart."""
+    dated, bare = version(updated="2026-01-01T00:00:00Z"), version("7")
+    newer = version(updated="2026-06-01T00:00:00Z", code=HYPERTENSION)
+    told = {
+        facts(*placed).conditions("alzheimer-disease").known for placed in itertools.permutations((dated, bare, newer))
+    }
+    assert len(told) == 1
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

@@ -445,3 +445,16 @@ def test_a_line_longer_than_can_be_held_is_told_once_and_held_by_no_piece(tmp_pa
     tracemalloc.stop()
     assert [line.text for line in rest] == [b'{"resourceType":"Patient","id":"q"}\n']
     assert most < 8 * 2**20
+
+
+def test_what_cannot_be_read_of_a_drug_that_an_order_refers_to_is_told(run, tmp_path):
+    told = {"status": "active", "intent": "order", "authoredOn": "2026-06-01"}
+    about = {"subject": {"reference": "Patient/p"}, "medicationReference": {"reference": "Medication/a"}}
+    lines = [
+        {"resourceType": "Patient", "id": "p", "birthDate": "1950-01-01"},
+        {"resourceType": "MedicationRequest", "id": "m"} | told | about,
+        {"resourceType": "Medication", "id": "a", "code": 7},
+    ]
+    (one,) = read_judgements(run(write(tmp_path / "in", "all.ndjson", [json.dumps(one).encode() for one in lines]))[1])
+    assert one.unreadable == {"medicationRequests: Medication.code": 1}
+    assert one.outcomes["clonazepam-dementia"][0].what == "undetermined"
