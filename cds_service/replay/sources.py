@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -81,14 +82,30 @@ def lies_in(place: Path, source: str) -> bool:
 
 
 def _local(source: Path) -> list[tuple[str, str, int, str]]:
-    paths = [source] if source.is_file() else [path for path in source.rglob("*") if path.is_file()]
+    paths = [source] if source.is_file() else _paths(source)
     base = source.parent if source.is_file() else source
     visible = [path for path in paths if not any(part.startswith(".") for part in path.relative_to(base).parts)]
     return [_described(path.resolve(), path.relative_to(base)) for path in visible]
 
 
+def _paths(source: Path) -> Iterator[Path]:
+    """The files in a folder, each folder once; also where links lead, and links that lead nowhere."""
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(source, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        yield from (path for name in names if (path := Path(folder, name)).is_file() or not path.exists())
+
+
 def _described(path: Path, name: Path) -> tuple[str, str, int, str]:
-    found = path.stat()
+    try:
+        found = path.stat()
+    except OSError:
+        return str(path), name.as_posix(), 0, ""
     return str(path), name.as_posix(), found.st_size, str(found.st_mtime_ns)
 
 

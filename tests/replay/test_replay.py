@@ -458,3 +458,14 @@ def test_what_cannot_be_read_of_a_drug_that_an_order_refers_to_is_told(run, tmp_
     (one,) = read_judgements(run(write(tmp_path / "in", "all.ndjson", [json.dumps(one).encode() for one in lines]))[1])
     assert one.unreadable == {"medicationRequests: Medication.code": 1}
     assert one.outcomes["clonazepam-dementia"][0].what == "undetermined"
+
+
+def test_links_are_followed_and_those_that_lead_nowhere_are_told(run, tmp_path):
+    elsewhere = write(tmp_path / "elsewhere", "more.ndjson", [b'{"resourceType":"Patient","id":"q"}'])
+    folder = write(tmp_path / "in", "all.ndjson", [b'{"resourceType":"Patient","id":"p"}'])
+    (folder / "part").symlink_to(elsewhere)
+    (folder / "loop").symlink_to(folder)
+    (folder / "Condition.ndjson").symlink_to(tmp_path / "nowhere")
+    told, _ = run(folder)
+    assert told.patients == 2
+    assert [(one.file, one.kind) for one in told.damaged] == [("Condition.ndjson", "cannot be opened")]
