@@ -71,6 +71,8 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
         asking = Asking(**{name: told.pop(name) for name in Asking.__struct_fields__})
         if asking.since and not asking.events:
             raise click.UsageError("--since limits the days of --events.")
+        if asking.since and asking.as_of and asking.since > asking.as_of:
+            raise click.UsageError("--since is later than --as-of: there is no day to judge.")
         command(asking=asking, **told)
 
     for option in reversed(_OPTIONS):

@@ -110,6 +110,7 @@ def test_what_the_export_does_not_hold_is_told_in_the_diff_too(tmp_path):
         (("--events", "--as-of", DAY), "of no use: --as-of, --events"),
         (("--processes", "2"), "of no use: --processes"),
         (("--since", "2026-01-01"), "--since limits the days of --events"),
+        (("--events", "--since", "2026-01-02", "--as-of", "2026-01-01"), "there is no day to judge"),
         (("--not-exported", "tasks,luck"), "luck: no prefetch key that is searched"),
     ],
 )
