@@ -19,6 +19,7 @@ from cds_service.errors import CallRefused
 from cds_service.facts.relevance import Relevance
 from cds_service.fhir import elements as fhir
 from cds_service.fhir.dates import age_on, interval
+from cds_service.fhir.decoding import OBJECT
 from cds_service.hooks.hooks import HOOKS
 from cds_service.hooks.requests import Draft, HookRequest
 from cds_service.hooks.services import Service
@@ -116,7 +117,8 @@ class Judge:
         self._day = self._asked.day
         for body in bodies:
             head = part_of(_REQUEST, body)
-            person = part_of(_PATIENT, (head.prefetch or {}).get("patient") if head else None)
+            sent = part_of(OBJECT, head.prefetch) if head else None
+            person = part_of(_PATIENT, (sent or {}).get("patient"))
             for service in self._services_at(head):
                 yield self._replayed(patient, body, service, person)
 
@@ -191,7 +193,7 @@ class Judge:
 
 class _Request(msgspec.Struct, rename="camel"):
     hook: str = ""
-    prefetch: dict[str, msgspec.Raw] | None = None
+    prefetch: msgspec.Raw = msgspec.Raw()
 
 
 def _digest(body: bytes) -> str:

@@ -156,7 +156,7 @@ class _Replay:
         if path.exists() and path.read_bytes() == plan:
             return
         shutil.rmtree(self._work, ignore_errors=True)
-        self._question.out.mkdir(parents=True, exist_ok=True)
+        self._question.out.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._work.mkdir(mode=0o700)
         replaced(path, plan)
 

@@ -114,6 +114,16 @@ def test_every_saved_request_gets_what_the_service_answers(run, tmp_path):
         ], name
 
 
+@pytest.mark.parametrize("prefetch", [5, "all", [], None])
+def test_a_saved_request_with_an_odd_prefetch_is_judged_as_by_the_service(run, tmp_path, prefetch):
+    body = as_bytes(requests()["order-sign-rbd-dementia"] | {"prefetch": prefetch})
+    write(tmp_path / "saved", "request.json", [body])
+    with serving() as call:
+        answer = call("order-sign", body)
+    (one,) = read_judgements(run(tmp_path / "saved")[1])
+    assert one.refused == (answer.status if answer.status != 200 else None)
+
+
 def test_requests_of_a_hook_that_is_not_asked_about_are_counted(run):
     told, out = run(fhir_examples() / "requests", hooks=("order-sign",))
     signed = sum(request["hook"] == "order-sign" for request in requests().values())
