@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import stat
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
@@ -112,6 +113,12 @@ def test_every_saved_request_gets_what_the_service_answers(run, tmp_path):
         assert [(list(c.rules), c.indicator) for c in one.cards] == [
             (card["rules"], card["indicator"]) for card in EXPECTED["requests"][name]["cards"]
         ], name
+
+
+def test_the_folder_of_results_is_nobody_else_s_as_ids_stand_in_it(run, tmp_path):
+    write(tmp_path / "bulk", "Patient.ndjson", [b'{"resourceType": "Patient", "id": "p"}'])
+    _, out = run(tmp_path / "bulk")
+    assert stat.S_IMODE(out.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("prefetch", [5, "all", [], None])
