@@ -21,10 +21,12 @@ from cds_service.decisions.service import DecidedHook, DecisionService
 from cds_service.fhir import elements as fhir
 from cds_service.hooks.schemas import schema
 from cds_service.settings import Settings
-from tests.bench import cells, charts, dearest, fetching, lifetime, replaying
+from cds_service.trust.clients import read_clients
+from tests.bench import cells, charts, dearest, fetching, lifetime, replaying, servers
 from tests.bench.__main__ import CELLS, GROUPS
 from tests.calling import answered_to
 from tests.fhir_client import misbehaving
+from tests.trust.ehr import EC_KEY
 
 SMALL, MIDDLE = charts.SIZES["10 KB"], charts.SIZES["140 KB"]
 
@@ -200,3 +202,9 @@ def test_what_must_be_reached_is_met_from_there_on_and_what_may_not_be_passed_up
     figures = [cells.Found(figure) for figure in (1.6, 1.7, 1.8)]
     assert [most.is_met(found) for found in figures] == [True, True, False]
     assert [least.is_met(found) for found in figures] == [False, True, True]
+
+
+def test_the_ehr_of_signed_calls_is_one_that_the_service_takes(tmp_path):
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": [EC_KEY.as_dict(private=False)]}))
+    (tmp_path / "clients.toml").write_text(servers.CLIENTS)
+    assert read_clients(tmp_path / "clients.toml", None).by_name.keys() == {"measured-ehr"}

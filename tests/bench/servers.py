@@ -24,7 +24,7 @@ BASE = "http://127.0.0.1:8000"
 
 CLIENTS = """
 [[client]]
-name = "bench"
+name = "measured-ehr"
 issuer = "https://ehr.example"
 jwks = "keys.json"
 calls-per-minute = 100000000
