@@ -5,7 +5,7 @@ What a rule does not read is no loss. A code or a date that FHIR does not have c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 import msgspec
@@ -132,8 +132,13 @@ def _names(value: object) -> bool:
 def is_plain(kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> bool:
     """Whether each code and date of them is one of FHIR as it stands."""
     return all(codes.issuperset(map(read, found)) for _, read, codes in _CODED.get(kind, ())) and all(
-        not text or interval(text) for _, read in _DATED.get(kind, ()) for text in set(map(read, found))
+        not _no_dates(read, found) for _, read in _DATED.get(kind, ())
     )
+
+
+def _no_dates(read: Callable[[fhir.Resource], str | None], found: Iterable[fhir.Resource]) -> set[str]:
+    """What stands in the place of a date and is none."""
+    return {text for text in set(map(read, found)) if text and interval(text) is None}
 
 
 def _odd(kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> Iterator[tuple[fhir.Resource, Unreadable]]:
@@ -145,7 +150,7 @@ def _odd(kind: type[fhir.Resource], found: Sequence[fhir.Resource]) -> Iterator[
         if not codes.issuperset(map(read, found)):
             yield from _strange(kind, found, member, codes)
     for member, read in _DATED.get(kind, ()):
-        unreadable = {text for text in set(map(read, found)) if text and interval(text) is None}
+        unreadable = _no_dates(read, found)
         if unreadable:
             odd = (one for one in found if read(one) in unreadable)
             yield from ((one, Unreadable(f"{kind.__name__}.{member}", "no date")) for one in odd)

@@ -54,7 +54,7 @@ class Relevance:
 
     def __init__(self, vocabulary: Vocabulary, watched: frozenset[str], stays: Callable[[fhir.Resource], bool]) -> None:
         self._vocabulary, self._watched, self._stays = vocabulary, watched, stays
-        self._remembered: dict[object, frozenset[str]] = {}
+        self._remembered: dict[tuple[str, fhir.ConceptKey], frozenset[str]] = {}
         self._readers: Mapping[_Kind, Callable[[Any], _Sets]] = {
             fhir.Condition: lambda one: self._sets(self._diagnosis, one.code),
             fhir.Procedure: lambda one: self._sets(self._codes, one.code),
@@ -99,7 +99,7 @@ class Relevance:
     def _sets(self, read: Callable[[fhir.CodeableConcept], frozenset[str]], concept: _Concept) -> _Sets:
         if concept is None:
             return None
-        key = (read.__name__, *_key(concept))
+        key = read.__name__, fhir.concept_key(concept)
         found = self._remembered.get(key)
         if found is None:
             if len(self._remembered) >= _MOST_REMEMBERED:
@@ -137,15 +137,6 @@ class Relevance:
         if not perhaps_known((fhir.Observation(code=concept),), self._vocabulary):
             return _NO_SETS
         return known_sets(concept, self._vocabulary) | _LOOKED_AT
-
-
-def _key(concept: fhir.CodeableConcept) -> tuple[object, ...]:
-    """All that tells what a concept is."""
-    listed = concept.coding or ()
-    if len(listed) == 1:
-        (only,) = listed
-        return only.system, only.code, only.display, concept.text
-    return (*[(one.system, one.code, one.display) for one in listed], concept.text)
 
 
 def _look_at_what_is_odd(parts: Parts) -> None:

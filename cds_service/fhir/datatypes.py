@@ -89,6 +89,21 @@ def codings(concept: CodeableConcept | None) -> list[Coding]:
     return [] if concept is None else many(concept.coding)[:_MOST_CODINGS]
 
 
+ConceptKey: TypeAlias = tuple[tuple[tuple[str | None, str | None, str | None], ...], str | None]
+"""System, code and display of each coding, and the text."""
+
+
+def concept_key(concept: CodeableConcept | None) -> ConceptKey:
+    """All that tells what a concept is, to remember it by."""
+    if concept is None:
+        return (), None
+    listed = many(concept.coding)
+    if len(listed) == 1:
+        (only,) = listed
+        return ((only.system, only.code, only.display),), concept.text
+    return tuple([(one.system, one.code, one.display) for one in listed]), concept.text
+
+
 def texts(concept: CodeableConcept | None) -> Iterator[str]:
     """The words of a concept: its text, then each coding's display; of an endless one the beginning."""
     for said in (concept.text, *(coding.display for coding in codings(concept))) if concept else ():

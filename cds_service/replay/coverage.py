@@ -15,8 +15,6 @@ from cds_service.replay.chart import Chart
 from cds_service.replay.judgements import Codes, Coverage, UnknownCode
 from cds_service.terminology.vocabulary import Vocabulary
 
-_Key: TypeAlias = tuple[tuple[tuple[str | None, str | None, str | None], ...], str | None]
-"""All that tells what a concept is: system, code and display of each coding, and its text."""
 Pair: TypeAlias = tuple[str, str]
 OBSERVATIONS = "observations"
 _DRUGS = (fhir.MedicationRequest, fhir.MedicationStatement, fhir.MedicationDispense)
@@ -60,7 +58,7 @@ class Known:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         read = {"medications": vocabulary.drug, "allergies": vocabulary.drug, "conditions": vocabulary.diagnosis}
-        self.look: Callable[[str, _Key], tuple[bool, bool]] = lru_cache(_MOST_REMEMBERED)(
+        self.look: Callable[[str, fhir.ConceptKey], tuple[bool, bool]] = lru_cache(_MOST_REMEMBERED)(
             lambda name, key: _looked_up(name, _concept(key), vocabulary, read.get(name, vocabulary.codes))
         )
         """By collection and concept, whether it is known, and if not, whether it is of systems that are not read."""
@@ -72,7 +70,7 @@ class Counting:
     def __init__(self, known: Known) -> None:
         self._known = known
         self._found: dict[str, Counted] = {}
-        self._waiting: Counter[tuple[str, _Key]] = Counter()
+        self._waiting: Counter[tuple[str, fhir.ConceptKey]] = Counter()
 
     def take(self, chart: Chart) -> None:
         held = (entry.reading.resource for entry in chart.entries)
@@ -84,7 +82,7 @@ class Counting:
         for resource in filter(None, resources):
             name = _CODED.get(type(resource))
             if name:
-                self._waiting[name, _key(_coded(resource, shared))] += 1
+                self._waiting[name, fhir.concept_key(_coded(resource, shared))] += 1
         if len(self._waiting) > _MOST_REMEMBERED:
             self._settle()
 
@@ -131,23 +129,17 @@ def _coded(resource: fhir.Resource, shared: Mapping[str, fhir.Resource]) -> fhir
     return named.code if isinstance(named, fhir.Medication) else None
 
 
-def _key(concept: fhir.CodeableConcept | None) -> _Key:
-    if concept is None:
-        return (), None
-    return tuple([(one.system, one.code, one.display) for one in fhir.codings(concept)]), concept.text
-
-
-def _concept(key: _Key) -> fhir.CodeableConcept:
+def _concept(key: fhir.ConceptKey) -> fhir.CodeableConcept:
     listed, text = key
     codings = [fhir.Coding(system=system, code=code, display=name) for system, code, name in listed]
     return fhir.CodeableConcept(coding=codings, text=text)
 
 
-def _pairs(key: _Key) -> Iterator[Pair]:
+def _pairs(key: fhir.ConceptKey) -> Iterator[Pair]:
     """Each code once for each time that it stands in the concept."""
-    for system, code, _ in key[0]:
-        if code:
-            yield told(system or "", code)
+    for one in fhir.codings(_concept(key)):
+        if one.code:
+            yield told(one.system or "", one.code)
 
 
 def told(system: str, code: str) -> Pair:
